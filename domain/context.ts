@@ -1,0 +1,34 @@
+import type { TenantState } from './lifecycle.ts'
+import type { ResolvedManifest } from './manifest-resolve.ts'
+import type { Cell, Placement } from './placement.ts'
+import { topology } from './topology.ts'
+
+/**
+ * The tenant context: the one document every downstream service consumes, the same for all profiles. Pure, so two
+ * readers of the same facts get the same bytes and the same ETag.
+ */
+export function tenantContext(
+  tenant: { id: string; slug: string; code: string; dataKey: string; state: TenantState },
+  { spec }: ResolvedManifest,
+  placement: Placement,
+  cell: Cell,
+) {
+  return {
+    version: 1 as const,
+    tenantId: tenant.id,
+    slug: tenant.slug,
+    environment: placement.environment,
+    region: spec.region,
+    state: tenant.state,
+    profile: placement.profile,
+    epoch: placement.epoch,
+    dataKey: tenant.dataKey,
+    plan: spec.plan,
+    topology: topology(tenant, placement, cell),
+    policy: spec.policies,
+    quotas: spec.quotas,
+    features: spec.features,
+    settings: spec.settings,
+  }
+}
+export type TenantContext = ReturnType<typeof tenantContext>

@@ -1,0 +1,42 @@
+import type { JsonObject } from './json.ts'
+
+/** The catalogue of events: what can be said of a tenant, and of the platform. Additive only. */
+export const eventTypes = {
+  TENANCY_TENANT_ACCEPTED: 'a manifest was accepted and the tenant exists',
+  TENANCY_OPERATION_ACCEPTED: 'a command was accepted',
+  TENANCY_OPERATION_STARTED: 'a workflow began to carry out an operation',
+  TENANCY_OPERATION_RETRIED: 'an operator asked for another attempt',
+  TENANCY_OPERATION_ABORT_REQUESTED: 'an operator asked to undo an operation',
+  TENANCY_OPERATION_INTERRUPTED: 'a workflow was closed from outside without an outcome',
+  TENANCY_OPERATION_SUCCEEDED: 'an operation reached its goal',
+  TENANCY_OPERATION_FAILED: 'an operation failed and was undone as far as the result says',
+  TENANCY_OPERATION_ABORTED: 'an operation was undone on request',
+  TENANCY_STATE_CHANGED: 'the state of a tenant changed',
+  TENANCY_RESOURCE_PLANNED: 'a resource was entered in the ledger',
+  TENANCY_RESOURCE_CREATED: 'a resource exists',
+  TENANCY_RESOURCE_REMOVED: 'a resource was removed',
+  TENANCY_SCHEMA_MIGRATED: 'a tenant database reached a version',
+  TENANCY_KEY_CREATED: 'the key of a tenant was made',
+  TENANCY_KEY_DESTROYED: 'the key of a tenant was destroyed',
+  TENANCY_CREDENTIALS_READ: 'somebody was given credentials of a tenant',
+  TENANCY_CREDENTIALS_ROTATED: 'the credentials of a tenant were renewed',
+  TENANCY_DENIED: 'a command was refused by policy',
+  TENANCY_CELL_CHANGED: 'a cell was added or changed',
+  TENANCY_API_KEY_CREATED: 'an API key was made',
+} as const
+export type EventType = keyof typeof eventTypes
+
+/** Who did it: an API key (`key:<name>`) or a part of Freehold (`system:<part>`). */
+export type Actor = `key:${string}` | `system:${string}`
+
+/** What is said; the registry adds id, sequence, time and hash. `data` holds no sensitive field and no secret. */
+export type NewEvent = {
+  readonly type: EventType
+  readonly actor: Actor
+  readonly operationId?: string
+  readonly correlationId?: string
+  readonly data: JsonObject
+}
+
+/** The stream of what belongs to no tenant. */
+export const platformStream = 'platform'

@@ -1,0 +1,103 @@
+import { closest } from 'fastest-levenshtein'
+import { LineCounter, parseAllDocuments, type Document } from 'yaml'
+import { z } from 'zod'
+import { FreeholdError, type ErrorDetail } from './errors.ts'
+import { manifestSchema, type Manifest } from './manifest.ts'
+
+/**
+ * Reads one manifest from YAML or JSON text (JSON is a subset of YAML, so one reader gives positions for both).
+ * Throws `malformed_body` for text that does not parse, `manifest_invalid` for what does not fit the schema; the details
+ * carry the path, and line and column counted from 1.
+ */
+export function readManifest(text: string): Manifest {
+  const lines = new LineCounter()
+  const document = parseOne(text, lines)
+  const parsed = manifestSchema.safeParse(document.toJS({ maxAliasCount: 20 }))
+  if (parsed.success) return parsed.data
+  const details = parsed.error.issues.flatMap(explain).map(({ path, message }) => ({
+    path: path.join('.') || '(the document)',
+    message,
+    ...position(document, lines, path),
+  }))
+  throw new FreeholdError(
+    'manifest_invalid',
+    `the manifest has ${details.length} error${details.length > 1 ? 's' : ''}: ${summary(details)}`,
+    { details },
+  )
+}
+
+function parseOne(text: string, lineCounter: LineCounter): Document.Parsed {
+  const documents = parseAllDocuments(text, { lineCounter, prettyErrors: false, uniqueKeys: true })
+  const all = 'empty' in documents ? [] : documents
+  const faults = all.flatMap((document) => [...document.errors, ...document.warnings])
+  if (faults.length > 0) {
+    const details = faults.map((fault) => {
+      const { line, col } = lineCounter.linePos(fault.pos[0])
+      return { message: fault.message, line, column: col }
+    })
+    throw new FreeholdError('malformed_body', `the manifest is not well-formed: ${summary(details)}`, { details })
+  }
+  const [document, ...more] = all
+  if (document === undefined || document.contents === null)
+    throw new FreeholdError('malformed_body', 'the body holds no manifest')
+  if (more.length > 0)
+    throw new FreeholdError('malformed_body', `the body holds ${all.length} documents; send one tenant a request`)
+  return document
+}
+
+type Issue = { path: PropertyKey[]; message: string }
+
+/** Turns one zod issue into sentences; unknown fields get one each, with the nearest known name. */
+function explain(issue: z.core.$ZodIssue): Issue[] {
+  if (issue.code !== 'unrecognized_keys') return [{ path: issue.path, message: issue.message }]
+  const known = knownFields(issue.path)
+  return issue.keys.map((key) => {
+    const near = known.length > 0 ? closest(key, known) : undefined
+    const hint = near === undefined ? '' : `; did you mean ${near}? Known here: ${known.join(', ')}`
+    return { path: [...issue.path, key], message: `unknown field${hint}` }
+  })
+}
+
+/** The field names the schema knows at this path. */
+function knownFields(path: readonly PropertyKey[]): string[] {
+  let at: z.core.$ZodType = manifestSchema
+  for (const part of path) {
+    at = unwrap(at)
+    if (at instanceof z.ZodObject) at = at.shape[String(part)] as z.core.$ZodType
+    else if (at instanceof z.ZodArray) at = at.element
+    else return []
+  }
+  const object = unwrap(at)
+  return object instanceof z.ZodObject ? Object.keys(object.shape) : []
+}
+
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  return schema instanceof z.ZodOptional || schema instanceof z.ZodDefault ? unwrap(schema.unwrap()) : schema
+}
+
+/** Line and column of the value at the path, or of the nearest thing above that is there. */
+function position(
+  document: Document.Parsed,
+  lines: LineCounter,
+  path: readonly PropertyKey[],
+): { line?: number; column?: number } {
+  for (let length = path.length; length >= 0; length -= 1) {
+    const node = document.getIn(path.slice(0, length), true) as
+      | { range?: readonly [number, number, number] | null }
+      | undefined
+    if (node?.range) {
+      const { line, col } = lines.linePos(node.range[0])
+      return { line, column: col }
+    }
+  }
+  return {}
+}
+
+function summary(details: readonly ErrorDetail[]): string {
+  const [first, ...rest] = details
+  if (first === undefined) return 'unreadable'
+  const place = [first.path, first.line === undefined ? undefined : `line ${first.line}, column ${first.column}`]
+    .filter(Boolean)
+    .join(', ')
+  return `${place}: ${first.message}${rest.length > 0 ? ` (and ${rest.length} more)` : ''}`
+}

@@ -1,0 +1,52 @@
+import { FreeholdError } from './errors.ts'
+
+/** Human name of a tenant, in URLs, commands and searches. */
+export const slugPattern = /^[a-z][a-z0-9-]{1,30}[a-z0-9]$/
+/** Up to 12 characters, because it becomes a part of role, topic and folder names. */
+export const environmentPattern = /^[a-z](?:[a-z0-9-]{0,10}[a-z0-9])?$/
+/** Random, born with the tenant, unique for ever: stands for the tenant in every physical name. */
+export const codePattern = /^[a-z0-9]{8}$/
+
+const postgresNameLength = 63
+
+/**
+ * The one function every PostgreSQL name passes: bounded to 63 bytes and to `[a-z0-9_]`, so that the quoted form can hold
+ * no surprise. Dashes become underscores; an environment cannot contain an underscore, so two names never meet.
+ * Throws `invalid_request` for anything that cannot be such a name.
+ */
+export function databaseIdentifier(...parts: readonly (string | number)[]): string {
+  const name = parts.join('_').replaceAll('-', '_')
+  if (!/^[a-z][a-z0-9_]*$/.test(name) || name.length > postgresNameLength)
+    throw new FreeholdError('invalid_request', `"${name.slice(0, 80)}" cannot be the name of a database object`)
+  return name
+}
+
+/** The quoted form of a name made by `databaseIdentifier`, for SQL text that takes no parameters. */
+export function quoteIdentifier(name: string): string {
+  return `"${databaseIdentifier(name)}"`
+}
+
+/** Names of one (tenant, environment, placement) in the data database; the same on both sides of a move but the roles. */
+export function databaseNames(code: string, environment: string, placement: number) {
+  const schema = databaseIdentifier('t', code, environment)
+  return {
+    schema,
+    ownerRole: databaseIdentifier(schema, placement, 'owner'),
+    appRole: databaseIdentifier(schema, placement, 'app'),
+  }
+}
+
+/** Path of a tenant's object area inside its container; always with the trailing slash. */
+export function objectPrefix(code: string, environment: string): string {
+  return `tenants/${code}/${environment}/`
+}
+
+/** Path of a tenant's secrets; always with the trailing slash. */
+export function secretPrefix(code: string, environment: string): string {
+  return `secrets/${code}/${environment}/`
+}
+
+/** Name of the secret that holds the password of the app role of one placement. */
+export function databasePasswordSecret(code: string, environment: string, placement: number): string {
+  return `${secretPrefix(code, environment)}database-${placement}`
+}

@@ -1,0 +1,42 @@
+import type { CellDeclaration } from './platform.ts'
+
+/** Where one (tenant, environment) lives. The placement is the fact, the manifest is the wish. */
+export type Placement = {
+  readonly environment: string
+  /** 1, 2, … one per move. */
+  readonly number: number
+  readonly profile: string
+  readonly cell: string
+  readonly state: PlacementState
+  /** Fencing token: grows with every cut, suspend and resume. */
+  readonly epoch: number
+}
+export const placementStates = ['pending', 'active', 'suspended', 'released'] as const
+export type PlacementState = (typeof placementStates)[number]
+
+/** A cell as the registry knows it: the declaration with the database endpoint that tenants are told, and its use. */
+export type Cell = {
+  readonly name: string
+  readonly region: string
+  readonly database: { readonly host: string; readonly port: number; readonly name: string }
+  readonly objectStore: { readonly root: string; readonly container: string }
+}
+
+/**
+ * Cells that may take a tenant of this region, profile and environment, best first: rendezvous hash, so that a new cell
+ * takes its share and moves nobody. Only open cells; room is checked where it is taken.
+ * @param weigh hash of a text to a number; the higher the better. An input, because this folder has no hash of its own
+ */
+export function candidateCells<
+  C extends Pick<CellDeclaration, 'name' | 'region' | 'profiles' | 'state' | 'environments'>,
+>(
+  cells: readonly C[],
+  wanted: { tenantCode: string; region: string; profile: string; environment: string },
+  weigh: (text: string) => number,
+): C[] {
+  const score = (cell: C) => weigh(`${cell.name}/${wanted.tenantCode}/${wanted.environment}`)
+  return cells
+    .filter((cell) => cell.state === 'open' && cell.region === wanted.region && cell.profiles.includes(wanted.profile))
+    .filter((cell) => cell.environments === undefined || cell.environments.includes(wanted.environment))
+    .toSorted((a, b) => score(b) - score(a) || a.name.localeCompare(b.name))
+}

@@ -1,0 +1,65 @@
+import { closest } from 'fastest-levenshtein'
+import { z } from 'zod'
+import { FreeholdError } from '../domain/errors.ts'
+
+const port = (standard: number) => z.coerce.number().int().min(0).max(65_535).default(standard)
+const milliseconds = (standard: number) => z.coerce.number().int().min(1).default(standard)
+
+/**
+ * Every variable Freehold reads, with its default and its meaning: the README's table is made from this, and a test keeps
+ * them alike. Variables that begin with FREEHOLD_ and are not here are refused, because a typo must not be ignored.
+ */
+const schema = z.object({
+  DATABASE_URL: z.string().optional().describe('Registry database. Unset: an embedded PostgreSQL in the state directory'),
+  DATABASE_ADMIN_URL: z.string().optional().describe('The same database as a role that may migrate it and create roles. Default: DATABASE_URL'),
+  TEMPORAL_ADDRESS: z.string().optional().describe('host:port of a Temporal server. Unset: an embedded dev server'),
+  TEMPORAL_NAMESPACE: z.string().default('freehold').describe('Temporal namespace of the control plane'),
+  TEMPORAL_CLI_PATH: z.string().optional().describe('Temporal CLI binary to start the dev server with'),
+  FREEHOLD_TASK_QUEUE: z.string().default('freehold').describe('Task queue of the control plane'),
+  FREEHOLD_STATE_DIR: z.string().default('.freehold').describe('Where the embedded stack keeps its state'),
+  FREEHOLD_HOST: z.string().default('127.0.0.1').describe('Address the API listens on'),
+  FREEHOLD_PORT: port(7070).describe('Port of the API'),
+  FREEHOLD_POSTGRES_PORT: port(7432).describe('Port of the embedded PostgreSQL'),
+  FREEHOLD_TEMPORAL_PORT: port(7233).describe('Port of the embedded Temporal server'),
+  FREEHOLD_TEMPORAL_UI_PORT: port(8233).describe('Port of the embedded Temporal Web UI'),
+  FREEHOLD_TEMPORAL_UI_URL: z.string().optional().describe('Address of the Temporal Web UI, for links. Default: that of the embedded one'),
+  FREEHOLD_PLATFORM_FILE: z.string().default('examples/platform.yaml').describe('Regions, plans and cells on offer'),
+  FREEHOLD_MIGRATIONS_DIR: z.string().default('examples/schemas').describe('Migration sets of the tenants’ databases; empty: none'),
+  FREEHOLD_PLATFORM_KEY: z.string().optional().describe('Key that wraps the tenants’ keys: env:NAME or file:PATH of 32 bytes in base64. Unset: made in the state directory'),
+  FREEHOLD_WAREHOUSE_URL: z.string().optional().describe('Provisioner of the example cell’s database (env:FREEHOLD_WAREHOUSE_URL in the platform file). Unset: made by the embedded stack'),
+  FREEHOLD_ACTIVITY_TIMEOUT_MS: milliseconds(60_000).describe('Longest time one try of a step may take'),
+  FREEHOLD_ACTIVITY_ATTEMPTS: z.coerce.number().int().min(1).default(10).describe('Tries of a step before the operation fails'),
+  FREEHOLD_SWEEP_INTERVAL_MS: milliseconds(2_000).describe('How often the worker looks for operations left behind'),
+  FREEHOLD_WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(200).default(20).describe('Steps one worker carries out at a time'),
+  FREEHOLD_METRICS_PORT: port(0).describe('Port of the worker’s own /metrics and /healthz when it runs alone; 0: none'),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe('Least level that is logged'),
+  LOG_FORMAT: z.enum(['json', 'pretty']).optional().describe('Default: pretty on a terminal, else json'),
+})
+
+export type Config = Readonly<z.output<typeof schema>>
+
+/**
+ * Parses the environment once. An empty variable counts as unset, but for FREEHOLD_MIGRATIONS_DIR, where empty means none.
+ * Throws `configuration_invalid`, naming the variable; never its value, which may be a secret.
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const known = Object.keys(schema.shape)
+  const given = Object.entries(environment).filter(([name, value]) => value !== undefined && (value !== '' || name === 'FREEHOLD_MIGRATIONS_DIR'))
+  const strange = given.map(([name]) => name).find((name) => name.startsWith('FREEHOLD_') && !known.includes(name) && !name.startsWith('FREEHOLD_CELL_') && !cliVariables.includes(name))
+  if (strange !== undefined) throw new FreeholdError('configuration_invalid', `unknown variable ${strange}; did you mean ${closest(strange, known)}?`)
+  const parsed = schema.safeParse(Object.fromEntries(given))
+  if (parsed.success) return parsed.data
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+  throw new FreeholdError('configuration_invalid', `the environment is not usable: ${faults.join('; ')}`)
+}
+
+/** Variables of the command line client, which may stand in the same environment. */
+const cliVariables = ['FREEHOLD_URL', 'FREEHOLD_API_KEY', 'FREEHOLD_API_KEY_FILE']
+
+/** Name, default and meaning of every variable, for the README. */
+export function describeConfig(): { name: string; standard: string; meaning: string }[] {
+  return Object.entries(schema.shape).map(([name, type]) => {
+    const standard = type instanceof z.ZodDefault ? String(type.def.defaultValue) : ''
+    return { name, standard, meaning: type.description ?? '' }
+  })
+}

@@ -1,0 +1,12 @@
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common'
+
+/** What every workflow of ours can be found by in the Temporal Web UI. No names of people, nothing sensitive. */
+export const searchAttributes = {
+  tenantId: defineSearchAttributeKey('TenantId', SearchAttributeType.KEYWORD),
+  tenantSlug: defineSearchAttributeKey('TenantSlug', SearchAttributeType.KEYWORD),
+  operation: defineSearchAttributeKey('Operation', SearchAttributeType.KEYWORD),
+  phase: defineSearchAttributeKey('Phase', SearchAttributeType.KEYWORD),
+}
+
+/** Name and type of each, as the server must have them. */
+export const searchAttributeTypes = Object.fromEntries(Object.values(searchAttributes).map((key) => [key.name, 'Keyword' as const]))

@@ -1,0 +1,53 @@
+import { defineEntity, p, type InferEntity } from '@mikro-orm/core'
+import type { JsonObject } from '../../domain/json.ts'
+import { lifecycle, type Command } from '../../domain/lifecycle.ts'
+import {
+  openStates,
+  operationStates,
+  type OperationError,
+  type OperationKind,
+  type Step,
+} from '../../domain/operation.ts'
+import { Tenant } from './tenant.ts'
+import { instant, laterInstant } from './types.ts'
+
+const kinds = (Object.keys(lifecycle) as Command[]).filter(
+  (command): command is OperationKind => lifecycle[command].available,
+)
+const open = openStates.map((state) => `'${state}'`).join(', ')
+
+/** The unit of work, and the lock: one open operation a tenant, by a partial unique index. */
+export const Operation = defineEntity({
+  name: 'Operation',
+  tableName: 'operations',
+  properties: {
+    id: p.uuid().primary().defaultRaw('uuidv7()'),
+    tenant: () => p.manyToOne(Tenant).mapToPk(),
+    kind: p.enum(kinds),
+    generation: p.integer(),
+    /** What the command needs besides the tenant, e.g. the environment; no secrets. */
+    parameters: p.json<JsonObject>().defaultRaw(`'{}'`),
+    attempt: p.integer().default(1),
+    state: p.enum(operationStates).default('accepted'),
+    intent: p.enum(['forward', 'compensate'] as const).default('forward'),
+    phase: p.text().default('accepted'),
+    steps: p.json<Step[]>().defaultRaw(`'[]'`),
+    /** Grows with every change: the id of a server-sent event, so that a reader resumes where it was. */
+    revision: p.integer().default(1),
+    actor: p.text(),
+    reason: p.text().nullable(),
+    correlationId: p.text(),
+    error: p.json<OperationError>().nullable(),
+    result: p.json<JsonObject>().nullable(),
+    createdAt: instant(),
+    startedAt: laterInstant(),
+    finishedAt: laterInstant(),
+    updatedAt: instant(),
+  },
+  uniques: [{ name: 'operations_one_open_per_tenant', properties: ['tenant'], where: `state in (${open})` }],
+  indexes: [
+    { name: 'operations_tenant', properties: ['tenant', 'id'] },
+    { name: 'operations_open', properties: ['updatedAt'], where: `state in (${open})` },
+  ],
+})
+export type OperationRow = InferEntity<typeof Operation>

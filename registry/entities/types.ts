@@ -1,0 +1,21 @@
+import { p, Type } from '@mikro-orm/core'
+
+/** PostgreSQL's label path, written as text with dots. */
+export class LtreeType extends Type<string, string> {
+  override getColumnType(): string {
+    return 'ltree'
+  }
+  override compareAsType(): string {
+    return 'string'
+  }
+}
+
+/** A moment by the database's clock, which is the only clock of stored times. */
+export function instant() {
+  return p.datetime().columnType('timestamptz').defaultRaw('now()')
+}
+
+/** A moment that is not known yet. */
+export function laterInstant() {
+  return p.datetime().columnType('timestamptz').nullable()
+}

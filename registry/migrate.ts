@@ -1,0 +1,37 @@
+import { openRegistry, runtimeRole } from './orm.ts'
+
+const migrationLock = 4_707_001
+
+/**
+ * Brings the registry to the version of this code and gives the runtime role its rights. Any number of starting
+ * processes may call it at once: an advisory lock lets one work while the others wait and find nothing to do.
+ * @param adminUrl the registry database, as a role that owns it and may create the runtime role
+ */
+export async function migrateRegistry(adminUrl: string): Promise<void> {
+  const orm = await openRegistry(adminUrl, { connections: 2 })
+  try {
+    await orm.em.fork().transactional(async (em) => {
+      await em.execute('select pg_advisory_xact_lock(?)', [migrationLock])
+      await orm.migrator.up()
+      for (const statement of grants) await em.execute(statement)
+    })
+  } finally {
+    await orm.close(true)
+  }
+}
+
+/** Roles belong to the whole server, so another registry on it may be creating the same one this moment. */
+const grants = [
+  `do $$ begin
+     if not exists (select from pg_roles where rolname = '${runtimeRole}') then create role ${runtimeRole} nologin; end if;
+   exception when duplicate_object or unique_violation then null; end $$`,
+  `do $$ begin
+     if not pg_has_role(current_user, '${runtimeRole}', 'SET') then execute format('grant ${runtimeRole} to %I', current_user); end if;
+   end $$`,
+  `do $$ begin execute format('revoke all on database %I from public', current_database()); end $$`,
+  'revoke all on schema public from public',
+  `grant usage on schema public to ${runtimeRole}`,
+  `grant select, insert, update, delete on all tables in schema public to ${runtimeRole}`,
+  `revoke update, delete, truncate on events from ${runtimeRole}`,
+  `revoke insert, update, delete on mikro_orm_migrations from ${runtimeRole}`,
+]

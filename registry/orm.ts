@@ -1,0 +1,58 @@
+import { MikroORM, type EntityManager } from '@mikro-orm/postgresql'
+import { Migrator, TSMigrationGenerator } from '@mikro-orm/migrations'
+import { ApiKey, IdempotencyRecord } from './entities/access.ts'
+import { Event, EventStream, Outbox } from './entities/event.ts'
+import { Operation } from './entities/operation.ts'
+import { Cell, Placement } from './entities/placement.ts'
+import { Resource } from './entities/resource.ts'
+import { Secret, TenantKey } from './entities/secret.ts'
+import { Generation, Tenant } from './entities/tenant.ts'
+
+export type { EntityManager }
+export type Orm = MikroORM
+
+/** Role the services drop to after they connect: it may do what they need and cannot change an event. */
+export const runtimeRole = 'freehold_runtime'
+
+/**
+ * Opens the registry.
+ * @param url the registry database
+ * @param options `role` to drop to after connecting, and how many connections the pool may hold
+ */
+export async function openRegistry(url: string, options: { role?: string; connections: number }): Promise<Orm> {
+  return MikroORM.init({
+    clientUrl: url,
+    entities: [
+      Tenant,
+      Generation,
+      Cell,
+      Placement,
+      Operation,
+      Resource,
+      EventStream,
+      Event,
+      Outbox,
+      ApiKey,
+      IdempotencyRecord,
+      TenantKey,
+      Secret,
+    ],
+    extensions: [Migrator],
+    forceUtcTimezone: true,
+    pool: { min: 0, max: options.connections },
+    driverOptions: {
+      connectionTimeoutMillis: 10_000,
+      application_name: 'freehold',
+      ...(options.role === undefined ? {} : { options: `-c role=${options.role}` }),
+    },
+    migrations: {
+      path: new URL('./migrations', import.meta.url).pathname,
+      glob: '!(*.d).ts',
+      emit: 'ts',
+      generator: TSMigrationGenerator,
+      snapshot: false,
+      silent: true,
+      fileName: (timestamp: string, name?: string) => `${timestamp}-${name ?? 'change'}`,
+    },
+  })
+}
