@@ -5,6 +5,11 @@ export function newApiKey(): string {
   return `fh_${randomBytes(32).toString('base64url')}`
 }
 
+/** A new password: 32 random bytes in base64url, which needs no escaping in a URL, a shell or SQL. */
+export function newPassword(): string {
+  return randomBytes(32).toString('base64url')
+}
+
 /** SHA-256 in hex. Enough for a key of 256 random bits, which nobody can guess from the hash. */
 export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex')

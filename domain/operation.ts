@@ -18,8 +18,21 @@ export type StepState = (typeof stepStates)[number]
 /** One line of the progress. `after` lets a reader tell what is under way: pending, with everything before it done. */
 export type Step = { key: string; title: string; after: string[]; state: StepState }
 
+export type StepAction = 'ensure' | 'migrate' | 'remove' | 'rotate'
+/** A step as the workflow carries it out: which action on which resource of the ledger. */
+export type PlanStep = Omit<Step, 'state'> & {
+  action: StepAction
+  resource: string
+  placement: number
+  environment: string
+  cell: string
+}
+
 /** Why an operation did not end well; `step` is where. For people and programs, never with a secret. */
 export type OperationError = { code: ErrorCode; message: string; step?: string; unresolved?: string[] }
+
+/** How an operation ended. `stalled` is for what only goes forward: it stays open until an operator retries. */
+export type Outcome = 'succeeded' | 'failed' | 'aborted' | 'stalled'
 
 /** How long an activity may take and how often it is tried; inputs of every workflow, so tests use seconds. */
 export type Timing = {

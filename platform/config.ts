@@ -10,8 +10,14 @@ const milliseconds = (standard: number) => z.coerce.number().int().min(1).defaul
  * them alike. Variables that begin with FREEHOLD_ and are not here are refused, because a typo must not be ignored.
  */
 const schema = z.object({
-  DATABASE_URL: z.string().optional().describe('Registry database. Unset: an embedded PostgreSQL in the state directory'),
-  DATABASE_ADMIN_URL: z.string().optional().describe('The same database as a role that may migrate it and create roles. Default: DATABASE_URL'),
+  DATABASE_URL: z
+    .string()
+    .optional()
+    .describe('Registry database. Unset: an embedded PostgreSQL in the state directory'),
+  DATABASE_ADMIN_URL: z
+    .string()
+    .optional()
+    .describe('The same database as a role that may migrate it and create roles. Default: DATABASE_URL'),
   TEMPORAL_ADDRESS: z.string().optional().describe('host:port of a Temporal server. Unset: an embedded dev server'),
   TEMPORAL_NAMESPACE: z.string().default('freehold').describe('Temporal namespace of the control plane'),
   TEMPORAL_CLI_PATH: z.string().optional().describe('Temporal CLI binary to start the dev server with'),
@@ -22,17 +28,47 @@ const schema = z.object({
   FREEHOLD_POSTGRES_PORT: port(7432).describe('Port of the embedded PostgreSQL'),
   FREEHOLD_TEMPORAL_PORT: port(7233).describe('Port of the embedded Temporal server'),
   FREEHOLD_TEMPORAL_UI_PORT: port(8233).describe('Port of the embedded Temporal Web UI'),
-  FREEHOLD_TEMPORAL_UI_URL: z.string().optional().describe('Address of the Temporal Web UI, for links. Default: that of the embedded one'),
+  FREEHOLD_TEMPORAL_UI_URL: z
+    .string()
+    .optional()
+    .describe('Address of the Temporal Web UI, for links. Default: that of the embedded one'),
   FREEHOLD_PLATFORM_FILE: z.string().default('examples/platform.yaml').describe('Regions, plans and cells on offer'),
-  FREEHOLD_MIGRATIONS_DIR: z.string().default('examples/schemas').describe('Migration sets of the tenants’ databases; empty: none'),
-  FREEHOLD_PLATFORM_KEY: z.string().optional().describe('Key that wraps the tenants’ keys: env:NAME or file:PATH of 32 bytes in base64. Unset: made in the state directory'),
-  FREEHOLD_WAREHOUSE_URL: z.string().optional().describe('Provisioner of the example cell’s database (env:FREEHOLD_WAREHOUSE_URL in the platform file). Unset: made by the embedded stack'),
+  FREEHOLD_MIGRATIONS_DIR: z
+    .string()
+    .default('examples/schemas')
+    .describe('Migration sets of the tenants’ databases; empty: none'),
+  FREEHOLD_PLATFORM_KEY: z
+    .string()
+    .optional()
+    .describe(
+      'Key that wraps the tenants’ keys: env:NAME or file:PATH of 32 bytes in base64. Unset: made in the state directory',
+    ),
+  FREEHOLD_WAREHOUSE_URL: z
+    .string()
+    .optional()
+    .describe(
+      'Provisioner of the example cell’s database (env:FREEHOLD_WAREHOUSE_URL in the platform file). Unset: made by the embedded stack',
+    ),
   FREEHOLD_ACTIVITY_TIMEOUT_MS: milliseconds(60_000).describe('Longest time one try of a step may take'),
-  FREEHOLD_ACTIVITY_ATTEMPTS: z.coerce.number().int().min(1).default(10).describe('Tries of a step before the operation fails'),
+  FREEHOLD_ACTIVITY_ATTEMPTS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(10)
+    .describe('Tries of a step before the operation fails'),
   FREEHOLD_SWEEP_INTERVAL_MS: milliseconds(2_000).describe('How often the worker looks for operations left behind'),
-  FREEHOLD_WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(200).default(20).describe('Steps one worker carries out at a time'),
+  FREEHOLD_WORKER_CONCURRENCY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(200)
+    .default(20)
+    .describe('Steps one worker carries out at a time'),
   FREEHOLD_METRICS_PORT: port(0).describe('Port of the worker’s own /metrics and /healthz when it runs alone; 0: none'),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe('Least level that is logged'),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('Least level that is logged'),
   LOG_FORMAT: z.enum(['json', 'pretty']).optional().describe('Default: pretty on a terminal, else json'),
 })
 
@@ -44,9 +80,23 @@ export type Config = Readonly<z.output<typeof schema>>
  */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const known = Object.keys(schema.shape)
-  const given = Object.entries(environment).filter(([name, value]) => value !== undefined && (value !== '' || name === 'FREEHOLD_MIGRATIONS_DIR'))
-  const strange = given.map(([name]) => name).find((name) => name.startsWith('FREEHOLD_') && !known.includes(name) && !name.startsWith('FREEHOLD_CELL_') && !cliVariables.includes(name))
-  if (strange !== undefined) throw new FreeholdError('configuration_invalid', `unknown variable ${strange}; did you mean ${closest(strange, known)}?`)
+  const given = Object.entries(environment).filter(
+    ([name, value]) => value !== undefined && (value !== '' || name === 'FREEHOLD_MIGRATIONS_DIR'),
+  )
+  const strange = given
+    .map(([name]) => name)
+    .find(
+      (name) =>
+        name.startsWith('FREEHOLD_') &&
+        !known.includes(name) &&
+        !name.startsWith('FREEHOLD_CELL_') &&
+        !cliVariables.includes(name),
+    )
+  if (strange !== undefined)
+    throw new FreeholdError(
+      'configuration_invalid',
+      `unknown variable ${strange}; did you mean ${closest(strange, known)}?`,
+    )
   const parsed = schema.safeParse(Object.fromEntries(given))
   if (parsed.success) return parsed.data
   const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)

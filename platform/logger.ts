@@ -14,6 +14,12 @@ const paths = secretFields.flatMap((field) => [field, `*.${field}`, `*.*.${field
  */
 export function createLogger(config: Pick<Config, 'LOG_LEVEL' | 'LOG_FORMAT'>): Logger {
   const format = config.LOG_FORMAT ?? (process.stderr.isTTY ? 'pretty' : 'json')
-  const stream = format === 'pretty' ? pretty({ destination: 2, ignore: 'pid,hostname', sync: true }) : destination({ dest: 2, sync: true })
-  return pino({ level: config.LOG_LEVEL, redact: { paths, censor: '[secret]' }, timestamp: stdTimeFunctions.isoTime, base: null }, stream)
+  const stream =
+    format === 'pretty'
+      ? pretty({ destination: 2, ignore: 'pid,hostname', sync: true })
+      : destination({ dest: 2, sync: true })
+  return pino(
+    { level: config.LOG_LEVEL, redact: { paths, censor: '[secret]' }, timestamp: stdTimeFunctions.isoTime, base: null },
+    stream,
+  )
 }

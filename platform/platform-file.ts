@@ -11,7 +11,11 @@ export async function readPlatformFile(file: string): Promise<Platform> {
   const lineCounter = new LineCounter()
   const document = parseDocument(text, { lineCounter, prettyErrors: false })
   const fault = document.errors[0]
-  if (fault !== undefined) throw new FreeholdError('configuration_invalid', `${file}, line ${lineCounter.linePos(fault.pos[0]).line}: ${fault.message}`)
+  if (fault !== undefined)
+    throw new FreeholdError(
+      'configuration_invalid',
+      `${file}, line ${lineCounter.linePos(fault.pos[0]).line}: ${fault.message}`,
+    )
   const parsed = platformSchema.safeParse(document.toJS())
   if (parsed.success) return parsed.data
   const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)

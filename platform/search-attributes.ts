@@ -9,4 +9,6 @@ export const searchAttributes = {
 }
 
 /** Name and type of each, as the server must have them. */
-export const searchAttributeTypes = Object.fromEntries(Object.values(searchAttributes).map((key) => [key.name, 'Keyword' as const]))
+export const searchAttributeTypes = Object.fromEntries(
+  Object.values(searchAttributes).map((key) => [key.name, 'Keyword' as const]),
+)

@@ -11,15 +11,25 @@ export function secretResolver(environment: Readonly<Record<string, string | und
     const name = rest.join(':')
     if (scheme === 'env') {
       const value = environment[name]
-      if (value === undefined || value === '') throw new FreeholdError('configuration_invalid', `variable ${name} is not set, and ${reference} refers to it`)
+      if (value === undefined || value === '')
+        throw new FreeholdError('configuration_invalid', `variable ${name} is not set, and ${reference} refers to it`)
       return value
     }
     if (scheme === 'file') {
-      return (await readFile(name, 'utf8').catch((cause: unknown) => {
-        throw new FreeholdError('configuration_invalid', `file ${name} cannot be read, and ${reference} refers to it`, { cause })
-      })).trim()
+      return (
+        await readFile(name, 'utf8').catch((cause: unknown) => {
+          throw new FreeholdError(
+            'configuration_invalid',
+            `file ${name} cannot be read, and ${reference} refers to it`,
+            { cause },
+          )
+        })
+      ).trim()
     }
-    throw new FreeholdError('configuration_invalid', `"${reference}" is not a secret reference; write env:NAME or file:PATH`)
+    throw new FreeholdError(
+      'configuration_invalid',
+      `"${reference}" is not a secret reference; write env:NAME or file:PATH`,
+    )
   }
 }
 

@@ -32,6 +32,11 @@ export function mtStandard({ tenant, placement, cell, plan }: StrategyInput): Re
       { ...names, passwordSecret: where.database.passwordSecret, connectionLimit: plan.databaseConnections },
       ['secrets'],
     ),
-    resource('object-store', `${where.objectStore.container}/${where.objectStore.prefix}`, { ...where.objectStore }),
+    resource(
+      'object-store',
+      `${where.objectStore.container}/${where.objectStore.prefix}`,
+      { ...where.objectStore, signingKeySecret: `${where.secrets.prefix}object-store` },
+      ['secrets'],
+    ),
   ]
 }

@@ -1,4 +1,4 @@
-import { p, Type } from '@mikro-orm/core'
+import { p, sql, Type } from '@mikro-orm/core'
 
 /** PostgreSQL's label path, written as text with dots. */
 export class LtreeType extends Type<string, string> {
@@ -18,4 +18,9 @@ export function instant() {
 /** A moment that is not known yet. */
 export function laterInstant() {
   return p.datetime().columnType('timestamptz').nullable()
+}
+
+/** The database's clock at the time of the write, for assigning to a moment; the value is read back by the flush. */
+export function databaseNow(): Date {
+  return sql.now() as unknown as Date
 }

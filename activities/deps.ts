@@ -1,0 +1,16 @@
+import type { Platform } from '../domain/platform.ts'
+import type { ResourceKind } from '../domain/resources.ts'
+import type { Mapper } from '../isolation/mapper.ts'
+import type { MigrationSource } from '../platform/migration-source.ts'
+import type { ResolveSecret } from '../platform/secret-reference.ts'
+import type { Orm } from '../registry/orm.ts'
+
+/** What activities work with; made once by the worker. */
+export type ActivityDeps = {
+  readonly orm: Orm
+  readonly platform: Platform
+  readonly platformKey: Buffer
+  readonly mappers: Readonly<Record<ResourceKind, Mapper>>
+  readonly migrations: MigrationSource
+  readonly resolveSecret: ResolveSecret
+}

@@ -1,0 +1,9 @@
+import type { ActivityDeps } from './deps.ts'
+import { createOperationActivities } from './operations.ts'
+import { createResourceActivities } from './resources.ts'
+
+/** All activities of the control plane, as the worker registers them. */
+export function createActivities(deps: ActivityDeps) {
+  return { ...createOperationActivities(deps), ...createResourceActivities(deps) }
+}
+export type Activities = ReturnType<typeof createActivities>

@@ -1,0 +1,133 @@
+import type { NewEvent } from '../domain/events.ts'
+import { FreeholdError } from '../domain/errors.ts'
+import type { JsonObject } from '../domain/json.ts'
+import type { OperationInput, PlanStep, StepState } from '../domain/operation.ts'
+import { newPassword } from '../crypto/tokens.ts'
+import type { Target } from '../isolation/mapper.ts'
+import { migrateSchema } from '../isolation/migrate.ts'
+import { cellFacts } from '../registry/cells.ts'
+import { Cell, Placement } from '../registry/entities/placement.ts'
+import type { OperationRow } from '../registry/entities/operation.ts'
+import type { ResourceRow } from '../registry/entities/resource.ts'
+import { appendEvents } from '../registry/events.ts'
+import { forgetResource, lockResource, markPresent } from '../registry/ledger.ts'
+import { findOperation, isOpen, recordStep } from '../registry/operations.ts'
+import type { EntityManager } from '../registry/orm.ts'
+import { tenantSecrets } from '../registry/secrets.ts'
+import { readGeneration } from '../registry/tenants.ts'
+import type { ActivityDeps } from './deps.ts'
+
+type StepInput = { input: OperationInput; step: PlanStep }
+type Work = { em: EntityManager; operation: OperationRow; row: ResourceRow; target: Target }
+/** What became of the step, and what to say about it. */
+type Done = { state: StepState; phase: string; events: NewEvent[] }
+
+/**
+ * Activities that work on one resource. Each holds the resource's row in the ledger for as long as it works, so a late
+ * attempt and an undo never cross, and commits ledger, progress and event together.
+ */
+export function createResourceActivities(deps: ActivityDeps) {
+  /** Makes the resource exist as its spec says. */
+  const ensure = (given: StepInput) =>
+    onResource(given, async ({ em, row, target }) => {
+      const facts = await deps.mappers[row.kind].ensure(target)
+      const isNew = await markPresent(em, row, facts)
+      const event: NewEvent = { type: 'TENANCY_RESOURCE_CREATED', actor: 'system:worker', data: describe(row) }
+      return { state: 'done', phase: 'resources', events: isNew ? [event] : [] }
+    })
+
+  /** Brings the schema of a database to the version of the operation's manifest. */
+  const migrate = (given: StepInput) =>
+    onResource(given, async ({ em, operation, row, target }) => {
+      const { resolved } = await readGeneration(em, operation.tenant, operation.generation)
+      const version = resolved.spec.schema.appVersion
+      if (version === null) return { state: 'done', phase: 'schema', events: [] }
+      const { applied } = await migrateSchema({ target, migrations: await deps.migrations.migrationsUpTo(version) })
+      await markPresent(em, row, { schemaVersion: version })
+      const event: NewEvent = {
+        type: 'TENANCY_SCHEMA_MIGRATED',
+        actor: 'system:worker',
+        data: { ...describe(row), version, applied },
+      }
+      return { state: 'done', phase: 'schema', events: applied.length > 0 ? [event] : [] }
+    })
+
+  /** Destroys the resource with its data; what is not the tenant's is left alone. */
+  const remove = (given: StepInput) =>
+    onResource(
+      given,
+      async ({ em, row, target }) => {
+        const result = await deps.mappers[row.kind].remove(target)
+        await forgetResource(em, row)
+        const event: NewEvent = {
+          type: 'TENANCY_RESOURCE_REMOVED',
+          actor: 'system:worker',
+          data: { ...describe(row), result },
+        }
+        return { state: 'undone', phase: 'removing', events: [event] }
+      },
+      'absent-is-done',
+    )
+
+  /** Gives the app role a new password. A second run of the same operation finds its own and sets it again. */
+  const rotate = (given: StepInput) =>
+    onResource(given, async ({ em, operation, row, target }) => {
+      const isFirst = row.facts['rotatedBy'] !== operation.id
+      if (isFirst) await target.secrets.replace(String(row.spec.properties['passwordSecret']), newPassword())
+      await deps.mappers[row.kind].ensure(target)
+      await markPresent(em, row, { rotatedBy: operation.id })
+      const event: NewEvent = { type: 'TENANCY_CREDENTIALS_ROTATED', actor: 'system:worker', data: describe(row) }
+      return { state: 'done', phase: 'credentials', events: isFirst ? [event] : [] }
+    })
+
+  async function onResource(
+    { input, step }: StepInput,
+    work: (at: Work) => Promise<Done>,
+    whenGone?: 'absent-is-done',
+  ): Promise<void> {
+    await deps.orm.em.fork().transactional(async (em) => {
+      const row = await lockResource(em, input.tenantId, step.placement, step.resource)
+      const operation = await findOperation(em, input.operationId)
+      if (!isOpen(operation.state) || operation.attempt !== input.attempt)
+        throw new FreeholdError(
+          'operation_superseded',
+          `operation ${operation.id} is ${operation.state}, attempt ${operation.attempt}; this is attempt ${input.attempt}`,
+        )
+      if (row === null) {
+        if (whenGone === 'absent-is-done') return recordStep(em, operation.id, step.key, 'undone', 'removing')
+        throw new FreeholdError('operation_superseded', `${step.resource} is no longer in the ledger`)
+      }
+      const { state, phase, events } = await work({ em, operation, row, target: await targetOf(em, row) })
+      await recordStep(em, operation.id, step.key, state, phase)
+      await appendEvents(
+        em,
+        input.tenantId,
+        events.map((event) => ({ ...event, operationId: operation.id, correlationId: operation.correlationId })),
+      )
+    })
+  }
+
+  async function targetOf(em: EntityManager, row: ResourceRow): Promise<Target> {
+    const cell = await em.findOneOrFail(Cell, { name: row.cell })
+    const placement = await em.findOneOrFail(Placement, {
+      tenant: row.tenant,
+      environment: row.environment,
+      number: row.placement,
+    })
+    const provisionerUrl = await deps.resolveSecret(cell.declaration.database.credential)
+    return {
+      spec: row.spec,
+      tenantId: row.tenant,
+      epoch: placement.epoch,
+      cell: { ...cellFacts(cell), provisionerUrl },
+      secrets: tenantSecrets(em, deps.platformKey, row.tenant),
+    }
+  }
+
+  return { ensure, migrate, remove, rotate }
+}
+export type ResourceActivities = ReturnType<typeof createResourceActivities>
+
+function describe(row: ResourceRow): JsonObject {
+  return { key: row.key, name: row.name, cell: row.cell, environment: row.environment }
+}

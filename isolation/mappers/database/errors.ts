@@ -1,0 +1,51 @@
+import { DatabaseError } from 'pg'
+import { FreeholdError } from '../../../domain/errors.ts'
+import type { Cell } from '../../../domain/placement.ts'
+
+/** Classes and codes of SQLSTATE that pass by themselves: connection, resources, shutdown, conflicts, timeouts. */
+const passing = /^(08|53|57P|57014|40001|40P01|55P03|58)/
+const unreachable = /^(ECONN|ENOTFOUND|ETIMEDOUT|EPIPE|EHOST|ENET|EAI_)/
+/** `pg` gives these no code. */
+const lostConnection =
+  /^(Connection terminated|timeout expired|timeout exceeded|Query read timeout|Client has encountered)/
+const refusedLogin = /^(28|3D000)/
+const notBootstrapped = /^(42501|42P01|3F000)/
+
+/**
+ * The one translation from what `pg` and the network throw to an error of ours: `substrate_unavailable` for what may pass,
+ * `configuration_invalid` for a credential or right the provisioner lacks, else `internal`. Never carries the original as
+ * cause, because it may hold the connection URL. A `FreeholdError` is given back as it is.
+ */
+export function databaseError(error: unknown, cell: Pick<Cell, 'name' | 'database'>): FreeholdError {
+  if (error instanceof FreeholdError) return error
+  const { host, port, name } = cell.database
+  const where = `the database of cell "${cell.name}" (${host}:${port}/${name})`
+  const code = codeOf(error)
+  const said = error instanceof DatabaseError ? `${error.message} (SQLSTATE ${code})` : code
+  if (isPassing(error))
+    return new FreeholdError('substrate_unavailable', `${where} is not available: ${said || 'the connection was lost'}`)
+  if (refusedLogin.test(code))
+    return new FreeholdError(
+      'configuration_invalid',
+      `${where} refuses the provisioner: ${said}; check the credential of the cell`,
+    )
+  if (notBootstrapped.test(code))
+    return new FreeholdError(
+      'configuration_invalid',
+      `${where} is not prepared: ${said}; bootstrap the cell as its administrator`,
+    )
+  return new FreeholdError('internal', `${where} answered: ${said || 'an error without a code'}`)
+}
+
+/** Whether the same work may succeed later unchanged. */
+export function isPassing(error: unknown): boolean {
+  const code = codeOf(error)
+  if (passing.test(code) || unreachable.test(code)) return true
+  if (!(error instanceof Error)) return false
+  // Two administrators changing one catalogue row at once: PostgreSQL has no code of its own for it.
+  return lostConnection.test(error.message) || error.message.startsWith('tuple concurrently')
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+}

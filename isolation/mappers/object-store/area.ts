@@ -1,0 +1,117 @@
+import { lstat, mkdir, readFile, realpath, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { z } from 'zod'
+import { FreeholdError } from '../../../domain/errors.ts'
+import { exists, pruneEmpty, refuseLinks, syncDirectory, unless, writeDurably } from './files.ts'
+import { keySegments, reservedName } from './keys.ts'
+import type { Area, AreaState } from './port.ts'
+
+const tagSchema = z.object({ freehold: z.string(), frozen: z.boolean(), epoch: z.number() })
+const attempts = 3
+
+/** Where an area is on the disk: its folder, and the operator's root above it, links resolved. */
+export type Place = { readonly root: string; readonly folder: string }
+
+/** Folder of the store's own files in an area. */
+export const scratchOf = (place: Place) => join(place.folder, reservedName)
+const tagFile = (place: Place) => join(scratchOf(place), 'area.json')
+
+/**
+ * Finds the folder of an area, which need not exist. Throws `substrate_unavailable` when the root is not there: an unmounted
+ * volume must not be taken for an empty one.
+ */
+export async function placeOf(area: Area): Promise<Place> {
+  const root = await unless(['ENOENT'], realpath(area.root), undefined)
+  if (root === undefined)
+    throw new FreeholdError(
+      'substrate_unavailable',
+      `the object store's root ${area.root} does not exist; make or mount it`,
+    )
+  const prefix = area.prefix.replace(/\/$/, '')
+  const folder = join(root, ...keySegments(area.container), ...keySegments(prefix))
+  await refuseLinks(folder)
+  return { root, folder }
+}
+
+/** What the area's tag says; undefined when there is no such folder. */
+export async function readState(place: Place): Promise<AreaState | undefined> {
+  if (!(await exists(place.folder))) return undefined
+  const unknown = { owner: undefined, frozen: false, epoch: 0 }
+  if (!(await lstat(place.folder)).isDirectory()) return unknown
+  const text = await unless(['ENOENT', 'ENOTDIR'], readFile(tagFile(place), 'utf8'), undefined)
+  const tag = tagSchema.safeParse(text === undefined ? undefined : parse(text)).data
+  return tag === undefined ? unknown : { owner: tag.freehold, frozen: tag.frozen, epoch: tag.epoch }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Throws `resource_not_owned` for a folder that is there and not this owner's. */
+export function refuseForeign(place: Place, state: AreaState | undefined, owner: string): void {
+  if (state === undefined || state.owner === owner) return
+  throw new FreeholdError(
+    'resource_not_owned',
+    `the folder ${place.folder} exists and is not marked as this tenant's; it was left as it is. Remove or rename it, then retry`,
+  )
+}
+
+/**
+ * Makes the folder with its tag in it in one rename, so that it is never seen without. Neighbours may be removed at the same
+ * time and take the empty folder above along: then it is tried again.
+ */
+export async function makeArea(place: Place, owner: string, epoch: number): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const state = await readState(place)
+    refuseForeign(place, state, owner)
+    if (state !== undefined) return
+    const made = await unless(
+      ['ENOENT', 'ENOTEMPTY', 'EEXIST'],
+      make(place, owner, epoch).then(() => true),
+      false,
+    )
+    if (made) return
+    if (attempt === attempts)
+      throw new FreeholdError('substrate_unavailable', `the folder ${place.folder} is being changed by someone else`)
+  }
+}
+
+async function make(place: Place, owner: string, epoch: number): Promise<void> {
+  const draft = { root: place.root, folder: neighbour(place, 'new') }
+  await mkdir(scratchOf(draft), { recursive: true, mode: 0o700 })
+  await writeTag(draft, owner, false, epoch)
+  await rename(draft.folder, place.folder)
+  await syncDirectory(dirname(place.folder))
+}
+
+/** Writes the tag anew. */
+export async function writeTag(place: Place, owner: string, frozen: boolean, epoch: number): Promise<void> {
+  await writeDurably(tagFile(place), scratchOf(place), JSON.stringify({ freehold: owner, frozen, epoch }))
+}
+
+/** Removes the folder, under another name first so that a half-emptied area is never seen, and the empty ones above. */
+export async function destroyArea(place: Place, owner: string): Promise<'removed' | 'absent' | 'not-owned'> {
+  const gone = neighbour(place, 'gone')
+  await rm(gone, { recursive: true, force: true })
+  await rm(neighbour(place, 'new'), { recursive: true, force: true })
+  const state = await readState(place)
+  if (state !== undefined && state.owner !== owner) return 'not-owned'
+  const moved =
+    state !== undefined &&
+    (await unless(
+      ['ENOENT'],
+      rename(place.folder, gone).then(() => true),
+      false,
+    ))
+  await rm(gone, { recursive: true, force: true })
+  await pruneEmpty(dirname(place.folder), place.root)
+  return moved ? 'removed' : 'absent'
+}
+
+function neighbour(place: Place, purpose: 'new' | 'gone'): string {
+  return join(dirname(place.folder), `${reservedName}-${purpose}-${basename(place.folder)}`)
+}

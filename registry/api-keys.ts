@@ -1,0 +1,26 @@
+import { newApiKey, sha256 } from '../crypto/tokens.ts'
+import { platformStream } from '../domain/events.ts'
+import { ApiKey, type ApiKeyRow, type Role } from './entities/access.ts'
+import { appendEvents } from './events.ts'
+import type { EntityManager } from './orm.ts'
+
+/** The living key with this value, or null. */
+export async function findApiKey(em: EntityManager, value: string): Promise<ApiKeyRow | null> {
+  return em.findOne(ApiKey, { hash: sha256(value), revokedAt: null })
+}
+
+/** Makes a key and gives its value, which is not stored and cannot be shown again. A key of that name is replaced. */
+export async function createApiKey(em: EntityManager, name: string, role: Role): Promise<string> {
+  const value = newApiKey()
+  await em.transactional(async (tx) => {
+    await tx.upsert(
+      ApiKey,
+      { name, role, hash: sha256(value) },
+      { onConflictFields: ['name'], onConflictMergeFields: ['role', 'hash'] },
+    )
+    await appendEvents(tx, platformStream, [
+      { type: 'TENANCY_API_KEY_CREATED', actor: 'system:bootstrap', data: { name, role } },
+    ])
+  })
+  return value
+}

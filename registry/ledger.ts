@@ -1,0 +1,72 @@
+import { LockMode } from '@mikro-orm/core'
+import type { JsonObject } from '../domain/json.ts'
+import type { ResourceSpec } from '../domain/resources.ts'
+import { Resource, type ResourceRow } from './entities/resource.ts'
+import { databaseNow } from './entities/types.ts'
+import type { EntityManager } from './orm.ts'
+
+/**
+ * Enters resources that are going to be made. One that is in the ledger already stays as it is, with its creator.
+ * @returns the specs that were not there before
+ */
+export async function planResources(
+  em: EntityManager,
+  tenant: string,
+  operationId: string,
+  specs: readonly ResourceSpec[],
+): Promise<ResourceSpec[]> {
+  const planned: ResourceSpec[] = []
+  for (const spec of specs) {
+    const [row] = await em.execute<object[]>(
+      `insert into resources (tenant_id, placement, key, kind, environment, cell, name, spec, created_by)
+       values (?, ?, ?, ?, ?, ?, ?, ?::jsonb, ?) on conflict do nothing returning key`,
+      [
+        tenant,
+        spec.placement,
+        spec.key,
+        spec.kind,
+        spec.environment,
+        spec.cell,
+        spec.name,
+        JSON.stringify(spec),
+        operationId,
+      ],
+    )
+    if (row !== undefined) planned.push(spec)
+  }
+  return planned
+}
+
+/**
+ * Locks one entry for the length of the caller's transaction: whoever works on a resource holds its row, so two attempts
+ * at the same resource follow each other and an undo waits for a late one.
+ * @returns undefined when it is not in the ledger, or no longer
+ */
+export async function lockResource(
+  em: EntityManager,
+  tenant: string,
+  placement: number,
+  key: string,
+): Promise<ResourceRow | null> {
+  return em.findOne(Resource, { tenant, placement, key }, { lockMode: LockMode.PESSIMISTIC_WRITE, refresh: true })
+}
+
+/** Notes that the resource exists, with public facts of it. */
+export async function markPresent(em: EntityManager, row: ResourceRow, facts: JsonObject): Promise<boolean> {
+  const isNew = row.state === 'planned'
+  row.state = 'present'
+  row.facts = { ...row.facts, ...facts }
+  row.updatedAt = databaseNow()
+  await em.flush()
+  return isNew
+}
+
+/** Takes the resource out of the ledger. */
+export async function forgetResource(em: EntityManager, row: ResourceRow): Promise<void> {
+  await em.remove(row).flush()
+}
+
+/** What the ledger says of a tenant, in a stable order. */
+export async function resourcesOf(em: EntityManager, tenant: string): Promise<ResourceRow[]> {
+  return em.find(Resource, { tenant }, { orderBy: { placement: 'asc', key: 'asc' } })
+}

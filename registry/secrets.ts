@@ -1,0 +1,51 @@
+import { Secret } from './entities/secret.ts'
+import { databaseNow } from './entities/types.ts'
+import { sealerFor } from './keys.ts'
+import type { EntityManager } from './orm.ts'
+
+/** Secrets of one tenant, sealed with its key and bound to name and version; works in the caller's transaction. */
+export function tenantSecrets(em: EntityManager, platformKey: Buffer, tenant: string) {
+  const context = (name: string, version: number) => `secrets/${name}/${version}`
+  const find = (name: string) => em.findOne(Secret, { tenant, name })
+
+  async function read(name: string): Promise<string | undefined> {
+    const row = await find(name)
+    if (row === null) return undefined
+    const sealer = await sealerFor(em, platformKey, tenant)
+    return sealer.open('secrets', context(name, row.version), Buffer.from(row.sealed))
+  }
+
+  async function replace(name: string, value: string): Promise<void> {
+    const sealer = await sealerFor(em, platformKey, tenant)
+    const row = await find(name)
+    const version = (row?.version ?? 0) + 1
+    const sealed = sealer.seal('secrets', context(name, version), value)
+    if (row === null) em.create(Secret, { tenant, name, version, sealed })
+    else Object.assign(row, { version, sealed, updatedAt: databaseNow() })
+    await em.flush()
+  }
+
+  async function readOrCreate(name: string, make: () => string): Promise<string> {
+    const present = await read(name)
+    if (present !== undefined) return present
+    const value = make()
+    await replace(name, value)
+    return value
+  }
+
+  async function list(prefix: string): Promise<string[]> {
+    const rows = await em.find(
+      Secret,
+      { tenant, name: { $gte: prefix, $lt: `${prefix}\u{10ffff}` } },
+      { orderBy: { name: 'asc' } },
+    )
+    return rows.map((row) => row.name).filter((name) => name.startsWith(prefix))
+  }
+
+  async function destroy(prefix: string): Promise<number> {
+    const names = await list(prefix)
+    return names.length === 0 ? 0 : em.nativeDelete(Secret, { tenant, name: { $in: names } })
+  }
+
+  return { read, readOrCreate, replace, list, destroy }
+}

@@ -1,0 +1,39 @@
+import type { Loaded } from '@mikro-orm/core'
+import { FreeholdError } from '../domain/errors.ts'
+import { Generation, Tenant, type Condition, type TenantRow } from './entities/tenant.ts'
+import type { EntityManager } from './orm.ts'
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/**
+ * A tenant by id or by slug; by slug only a living one, by id also a purged one.
+ * Throws `tenant_not_found`, and `tenant_gone` for the id of a purged tenant unless `purged` is wanted.
+ */
+export async function findTenant(
+  em: EntityManager,
+  idOrSlug: string,
+  wanted: { purged?: boolean } = {},
+): Promise<TenantRow> {
+  const row = uuid.test(idOrSlug)
+    ? await em.findOne(Tenant, { id: idOrSlug.toLowerCase() })
+    : await em.findOne(Tenant, { slug: idOrSlug, state: { $ne: 'purged' } })
+  if (row === null) throw new FreeholdError('tenant_not_found', `there is no tenant "${idOrSlug.slice(0, 64)}"`)
+  if (row.state === 'purged' && wanted.purged !== true)
+    throw new FreeholdError('tenant_gone', `tenant ${row.id} was purged`)
+  return row
+}
+
+/** The manifest of one generation of a tenant. */
+export async function readGeneration(em: EntityManager, tenant: string, number: number) {
+  return em.findOneOrFail(Generation, { tenant, number })
+}
+
+/** Sets or clears the condition of one type; `undefined` clears. The caller flushes. */
+export function setCondition(
+  tenant: Loaded<TenantRow> | TenantRow,
+  type: Condition['type'],
+  condition: Omit<Condition, 'type'> | undefined,
+): void {
+  const others = tenant.conditions.filter((one) => one.type !== type)
+  tenant.conditions = condition === undefined ? others : [...others, { type, ...condition }]
+}

@@ -1,0 +1,203 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createDatabaseMapper } from '../../../isolation/mappers/database/mapper.ts'
+import { migrateSchema } from '../../../isolation/migrate.ts'
+import { openMigrationSource, type Migration } from '../../../platform/migration-source.ts'
+import { codeOf, namesOf, queryAs, testCell, testTenant, type TestCell, type TestTenant } from './support.ts'
+
+const examples = openMigrationSource(join(import.meta.dirname, '../../../examples/schemas'))
+const mapper = createDatabaseMapper()
+let cell: TestCell
+
+beforeAll(async () => {
+  cell = await testCell()
+})
+afterAll(async () => {
+  await mapper.close()
+  await cell.drop()
+})
+
+async function ensured(): Promise<TestTenant> {
+  const tenant = testTenant(cell.cell)
+  await mapper.ensure(tenant.target('database'))
+  return tenant
+}
+
+const migration = (file: string, sql: string): Migration => ({
+  version: file.slice(0, file.indexOf('/')),
+  file,
+  sql,
+  checksum: createHash('sha256').update(sql).digest('hex'),
+})
+
+const migrate = (tenant: TestTenant, ...migrations: Migration[]) =>
+  migrateSchema({ target: tenant.target('database'), migrations })
+
+const tables = async (tenant: TestTenant) => {
+  const { rows } = await cell.admin.query<{ name: string }>(
+    `select relname as name from pg_class where relnamespace = to_regnamespace($1) and relkind = 'r' order by 1`,
+    [namesOf(tenant).schema],
+  )
+  return rows.map((row) => row.name)
+}
+
+test('the example reaches each version in turn, and the tenant works with it', async () => {
+  const tenant = await ensured()
+  const target = tenant.target('database')
+  const first = await examples.migrationsUpTo('1.0.0')
+  expect(await migrateSchema({ target, migrations: first })).toEqual({
+    applied: ['1.0.0/001-customers.sql', '1.0.0/002-orders.sql', '1.0.0/900-seed.sql'],
+    version: '1.0.0',
+  })
+  const all = await examples.migrationsUpTo('1.4.0')
+  expect(await migrateSchema({ target, migrations: all })).toEqual({
+    applied: ['1.1.0/001-order-totals.sql', '1.4.0/001-shipping.sql'],
+    version: '1.4.0',
+  })
+  expect(await migrateSchema({ target, migrations: all })).toEqual({ applied: [], version: '1.4.0' })
+
+  expect(await queryAs(tenant, cell, 'select total from order_totals')).toEqual([{ total: '48.50' }])
+  await queryAs(
+    tenant,
+    cell,
+    `insert into customers (email, name) values ('new@customer.example', 'New'); select ship_order(1)`,
+  )
+  expect(
+    await queryAs(
+      tenant,
+      cell,
+      `select c.name, o.state from customers c left join orders o on o.customer_id = c.id order by 1`,
+    ),
+  ).toEqual([
+    { name: 'Ada', state: 'shipped' },
+    { name: 'Grace', state: null },
+    { name: 'New', state: null },
+  ])
+  expect(
+    await queryAs(
+      tenant,
+      cell,
+      'select distinct tableowner as owner from pg_tables where schemaname = current_schema()',
+    ),
+  ).toEqual([{ owner: namesOf(tenant).ownerRole }])
+})
+
+test('nobody but the tenant may use what migrations make, and the tenant may not change its record', async () => {
+  const [tenant, other] = [await ensured(), await ensured()]
+  await migrate(
+    tenant,
+    migration(
+      '1.0.0/001-a.sql',
+      `create function f() returns int language sql return 1; create table a (id int generated always as identity)`,
+    ),
+  )
+  const { schema } = namesOf(tenant)
+  expect(await codeOf(queryAs(other, cell, `select ${schema}.f()`))).toBe('42501')
+  const { rows } = await cell.admin.query(
+    `select has_function_privilege('public', '${schema}.f()', 'execute') as allowed`,
+  )
+  expect(rows).toEqual([{ allowed: false }])
+  expect(await queryAs(tenant, cell, 'select file from _freehold_migrations')).toHaveLength(1)
+  for (const statement of [
+    'delete from _freehold_migrations',
+    `update _freehold_migrations set checksum = ''`,
+    'truncate _freehold_migrations',
+  ])
+    expect(await codeOf(queryAs(tenant, cell, statement))).toBe('42501')
+})
+
+test('runs at the same time take turns, and each file runs once', async () => {
+  const tenant = await ensured()
+  const files = [1, 2, 3].map((n) => migration(`1.0.0/00${n}-t.sql`, `create table t${n} (id int)`))
+  const runs = await Promise.all([1, 2, 3, 4].map(() => migrate(tenant, ...files)))
+  expect(runs.flatMap((run) => run.applied).toSorted()).toEqual(files.map((one) => one.file))
+})
+
+test('a file that fails half-way is rolled back whole, and told with line and PostgreSQL’s words', async () => {
+  const tenant = await ensured()
+  const good = migration('1.0.0/001-good.sql', 'create table good (id int)')
+  const bad = migration(
+    '1.0.0/002-bad.sql',
+    `-- Überschrift 🐘\ncreate table half (id int);\ninsert into half values (1);\n\nselect nothing\n  from nowhere;`,
+  )
+  await expect(migrate(tenant, good, bad)).rejects.toMatchObject({
+    code: 'migration_failed',
+    message:
+      '1.0.0/002-bad.sql, line 6: relation "nowhere" does not exist (SQLSTATE 42P01); nothing of this file was kept',
+    details: [{ path: '1.0.0/002-bad.sql', line: 6 }],
+  })
+  expect(await tables(tenant)).toEqual(['_freehold_migrations', 'good'])
+
+  const withoutPosition = migration('1.0.0/002-bad.sql', 'select 1 / 0')
+  await expect(migrate(tenant, good, withoutPosition)).rejects.toMatchObject({
+    code: 'migration_failed',
+    message: expect.stringContaining('1.0.0/002-bad.sql: division by zero'),
+  })
+  const mended = migration('1.0.0/002-bad.sql', 'create table mended (id int)')
+  expect(await migrate(tenant, good, mended)).toEqual({ applied: ['1.0.0/002-bad.sql'], version: '1.0.0' })
+})
+
+test('an applied file that has changed is refused before anything runs', async () => {
+  const tenant = await ensured()
+  await migrate(tenant, migration('1.0.0/001-a.sql', 'create table a (id int)'))
+  await expect(
+    migrate(
+      tenant,
+      migration('0.9.0/001-early.sql', 'create table early (id int)'),
+      migration('1.0.0/001-a.sql', 'create table a (id bigint)'),
+    ),
+  ).rejects.toMatchObject({ code: 'migration_changed', message: expect.stringContaining('1.0.0/001-a.sql') })
+  expect(await tables(tenant)).toEqual(['_freehold_migrations', 'a'])
+})
+
+test.each([
+  ['commit', 'create table x (id int); commit', 'COMMIT'],
+  ['commit and begin again', 'create table x (id int); commit; begin', 'COMMIT'],
+  ['rollback', 'create table x (id int); rollback', 'COMMIT'],
+  ['an error after a commit', 'commit; select * from nowhere', 'COMMIT'],
+  ['reset role', 'create table x (id int); reset role', 'ends as role'],
+])('a file must leave transaction and role alone: %s', async (_, sql, said) => {
+  const tenant = await ensured()
+  await expect(migrate(tenant, migration('1.0.0/001-x.sql', sql))).rejects.toMatchObject({
+    code: 'migration_failed',
+    message: expect.stringMatching(new RegExp(`^1\\.0\\.0/001-x\\.sql: .*${said}`)),
+  })
+  expect(await queryAs(tenant, cell, 'select file from _freehold_migrations')).toEqual([])
+})
+
+test('a file that leaves settings behind does not disturb the next', async () => {
+  const tenant = await ensured()
+  await migrate(
+    tenant,
+    migration('1.0.0/001-a.sql', `create table a (id int); set search_path = public`),
+    migration('1.0.0/002-b.sql', `create table b (id int)`),
+  )
+  expect(await tables(tenant)).toEqual(['_freehold_migrations', 'a', 'b'])
+})
+
+test('a file that takes too long fails by name', async () => {
+  const tenant = await ensured()
+  const slow = migration('1.0.0/001-slow.sql', 'select pg_sleep(60)')
+  const run = migrateSchema({ target: tenant.target('database'), migrations: [slow] }, { statementTimeoutMs: 200 })
+  await expect(run).rejects.toMatchObject({ code: 'migration_failed', message: expect.stringContaining(slow.file) })
+})
+
+test('a lost connection may be tried again; what is not there cannot be migrated', async () => {
+  const tenant = await ensured()
+  const kill = migration('1.0.0/001-x.sql', 'select pg_sleep(60)')
+  const running = codeOf(migrate(tenant, kill))
+  const stop = async (): Promise<void> => {
+    const { rowCount } = await cell.admin.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where usename = $1 and query like '%pg_sleep(60)%'`,
+      [cell.bootstrap.provisionerRole],
+    )
+    if (rowCount === 0) await stop()
+  }
+  await stop()
+  expect(await running).toBe('substrate_unavailable')
+  expect(await codeOf(migrate(testTenant(cell.cell), kill))).toBe('not_found')
+  expect(
+    await codeOf(migrate(testTenant({ ...cell.cell, provisionerUrl: 'postgres://a:b@127.0.0.1:1/c' }), kill)),
+  ).toBe('substrate_unavailable')
+})

@@ -1,0 +1,145 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { inject } from 'vitest'
+import { newCode, newPassword } from '../../../crypto/tokens.ts'
+import type { ResourceKind, ResourceSpec } from '../../../domain/resources.ts'
+import type { CellAccess, Target, TenantSecrets } from '../../../isolation/mapper.ts'
+import { bootstrapCell } from '../../../isolation/mappers/database/bootstrap.ts'
+import { databaseProperties } from '../../../isolation/mappers/database/properties.ts'
+import { resourcesOf } from '../../../isolation/strategy.ts'
+
+/** Secrets in memory with the contract of the real ones. */
+function memorySecrets(): TenantSecrets {
+  const stored = new Map<string, string>()
+  const below = (prefix: string) => [...stored.keys()].filter((name) => name.startsWith(prefix)).toSorted()
+  return {
+    read: async (name) => stored.get(name),
+    readOrCreate: async (name, make) => {
+      const value = stored.get(name) ?? make()
+      stored.set(name, value)
+      return value
+    },
+    replace: async (name, value) => void stored.set(name, value),
+    list: async (prefix) => below(prefix),
+    destroy: async (prefix) => below(prefix).filter((name) => stored.delete(name)).length,
+  }
+}
+
+export type TestTenant = {
+  readonly id: string
+  readonly code: string
+  readonly secrets: TenantSecrets
+  /** The resource of this kind at this epoch. */
+  target(kind: ResourceKind, epoch?: number): Target
+}
+
+/** A cell with a database, a provisioner and an object root of its own. */
+export async function testCell() {
+  const suffix = randomBytes(4).toString('hex')
+  const adminUrl = inject('postgresUrl')
+  const database = `warehouse_${suffix}`
+  const provisionerRole = `provisioner_${suffix}`
+  const provisionerPassword = newPassword()
+  const bootstrap = { adminUrl, database, provisionerRole, provisionerPassword }
+  await bootstrapCell(bootstrap)
+  const urlOf = (user: string, password: string, name = database) => {
+    const url = new URL(adminUrl)
+    Object.assign(url, { username: user, password, pathname: `/${name}` })
+    return url.href
+  }
+  const { hostname, port } = new URL(adminUrl)
+  const cell: CellAccess = {
+    name: `cell-${suffix}`,
+    region: 'eu-north',
+    database: { host: hostname, port: Number(port), name: database },
+    objectStore: { root: await mkdtemp(join(tmpdir(), 'freehold-objects-')), container: 'data-shared' },
+    provisionerUrl: urlOf(provisionerRole, provisionerPassword),
+  }
+  const inside = new URL(adminUrl)
+  inside.pathname = `/${database}`
+  const admin = new pg.Pool({ connectionString: inside.href, max: 2, allowExitOnIdle: true })
+  admin.on('error', () => {})
+
+  /** Forgets a cell for good: its roles are cluster-wide and would stay behind the database. */
+  async function drop(): Promise<void> {
+    const { rows } = await admin.query<{ role: string }>(
+      `select r.rolname as role from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles p on p.oid = m.member
+       where p.rolname = $1 group by 1`,
+      [provisionerRole],
+    )
+    await admin.end()
+    const cluster = new pg.Client({ connectionString: adminUrl })
+    await cluster.connect()
+    await cluster.query(`drop database if exists ${database} with (force)`)
+    for (const { role } of rows) await cluster.query(`drop role if exists "${role}"`)
+    await cluster.query(`drop role if exists ${provisionerRole}`)
+    await cluster.end()
+    await rm(cell.objectStore.root, { recursive: true, force: true })
+  }
+
+  return { cell, bootstrap, admin, urlOf, drop }
+}
+export type TestCell = Awaited<ReturnType<typeof testCell>>
+
+/** A tenant that exists in no registry, with the resources the shared profile gives it. */
+export function testTenant(cell: CellAccess, connections = 5): TestTenant {
+  const id = randomUUID()
+  const code = newCode()
+  const secrets = memorySecrets()
+  const specs = resourcesOf({
+    tenant: { id, code },
+    placement: { environment: 'prod', number: 1, profile: 'mt-standard' },
+    cell,
+    plan: {
+      name: 'pro',
+      weight: 1,
+      databaseConnections: connections,
+      quotas: { storageGiB: 1, requestsPerSecond: 1, concurrentTasks: 1 },
+    },
+  })
+  const specOf = (kind: ResourceKind): ResourceSpec => {
+    const spec = specs.find((one) => one.kind === kind)
+    if (spec === undefined) throw new Error(`no resource of kind ${kind}`)
+    return spec
+  }
+  return {
+    id,
+    code,
+    secrets,
+    target: (kind, epoch = 1) => ({ spec: specOf(kind), tenantId: id, epoch, cell, secrets }),
+  }
+}
+
+/** Names of the tenant in the database. */
+export const namesOf = (tenant: TestTenant) => databaseProperties(tenant.target('database').spec)
+
+/** Logs in as the tenant's app role; the caller ends the connection. */
+export async function loginAs(tenant: TestTenant, { cell, urlOf }: TestCell, database = cell.database.name) {
+  const { appRole, passwordSecret } = namesOf(tenant)
+  const password = (await tenant.secrets.read(passwordSecret)) ?? ''
+  const client = new pg.Client({ connectionString: urlOf(appRole, password, database) })
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
+
+/** Runs statements as the tenant's app role, over a connection of their own, and gives the rows of the last. */
+export async function queryAs(tenant: TestTenant, cell: TestCell, sql: string): Promise<unknown[]> {
+  const client = await loginAs(tenant, cell)
+  try {
+    return (await client.query<Record<string, unknown>>(sql)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** SQLSTATE or code that the work fails with; 'done' when it does not. */
+export async function codeOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => 'done',
+    (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : String(error)),
+  )
+}
