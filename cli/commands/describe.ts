@@ -1,0 +1,78 @@
+import type { Operation, Page, Resource, Tenant } from '../api-types.ts'
+import { path } from '../client.ts'
+import { print, table, time } from '../output.ts'
+import type { Session } from '../session.ts'
+
+/** `describe`: all there is to say about one tenant: facts, conditions, environments, resources, newest operation. */
+export async function describeTenant({ client, io, format }: Session, name: string): Promise<void> {
+  const tenant = await client.get<Tenant>(path('tenants', name))
+  const [{ items: resources }, operation] = await Promise.all([
+    client.get<Page<Resource>>(path('tenants', tenant.id, 'resources')),
+    tenant.operation === null ? null : client.get<Operation>(path('operations', tenant.operation.id)),
+  ])
+  print(io.stdout, format, { tenant, resources, operation }, () =>
+    [
+      facts(tenant),
+      section(
+        'Conditions',
+        tenant.conditions.map(({ type, reason, message }) => [type, reason, message]),
+      ),
+      section(
+        'Environments',
+        tenant.environments.map((one) => [
+          one.name,
+          one.state,
+          one.cell,
+          `placement ${one.placement}`,
+          `epoch ${one.epoch}`,
+        ]),
+      ),
+      section(
+        'Resources',
+        resources.map((one) => [one.environment, one.kind, one.state, one.cell, one.name]),
+      ),
+      ...(operation === null ? [] : [describeOperation(operation)]),
+    ]
+      .filter(Boolean)
+      .join('\n\n'),
+  )
+}
+
+function facts(tenant: Tenant): string {
+  return table(
+    [],
+    [
+      ['Tenant', `${tenant.slug} (${tenant.name})`],
+      ['Id', tenant.id],
+      ['State', tenant.state],
+      ['Profile', `${tenant.profile}, plan ${tenant.plan}, region ${tenant.region}`],
+      [
+        'Labels',
+        Object.entries(tenant.labels)
+          .map(([key, value]) => `${key}=${value}`)
+          .join(', '),
+      ],
+      ['Generation', `${tenant.generation} (in force: ${tenant.observedGeneration})`],
+      ['Created', time(tenant.createdAt)],
+      ['Changed', time(tenant.updatedAt)],
+      ['Allowed now', tenant.allowed.join(', ')],
+    ],
+  )
+}
+
+function describeOperation({ id, kind, state, error, steps, links }: Operation): string {
+  const head = [
+    ['Id', id],
+    ['State', state],
+    ...(error === null ? [] : [['Error', `${error.message} (${error.code})`]]),
+    ...(links?.workflow === undefined ? [] : [['Workflow', links.workflow]]),
+  ]
+  return `${section(`Operation ${kind}`, head)}\n${section(
+    'Steps',
+    steps.map((step) => [step.state, step.title]),
+  )}`
+}
+
+function section(title: string, rows: readonly (readonly (string | number)[])[]): string {
+  return rows.length === 0 ? '' : `${title}\n${table([], rows).replace(/^/gm, '  ')}`
+}

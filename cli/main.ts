@@ -1,0 +1,31 @@
+import { CommanderError } from 'commander'
+import { exitCodes, reportError } from './failures.ts'
+import type { Io } from './io.ts'
+import { buildProgram } from './program.ts'
+
+/** Runs one command line (without `node` and the script) and gives its exit code; never throws. */
+export async function run(args: readonly string[], io: Io): Promise<number> {
+  let exitCode: number = exitCodes.ok
+  const program = buildProgram(io, (code) => {
+    exitCode = code
+  })
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    // Commander has written its own sentence by now; help and version are its way to end well.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    return reportError(error, io.stderr)
+  }
+}
+
+/** The program: `run` with this process's surroundings. */
+export async function main(): Promise<void> {
+  // `freehold list | head` closes the pipe early, which is no error of ours.
+  process.stdout.on('error', (cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'EPIPE') throw cause
+    process.exit(exitCodes.ok)
+  })
+  const { stdout, stderr, env } = process
+  process.exitCode = await run(process.argv.slice(2), { stdout, stderr, env, cwd: process.cwd() })
+}

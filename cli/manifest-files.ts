@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseDocument } from 'yaml'
+import { CliError, exitCodes } from './failures.ts'
+
+/** One manifest of a file, padded with empty lines so that the API counts lines as the file does. */
+export type ManifestDocument = { file: string; line: number; type: string; text: string; slug: string | undefined }
+
+/**
+ * The manifests of a file, of all *.yaml, *.yml and *.json of a folder in the order of their names, or of standard
+ * input for `-`. Throws a usage error for what cannot be read or holds no manifest.
+ */
+export function readManifests(target: string, cwd: string): ManifestDocument[] {
+  const documents = filesOf(target, cwd).flatMap((file) => splitDocuments(file, read(file, cwd)))
+  if (documents.length === 0) throw new CliError(exitCodes.usage, `${target} holds no manifest`)
+  return documents
+}
+
+function filesOf(target: string, cwd: string): string[] {
+  if (target === '-') return [target]
+  const path = resolve(cwd, target)
+  if (!reading(target, () => statSync(path)).isDirectory()) return [target]
+  const names = reading(target, () => readdirSync(path)).filter((name) => /\.(ya?ml|json)$/.test(name))
+  return names.toSorted().map((name) => join(target, name))
+}
+
+function read(file: string, cwd: string): string {
+  const bytes = reading(file, () => readFileSync(file === '-' ? 0 : resolve(cwd, file)))
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new CliError(exitCodes.usage, `${file} is not UTF-8 text`)
+  }
+}
+
+function reading<T>(file: string, act: () => T): T {
+  try {
+    return act()
+  } catch (cause) {
+    throw new CliError(
+      exitCodes.usage,
+      `cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`,
+    )
+  }
+}
+
+/**
+ * Splits YAML text at its document markers, which the format reserves at the start of a line wherever they stand, so
+ * a document that does not parse keeps its place too and the API can say what is wrong with it. JSON is one document.
+ */
+export function splitDocuments(file: string, text: string): ManifestDocument[] {
+  if (file.endsWith('.json')) return hasContent(text.split('\n')) ? [document(file, 0, text, 'application/json')] : []
+  const lines = text.split('\n')
+  const starts = [0, ...lines.flatMap((line, at) => (startsDocument(lines, at, line) ? [at] : []))]
+  return starts.flatMap((start, at) => {
+    const part = lines.slice(start, starts[at + 1])
+    return hasContent(part) ? [document(file, start, part.join('\n'), 'application/yaml')] : []
+  })
+}
+
+const marker = /^---(?=\s|$)/
+const documentEnd = /^\.\.\.(?=\s|$)/
+
+/** A `---` begins one, unless only directives stand before it; what follows a `...` does too. */
+function startsDocument(lines: readonly string[], at: number, line: string): boolean {
+  if (documentEnd.test(lines[at - 1] ?? '')) return true
+  if (!marker.test(line)) return false
+  const before = lines.slice(0, at).findLast((earlier) => earlier.trim() !== '' && !/^\s*#/.test(earlier))
+  return before !== undefined && !before.startsWith('%')
+}
+
+function hasContent(lines: readonly string[]): boolean {
+  return lines.some(
+    (line) =>
+      !/^(%.*|\.\.\.)?$/.test(
+        line
+          .replace(marker, '')
+          .replace(/(^|\s)#.*$/, '')
+          .trim(),
+      ),
+  )
+}
+
+function document(file: string, start: number, text: string, type: string): ManifestDocument {
+  return { file, line: start + 1, type, text: '\n'.repeat(start) + text, slug: slugOf(text) }
+}
+
+/** Only a slug of good form may become part of a path; whatever else it is, the API explains. */
+function slugOf(text: string): string | undefined {
+  const parsed = parseDocument(text, { logLevel: 'silent' })
+  const slug: unknown = parsed.errors.length > 0 ? undefined : parsed.getIn(['metadata', 'slug'])
+  return typeof slug === 'string' && /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(slug) ? slug : undefined
+}

@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { createClient } from './client.ts'
+import { apply } from './commands/apply.ts'
+import { connect } from './commands/connect.ts'
+import { describeTenant } from './commands/describe.ts'
+import { abort, deleteTenant, listOperations, retry, watch } from './commands/operations.ts'
+import { getTenant, listTenants, tenantContext, tenantEvents } from './commands/tenants.ts'
+import { exitCodesHelp } from './failures.ts'
+import type { Io } from './io.ts'
+import { formats, type Format } from './output.ts'
+import type { Session } from './session.ts'
+import { apiKey, apiUrl, settingsHelp } from './settings.ts'
+
+/** The command tree. `done` is told the exit code of an action that did not throw. */
+export function buildProgram(io: Io, done: (exitCode: number) => void): Command {
+  const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  const program = new Command('freehold')
+    .description('Command line client of the Freehold API')
+    .version(version)
+    .addOption(new Option('-o, --output <format>', 'how to answer').choices(formats).default('table'))
+    .option('--timeout <seconds>', 'how long --wait, watch and --rotate follow an operation', positive, 600)
+    .addHelpText('after', settingsHelp + exitCodesHelp)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
+
+  const session = (): Session => {
+    const { output, timeout } = program.opts<{ output: Format; timeout: number }>()
+    return { client: createClient(apiUrl(io), apiKey(io)), io, format: output, timeoutMs: timeout * 1000 }
+  }
+  /** Hands the arguments of a command to its function, behind the session. */
+  const to =
+    <A extends unknown[]>(act: (session: Session, ...given: A) => Promise<number | void>) =>
+    async (...given: A) =>
+      done((await act(session(), ...given)) ?? 0)
+  const command = (usage: string, description: string) => program.command(usage).description(description)
+  const change = (usage: string, description: string) =>
+    command(usage, description)
+      .option('--wait', 'follow the operation to its end')
+      .option('--reason <text>', 'for the audit trail')
+
+  command('apply', 'apply manifests: what is new is provisioned, what is in force stays')
+    .requiredOption('-f, --file <path>', 'file, folder (*.yaml, *.yml, *.json) or - (repeatable)', collect)
+    .option('--wait', 'follow the operations to their end')
+    .action(to(apply))
+  command('get <tenant>', 'one tenant, by slug or id; --output yaml shows its manifest').action(to(getTenant))
+  command('list', 'tenants')
+    .option('--state <state>', 'only in this state')
+    .option('--profile <profile>', 'only of this profile')
+    .option('--label <key=value>', 'only with this label (repeatable)', collect)
+    .option('--limit <count>', 'at most so many (default: all)', positive)
+    .action(to(listTenants))
+  command('describe <tenant>', 'a tenant with its environments, resources and newest operation').action(
+    to(describeTenant),
+  )
+  command('context <tenant>', 'the context that downstream services consume')
+    .option('--environment <name>', 'which environment')
+    .action(to(tenantContext))
+  command(
+    'connect <tenant> [command...]',
+    'print the database URL, or run the command after -- with PGHOST, … DATABASE_URL',
+  )
+    .option('--environment <name>', 'which environment')
+    .option('--rotate', 'have a new password made first')
+    .action(to(connect))
+  command('events <tenant>', 'the audit trail, oldest first')
+    .option('--after <seq>', 'only behind this one', whole)
+    .option('--limit <count>', 'at most so many (default: 100)', positive)
+    .action(to(tenantEvents))
+  command('operations [tenant]', 'operations of one tenant or of all')
+    .option('--state <state>', 'only in this state')
+    .option('--limit <count>', 'at most so many (default: 50)', positive)
+    .action(to(listOperations))
+  command('watch <operation-or-tenant>', 'follow an operation, or the newest of a tenant').action(to(watch))
+  change('retry <tenant>', 'roll the interrupted or failed operation forward again').action(to(retry))
+  change('abort <tenant>', 'have the open operation undo what it made').action(to(abort))
+  change('delete <tenant>', 'remove what is left of a failed tenant').action(to(deleteTenant))
+  return program
+}
+
+function collect(value: string, earlier: string[] = []): string[] {
+  return [...earlier, value]
+}
+
+function whole(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number, 0 or more.')
+  return Number(text)
+}
+
+function positive(text: string): number {
+  if (whole(text) === 0) throw new InvalidArgumentError('It is more than 0.')
+  return Number(text)
+}

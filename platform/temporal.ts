@@ -1,0 +1,96 @@
+import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client'
+import { workflowId, type OperationInput, type OperationKind, type Timing } from '../domain/operation.ts'
+import type { Config } from './config.ts'
+import { searchAttributes } from './search-attributes.ts'
+
+/** What starting an operation takes. */
+export type Startable = {
+  id: string
+  kind: OperationKind
+  attempt: number
+  tenant: string
+  generation: number
+  slug: string
+}
+
+/** How a workflow stands: `closed` without more, because its outcome is in the registry. */
+export type WorkflowStanding = 'running' | 'closed' | 'missing'
+
+/** Connects to the Temporal server of the configuration. Throws when it does not answer within 10 s. */
+export async function connectTemporal(
+  config: Pick<Config, 'TEMPORAL_NAMESPACE'> & { TEMPORAL_ADDRESS: string },
+): Promise<Client> {
+  const connection = await Connection.connect({ address: config.TEMPORAL_ADDRESS, connectTimeout: 10_000 })
+  return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE })
+}
+
+/** Durations of a workflow's steps by the configuration. */
+export function timingOf(config: Pick<Config, 'FREEHOLD_ACTIVITY_TIMEOUT_MS' | 'FREEHOLD_ACTIVITY_ATTEMPTS'>): Timing {
+  const startToCloseMs = config.FREEHOLD_ACTIVITY_TIMEOUT_MS
+  return {
+    startToCloseMs,
+    heartbeatMs: Math.min(startToCloseMs, 10_000),
+    initialRetryMs: 200,
+    maximumRetryMs: 30_000,
+    maximumAttempts: config.FREEHOLD_ACTIVITY_ATTEMPTS,
+  }
+}
+
+/** Starts, cancels and looks up the workflow of an operation; used by the API and by the worker's sweep alike. */
+export function operationStarter(client: Client, options: { taskQueue: string; timing: Timing }) {
+  /** Starts the workflow of this attempt; starting it twice is starting it once. */
+  async function start(operation: Startable): Promise<void> {
+    const { id, kind, attempt, tenant, generation, slug } = operation
+    const input: OperationInput = { operationId: id, tenantId: tenant, generation, attempt, timing: options.timing }
+    try {
+      await client.workflow.start(workflowTypes[kind], {
+        taskQueue: options.taskQueue,
+        workflowId: workflowId(operation),
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        args: [input],
+        staticSummary: `${kind} ${slug}`,
+        staticDetails: `Operation \`${id}\`, attempt ${attempt}, of tenant **${slug}** (\`${tenant}\`)`,
+        typedSearchAttributes: [
+          { key: searchAttributes.tenantId, value: tenant },
+          { key: searchAttributes.tenantSlug, value: slug },
+          { key: searchAttributes.operation, value: kind },
+          { key: searchAttributes.phase, value: 'accepted' },
+        ],
+      })
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
+    }
+  }
+
+  /** Asks the workflow to undo what it did. One that is not there or has ended is no error: the registry decides. */
+  async function cancel(operation: Pick<Startable, 'id' | 'kind' | 'attempt'>): Promise<void> {
+    try {
+      await client.workflow.getHandle(workflowId(operation)).cancel()
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error
+    }
+  }
+
+  /** How the newest run of this attempt stands. */
+  async function standing(operation: Pick<Startable, 'id' | 'kind' | 'attempt'>): Promise<WorkflowStanding> {
+    try {
+      const { status } = await client.workflow.getHandle(workflowId(operation)).describe()
+      return status.name === 'RUNNING' || status.name === 'PAUSED' || status.name === 'CONTINUED_AS_NEW'
+        ? 'running'
+        : 'closed'
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return 'missing'
+      throw error
+    }
+  }
+
+  return { start, cancel, standing }
+}
+export type OperationStarter = ReturnType<typeof operationStarter>
+
+/** Name of the workflow function of each kind. */
+const workflowTypes = {
+  provision: 'provision',
+  purge: 'purge',
+  'rotate-credentials': 'rotateCredentials',
+} as const satisfies Record<OperationKind, string>

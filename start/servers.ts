@@ -1,0 +1,109 @@
+import { join } from 'node:path'
+import { requireFreePort } from '../local/ports.ts'
+import { startPostgres } from '../local/postgres.ts'
+import { resolveTemporalBinary } from '../local/temporal-binary.ts'
+import { ensureNamespaces, ensureSearchAttributes } from '../local/temporal-namespaces.ts'
+import { startTemporal } from '../local/temporal.ts'
+import type { Config } from '../platform/config.ts'
+import { searchAttributeTypes } from '../platform/search-attributes.ts'
+import { keptSecret } from './kept-secret.ts'
+
+/** The servers everything stands on, embedded or those the configuration names. */
+export type Servers = {
+  /** The registry as an administrator of its server. */
+  adminUrl: string
+  /** Whether the PostgreSQL server is ours alone. */
+  embedded: boolean
+  temporalAddress: string
+  temporalUiUrl: string | undefined
+  /** Ends with a sentence when one of the servers died by itself. */
+  died: Promise<string>
+  stop(): Promise<void>
+}
+
+type Started<T> = T & { died?: Promise<string>; stop?: () => Promise<void> }
+
+/** Starts what the configuration does not name, PostgreSQL and Temporal side by side. What came up is ended when the other fails. */
+export async function startServers(
+  config: Config,
+  stateDir: string,
+  options: { signal: AbortSignal; log: (line: string) => void },
+): Promise<Servers> {
+  await checkPorts(config)
+  const results = await Promise.allSettled([
+    postgres(config, stateDir, options.log),
+    temporal(config, stateDir, options),
+  ])
+  const [database, workflows] = results
+  const stop = async () => {
+    for (const result of results) if (result.status === 'fulfilled') await result.value.stop?.()
+  }
+  if (database.status === 'rejected' || workflows.status === 'rejected') {
+    await stop()
+    throw database.status === 'rejected' ? database.reason : (workflows as PromiseRejectedResult).reason
+  }
+  const deaths = [database.value.died, workflows.value.died].filter((died) => died !== undefined)
+  return {
+    adminUrl: database.value.url,
+    embedded: database.value.stop !== undefined,
+    temporalAddress: workflows.value.address,
+    temporalUiUrl: config.FREEHOLD_TEMPORAL_UI_URL ?? workflows.value.uiUrl,
+    died: Promise.race([...deaths, new Promise<string>(() => undefined)]),
+    stop,
+  }
+}
+
+async function checkPorts(config: Config): Promise<void> {
+  await requireFreePort(config.FREEHOLD_PORT, { purpose: 'the API', variable: 'FREEHOLD_PORT' })
+  if (config.DATABASE_URL === undefined)
+    await requireFreePort(config.FREEHOLD_POSTGRES_PORT, { purpose: 'PostgreSQL', variable: 'FREEHOLD_POSTGRES_PORT' })
+  if (config.TEMPORAL_ADDRESS !== undefined) return
+  await requireFreePort(config.FREEHOLD_TEMPORAL_PORT, { purpose: 'Temporal', variable: 'FREEHOLD_TEMPORAL_PORT' })
+  await requireFreePort(config.FREEHOLD_TEMPORAL_UI_PORT, {
+    purpose: 'the Temporal Web UI',
+    variable: 'FREEHOLD_TEMPORAL_UI_PORT',
+  })
+}
+
+async function postgres(
+  config: Config,
+  stateDir: string,
+  log: (line: string) => void,
+): Promise<Started<{ url: string }>> {
+  const given = config.DATABASE_ADMIN_URL ?? config.DATABASE_URL
+  if (given !== undefined) return { url: given }
+  const password = keptSecret(join(stateDir, 'postgres.password'), 'hex')
+  const server = await startPostgres({ stateDir, port: config.FREEHOLD_POSTGRES_PORT, password, log })
+  const url = new URL(server.url)
+  url.pathname = '/freehold'
+  return { url: url.href, died: server.exited, stop: server.stop }
+}
+
+async function temporal(
+  config: Config,
+  stateDir: string,
+  { signal, log }: { signal: AbortSignal; log: (line: string) => void },
+): Promise<Started<{ address: string; uiUrl: string | undefined }>> {
+  const server =
+    config.TEMPORAL_ADDRESS === undefined
+      ? await embeddedTemporal(config, stateDir, signal, log)
+      : { address: config.TEMPORAL_ADDRESS, uiUrl: undefined }
+  await ensureNamespaces(server.address, [
+    { name: config.TEMPORAL_NAMESPACE, retentionDays: 7 },
+    { name: 'workloads', retentionDays: 7 },
+  ])
+  await ensureSearchAttributes(server.address, config.TEMPORAL_NAMESPACE, searchAttributeTypes)
+  return server
+}
+
+async function embeddedTemporal(config: Config, stateDir: string, signal: AbortSignal, log: (line: string) => void) {
+  const binary = await resolveTemporalBinary({ env: process.env, log, signal })
+  const { address, uiUrl, exited, stop } = await startTemporal({
+    binary,
+    stateDir,
+    port: config.FREEHOLD_TEMPORAL_PORT,
+    uiPort: config.FREEHOLD_TEMPORAL_UI_PORT,
+    keepState: true,
+  })
+  return { address, uiUrl, died: exited, stop }
+}

@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { inject } from 'vitest'
+import { createApi } from '../../api/app.ts'
+import type { OperationState, Timing } from '../../domain/operation.ts'
+import type { ActivityDeps } from '../../activities/deps.ts'
+import { bootstrapCell } from '../../isolation/mappers/database/bootstrap.ts'
+import { readConfig } from '../../platform/config.ts'
+import { createLogger } from '../../platform/logger.ts'
+import { connectTemporal, operationStarter } from '../../platform/temporal.ts'
+import { createApiKey } from '../../registry/api-keys.ts'
+import { migrateRegistry } from '../../registry/migrate.ts'
+import { composeWorker } from '../../worker/compose.ts'
+import { startWorker, type RunningWorker } from '../../worker/worker.ts'
+
+/** Steps give up after seconds, so a killed worker's work is taken up within a test. */
+export const testTiming: Timing = { startToCloseMs: 2_000, heartbeatMs: 1_000, initialRetryMs: 50, maximumRetryMs: 500, maximumAttempts: 3 }
+
+export type World = Awaited<ReturnType<typeof createWorld>>
+export type SeenOperation = { id: string; state: OperationState; attempt: number; error: { code: string; message: string; step?: string; unresolved?: string[] } | null; steps: { key: string; state: string }[]; workflowId: string }
+export type SeenTenant = { id: string; code: string; slug: string; state: string; conditions: { type: string }[]; generation: number; observedGeneration: number }
+
+/** A whole installation of its own on the run's servers: registry, warehouse, task queue, API; gone with `close()`. */
+export async function createWorld(options: { migrationsDir?: string } = {}) {
+  const name = `w_${randomBytes(5).toString('hex')}`
+  const server = new URL(inject('postgresUrl'))
+  const at = (database: string, user?: { name: string; password: string }) => {
+    const url = new URL(server)
+    url.pathname = `/${database}`
+    if (user !== undefined) Object.assign(url, { username: user.name, password: user.password })
+    return url.href
+  }
+  const admin = new pg.Client({ connectionString: server.href })
+  await admin.connect()
+  await admin.query(`create database ${name}`)
+  await migrateRegistry(at(name))
+  const provisioner = { name: `${name}_provisioner`, password: randomBytes(12).toString('hex') }
+  await bootstrapCell({ adminUrl: server.href, provisionerRole: provisioner.name, provisionerPassword: provisioner.password, database: `${name}_warehouse` })
+  const stateDir = mkdtempSync(join(tmpdir(), `freehold-world-`))
+  const environment = {
+    DATABASE_URL: at(name),
+    TEMPORAL_ADDRESS: inject('temporalAddress'),
+    FREEHOLD_TASK_QUEUE: name,
+    FREEHOLD_STATE_DIR: stateDir,
+    FREEHOLD_WAREHOUSE_URL: at(`${name}_warehouse`, provisioner),
+    FREEHOLD_PLATFORM_KEY: 'env:TEST_PLATFORM_KEY',
+    TEST_PLATFORM_KEY: randomBytes(32).toString('base64'),
+    FREEHOLD_SWEEP_INTERVAL_MS: '300',
+    FREEHOLD_ACTIVITY_TIMEOUT_MS: '2000',
+    FREEHOLD_ACTIVITY_ATTEMPTS: '3',
+    LOG_LEVEL: 'silent',
+    ...(options.migrationsDir === undefined ? {} : { FREEHOLD_MIGRATIONS_DIR: options.migrationsDir }),
+  }
+  const config = { ...readConfig(environment), DATABASE_URL: environment.DATABASE_URL, TEMPORAL_ADDRESS: environment.TEMPORAL_ADDRESS, FREEHOLD_PLATFORM_KEY: environment.FREEHOLD_PLATFORM_KEY }
+  const log = createLogger(config)
+  const deps = await composeWorker(config, environment)
+  const client = await connectTemporal(config)
+  const starter = operationStarter(client, { taskQueue: name, timing: testTiming })
+  const key = await createApiKey(deps.orm.em.fork(), 'test', 'platform-admin')
+  const api = (with_: Partial<{ starter: typeof starter }> = {}) =>
+    createApi({ ...deps, starter: with_.starter ?? starter, log, temporalNamespace: config.TEMPORAL_NAMESPACE, ready: async () => ({}) }).app
+  const app = api()
+  const workers: RunningWorker[] = []
+
+  async function request(method: string, path: string, body?: string | object, headers: Record<string, string> = {}, through = app): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }> {
+    const text = typeof body === 'object' ? JSON.stringify(body) : body
+    const response = await through.request(path, {
+      method,
+      headers: { authorization: `Bearer ${key}`, ...(text === undefined ? {} : { 'content-type': typeof body === 'string' ? 'application/yaml' : 'application/json' }), ...headers },
+      ...(text === undefined ? {} : { body: text }),
+    })
+    return { status: response.status, body: (await response.json()) as Record<string, unknown>, headers: response.headers }
+  }
+
+  return {
+    name,
+    environment,
+    deps,
+    client,
+    starter,
+    request,
+    api,
+    key,
+    /** The warehouse as the superuser, for looking at catalogues. */
+    adminUrl: (database: 'warehouse' | 'registry') => at(database === 'registry' ? name : `${name}_warehouse`),
+    async worker(activityDeps: Partial<ActivityDeps> = {}): Promise<RunningWorker> {
+      const worker = await startWorker(
+        { ...deps, ...activityDeps },
+        { address: config.TEMPORAL_ADDRESS, namespace: config.TEMPORAL_NAMESPACE, taskQueue: name, concurrency: 20, sweepIntervalMs: 300, starter, log },
+      )
+      workers.push(worker)
+      return worker
+    },
+    /** Accepts a manifest for the slug and gives tenant and operation. */
+    async apply(slug: string, spec: object = {}): Promise<{ tenant: SeenTenant; operation: SeenOperation }> {
+      const answer = await request('POST', '/v1/tenants', manifest(slug, spec))
+      if (answer.status !== 202) throw new Error(`apply ${slug}: ${answer.status} ${JSON.stringify(answer.body)}`)
+      return answer.body as unknown as { tenant: SeenTenant; operation: SeenOperation }
+    },
+    async tenant(slug: string): Promise<SeenTenant> {
+      return (await request('GET', `/v1/tenants/${slug}`)).body as unknown as SeenTenant
+    },
+    async operation(id: string): Promise<SeenOperation> {
+      return (await request('GET', `/v1/operations/${id}`)).body as unknown as SeenOperation
+    },
+    /** Waits until the operation is in one of the states. */
+    async until(id: string, ...states: OperationState[]): Promise<SeenOperation> {
+      for (let tries = 0; ; tries += 1) {
+        const operation = await this.operation(id)
+        if (states.includes(operation.state)) return operation
+        if (tries > 400) throw new Error(`operation ${id} is still ${operation.state}: ${JSON.stringify(operation)}`)
+        await sleep(100)
+      }
+    },
+    async close(): Promise<void> {
+      await Promise.all(workers.map((worker) => worker.stop().catch(() => undefined)))
+      await client.connection.close()
+      await deps.close()
+      for (const database of [`${name}_warehouse`, name]) await admin.query(`drop database if exists ${database} with (force)`)
+      const { rows } = await admin.query<{ rolname: string }>(
+        `select r.rolname from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles g on g.oid = m.member where g.rolname = $1`,
+        [provisioner.name],
+      )
+      for (const { rolname } of rows) await admin.query(`drop role if exists ${pg.escapeIdentifier(rolname)}`)
+      await admin.query(`drop role if exists ${provisioner.name}`)
+      await admin.end()
+      rmSync(stateDir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A manifest as JSON. */
+export function manifest(slug: string, spec: object = {}): object {
+  return { apiVersion: 'freehold.dev/v1alpha1', kind: 'Tenant', metadata: { slug, name: slug }, spec: { plan: 'pro', region: 'eu-north', ...spec } }
+}

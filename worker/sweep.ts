@@ -1,0 +1,111 @@
+import { openStates } from '../domain/operation.ts'
+import { Operation, type OperationRow } from '../registry/entities/operation.ts'
+import { databaseNow } from '../registry/entities/types.ts'
+import { Tenant } from '../registry/entities/tenant.ts'
+import { appendEvents } from '../registry/events.ts'
+import { findOperation } from '../registry/operations.ts'
+import type { Orm } from '../registry/orm.ts'
+import { setCondition } from '../registry/tenants.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { OperationStarter } from '../platform/temporal.ts'
+
+/**
+ * Looks at every open operation once: starts the workflow of one that was accepted and never started, passes on an abort
+ * that got lost, and marks `interrupted` what was closed from outside without an outcome. Safe to run in many workers.
+ */
+export async function sweepOnce(deps: { orm: Orm; starter: OperationStarter; log: Logger }): Promise<void> {
+  const open = await deps.orm.em
+    .fork()
+    .find(Operation, { state: { $in: [...openStates] } }, { orderBy: { id: 'asc' }, limit: 500 })
+  for (const operation of open) {
+    try {
+      await look(deps, operation)
+    } catch (error) {
+      deps.log.warn(
+        {
+          operation_id: operation.id,
+          tenant_id: operation.tenant,
+          reason: error instanceof Error ? error.message : 'unknown',
+        },
+        'sweep: will look again',
+      )
+    }
+  }
+}
+
+async function look(
+  { orm, starter, log }: { orm: Orm; starter: OperationStarter; log: Logger },
+  operation: OperationRow,
+): Promise<void> {
+  const standing = await starter.standing(operation)
+  if (standing === 'running') {
+    if (operation.intent === 'compensate' && operation.phase !== 'compensating') await starter.cancel(operation)
+    if (operation.state === 'interrupted') await resumed(orm, operation)
+    return
+  }
+  if (operation.state === 'accepted' && standing === 'missing') {
+    const tenant = await orm.em.fork().findOneOrFail(Tenant, { id: operation.tenant })
+    await starter.start({ ...operation, slug: tenant.slug })
+    log.info({ operation_id: operation.id, tenant_id: operation.tenant }, 'sweep: started what was left behind')
+    return
+  }
+  if (operation.state !== 'interrupted' && (await interrupt(orm, operation, standing)))
+    log.warn(
+      { operation_id: operation.id, tenant_id: operation.tenant, standing },
+      'sweep: a workflow ended without settling its operation',
+    )
+}
+
+/** Marks the operation interrupted, unless it was settled or taken up anew since it was looked at. */
+async function interrupt(orm: Orm, seen: OperationRow, standing: 'closed' | 'missing'): Promise<boolean> {
+  return orm.em.fork().transactional(async (em) => {
+    const operation = await findOperation(em, seen.id, 'lock')
+    if (operation.attempt !== seen.attempt || operation.state !== seen.state) return false
+    const tenant = await em.findOneOrFail(Tenant, { id: operation.tenant })
+    const message = `the workflow of ${operation.kind} is ${standing === 'closed' ? 'closed' : 'gone'} without an outcome; retry or abort it`
+    setCondition(tenant, 'NeedsAttention', { reason: 'interrupted', message, since: new Date().toISOString() })
+    Object.assign(operation, {
+      state: 'interrupted',
+      revision: operation.revision + 1,
+      updatedAt: databaseNow(),
+      error: { code: 'operation_superseded', message },
+    })
+    await em.flush()
+    await appendEvents(em, tenant.id, [
+      {
+        type: 'TENANCY_OPERATION_INTERRUPTED',
+        actor: 'system:sweep',
+        operationId: operation.id,
+        correlationId: operation.correlationId,
+        data: { kind: operation.kind, standing },
+      },
+    ])
+    return true
+  })
+}
+
+/** A workflow that was reset from outside runs again: the operation is no longer interrupted. */
+async function resumed(orm: Orm, seen: OperationRow): Promise<void> {
+  await orm.em.fork().transactional(async (em) => {
+    const operation = await findOperation(em, seen.id, 'lock')
+    if (operation.attempt !== seen.attempt || operation.state !== 'interrupted') return
+    const tenant = await em.findOneOrFail(Tenant, { id: operation.tenant })
+    setCondition(tenant, 'NeedsAttention', undefined)
+    Object.assign(operation, {
+      state: 'running',
+      error: null,
+      revision: operation.revision + 1,
+      updatedAt: databaseNow(),
+    })
+    await em.flush()
+    await appendEvents(em, tenant.id, [
+      {
+        type: 'TENANCY_OPERATION_STARTED',
+        actor: 'system:sweep',
+        operationId: operation.id,
+        correlationId: operation.correlationId,
+        data: { kind: operation.kind, attempt: operation.attempt },
+      },
+    ])
+  })
+}

@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { NativeConnection, Worker, type ActivityInterceptorsFactory } from '@temporalio/worker'
+import { createActivities } from '../activities/index.ts'
+import type { ActivityDeps } from '../activities/deps.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { OperationStarter } from '../platform/temporal.ts'
+import { activityInterceptor } from './interceptor.ts'
+import { sweepOnce } from './sweep.ts'
+
+export type WorkerOptions = {
+  address: string
+  namespace: string
+  taskQueue: string
+  concurrency: number
+  sweepIntervalMs: number
+  starter: OperationStarter
+  log: Logger
+  /** Around activities, inside of our own interceptor; how tests inject faults from outside. */
+  interceptors?: ActivityInterceptorsFactory[]
+}
+
+export type RunningWorker = {
+  /** Ends when the worker ended; rejects when it died. */
+  ended: Promise<void>
+  /** Lets running activities finish, then stops. */
+  stop(): Promise<void>
+}
+
+/** Starts the Temporal worker of the control plane and the sweep beside it. */
+export async function startWorker(deps: ActivityDeps, options: WorkerOptions): Promise<RunningWorker> {
+  const { log, starter } = options
+  const connection = await NativeConnection.connect({ address: options.address })
+  const worker = await Worker.create({
+    connection,
+    namespace: options.namespace,
+    taskQueue: options.taskQueue,
+    workflowsPath: new URL('../workflows/index.ts', import.meta.url).pathname,
+    activities: createActivities(deps),
+    interceptors: { activity: [activityInterceptor(log), ...(options.interceptors ?? [])] },
+    maxConcurrentActivityTaskExecutions: options.concurrency,
+    shutdownGraceTime: '10s',
+    stickyQueueScheduleToStartTimeout: '2s',
+  })
+  const stopping = new AbortController()
+  const sweeping = sweepUntil(stopping.signal, deps, options)
+  const ended = worker.run().finally(async () => {
+    stopping.abort()
+    await sweeping
+    await connection.close()
+  })
+  log.info({ task_queue: options.taskQueue, namespace: options.namespace }, 'worker is running')
+  return {
+    ended,
+    async stop() {
+      if (worker.getState() === 'RUNNING') worker.shutdown()
+      await ended
+    },
+  }
+
+  async function sweepUntil(
+    signal: AbortSignal,
+    { orm }: ActivityDeps,
+    { sweepIntervalMs }: WorkerOptions,
+  ): Promise<void> {
+    while (!signal.aborted) {
+      await sweepOnce({ orm, starter, log }).catch((error: unknown) =>
+        log.warn({ reason: error instanceof Error ? error.message : 'unknown' }, 'sweep failed; will try again'),
+      )
+      await sleep(sweepIntervalMs, undefined, { signal }).catch(() => undefined)
+    }
+  }
+}

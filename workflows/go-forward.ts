@@ -1,0 +1,30 @@
+import { ApplicationFailure, CancellationScope } from '@temporalio/workflow'
+import type { OperationInput } from '../domain/operation.ts'
+import { operationActivities } from './activities.ts'
+import { operationError } from './failure.ts'
+import { trackProgress } from './progress.ts'
+import { carryOut } from './steps.ts'
+
+/**
+ * Begin, the steps, settle, for what never rolls back. A step that will not succeed leaves the operation open with
+ * `NeedsAttention`, to be retried; a cancel from outside changes nothing.
+ */
+export async function goForward(input: OperationInput, phase: string): Promise<void> {
+  const { begin, settle } = operationActivities(input.timing)
+  const progress = trackProgress()
+  await CancellationScope.nonCancellable(async () => {
+    const { proceed, steps } = await begin(input)
+    if (proceed === 'done') return
+    progress.plan(steps)
+    progress.phase(phase)
+    try {
+      await carryOut(input, steps, progress)
+    } catch (failure) {
+      const error = operationError(failure)
+      await settle({ input, outcome: 'stalled', error })
+      throw ApplicationFailure.nonRetryable(error.message, error.code)
+    }
+    await settle({ input, outcome: 'succeeded' })
+    progress.phase('done')
+  })
+}
