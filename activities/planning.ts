@@ -1,5 +1,6 @@
 import type { PlanStep } from '../domain/operation.ts'
 import { FreeholdError } from '../domain/errors.ts'
+import { textAt } from '../domain/json.ts'
 import type { Platform } from '../domain/platform.ts'
 import { provisionSteps, removalSteps, rotationSteps } from '../domain/plan.ts'
 import type { ResourceSpec } from '../domain/resources.ts'
@@ -33,7 +34,7 @@ export async function planOperation(
     case 'rotate-credentials':
       return {
         resources: [],
-        steps: rotationSteps(await recorded(em, tenant.id), String(operation.parameters['environment'])),
+        steps: rotationSteps(await recorded(em, tenant.id), textAt(operation.parameters, 'environment')),
       }
   }
 }

@@ -1,6 +1,6 @@
 import type { NewEvent } from '../domain/events.ts'
 import { FreeholdError } from '../domain/errors.ts'
-import type { JsonObject } from '../domain/json.ts'
+import { textAt, type JsonObject } from '../domain/json.ts'
 import type { OperationInput, PlanStep, StepState } from '../domain/operation.ts'
 import { newPassword } from '../crypto/tokens.ts'
 import type { Target } from '../isolation/mapper.ts'
@@ -73,7 +73,7 @@ export function createResourceActivities(deps: ActivityDeps) {
   const rotate = (given: StepInput) =>
     onResource(given, async ({ em, operation, row, target }) => {
       const isFirst = row.facts['rotatedBy'] !== operation.id
-      if (isFirst) await target.secrets.replace(String(row.spec.properties['passwordSecret']), newPassword())
+      if (isFirst) await target.secrets.replace(textAt(row.spec.properties, 'passwordSecret'), newPassword())
       await deps.mappers[row.kind].ensure(target)
       await markPresent(em, row, { rotatedBy: operation.id })
       const event: NewEvent = { type: 'TENANCY_CREDENTIALS_ROTATED', actor: 'system:worker', data: describe(row) }

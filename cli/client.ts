@@ -74,8 +74,8 @@ export function createClient(base: string, key: string) {
         })
         items.push(...page.items)
         const { nextCursor, nextAfter } = page
-        const more = (nextCursor ?? nextAfter ?? null) !== null
-        if (!more || items.length >= limit || page.items.length === 0) return { items, more }
+        const more = page.items.length > 0 && (nextCursor ?? nextAfter ?? null) !== null
+        if (!more || items.length >= limit) return { items, more }
         position = typeof nextCursor === 'string' ? { cursor: nextCursor } : { after: nextAfter ?? undefined }
       }
     },
@@ -99,7 +99,7 @@ function withQuery(to: string, query: Query): string {
   const pairs = Object.entries(query).flatMap(([name, value]) =>
     value === undefined ? [] : [value].flat().map((one): [string, string] => [name, String(one)]),
   )
-  return pairs.length === 0 ? to : `${to}?${new URLSearchParams(pairs)}`
+  return pairs.length === 0 ? to : `${to}?${new URLSearchParams(pairs).toString()}`
 }
 
 async function problemOf(response: Response): Promise<Partial<Problem>> {

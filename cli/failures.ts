@@ -3,10 +3,19 @@ import type { Sink } from './io.ts'
 import { plain } from './text.ts'
 
 /** Exit codes are a contract with scripts; `--help` shows this table. */
-export const exitCodes = { ok: 0, operationFailed: 1, usage: 2, refused: 3, unreachable: 4, timeout: 5 } as const
+export const exitCodes = {
+  ok: 0,
+  operationFailed: 1,
+  usage: 2,
+  refused: 3,
+  unreachable: 4,
+  timeout: 5,
+  commandNotFound: 127,
+} as const
 type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
 export const exitCodesHelp = `
+
 Exit codes:
   0  ok
   1  the operation failed, was aborted or is interrupted
@@ -50,7 +59,12 @@ export function reportError(error: unknown, sink: Sink, source?: string): number
     ...notes,
     ...(next === undefined ? [] : [`next: ${next}`]),
   ]
-  sink.write(`${lines.map(plain).join('\n')}\n`)
+  sink.write(
+    `${lines
+      .flatMap((line) => line.split('\n'))
+      .map(plain)
+      .join('\n')}\n`,
+  )
   return error.exitCode
 }
 

@@ -43,8 +43,8 @@ export async function followOperation(
       }
     } catch (cause) {
       if (deadline.aborted) throw timedOut(id, options.timeoutMs)
-      const lasting = !seen.connected || (cause instanceof ApiError && cause.exitCode === exitCodes.refused)
-      if (lasting) throw cause
+      const refused = cause instanceof ApiError && cause.exitCode === exitCodes.refused
+      if (!seen.connected || refused || cause instanceof SyntaxError) throw cause
     }
     await sleep(seen.pauseMs, undefined, { signal: deadline }).catch(() => {
       throw timedOut(id, options.timeoutMs)

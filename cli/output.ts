@@ -10,17 +10,21 @@ type Cell = string | number | null | undefined
 export type Rows = readonly (readonly Cell[])[]
 
 const columnsOnly = {
-  ...{
-    top: '',
-    'top-mid': '',
-    'top-left': '',
-    'top-right': '',
-    mid: '',
-    'left-mid': '',
-    'mid-mid': '',
-    'right-mid': '',
-  },
-  ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '', left: '', right: '', middle: '  ' },
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
 }
 
 /** Columns for people: `head` in capitals, an empty cell as a dash. */

@@ -13,12 +13,12 @@ export function progress(sink: Sink): (operation: Operation) => void {
   let drawn = 0
   return (operation) => {
     const name = `${operation.kind} ${operation.tenant.slug}`
-    if (sink.isTTY && operation.steps.length + 2 < (sink.rows ?? 24)) {
+    if (sink.isTTY && operation.steps.length + 2 < (sink.rows || 24)) {
       const lines = [
         `${name}: ${status(operation)}`,
         ...operation.steps.map((step) => `  ${marks[step.state]} ${step.title}`),
       ]
-      const width = (sink.columns ?? 80) - 1
+      const width = (sink.columns || 80) - 1
       sink.write(
         `${drawn > 0 ? `\x1b[${drawn}A\x1b[J` : ''}${lines.map((line) => plain(line).slice(0, width)).join('\n')}\n`,
       )

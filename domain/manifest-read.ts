@@ -1,8 +1,11 @@
 import { closest } from 'fastest-levenshtein'
-import { LineCounter, parseAllDocuments, type Document } from 'yaml'
+import { isScalar, LineCounter, parseAllDocuments, visit, type Document } from 'yaml'
 import { z } from 'zod'
 import { FreeholdError, type ErrorDetail } from './errors.ts'
 import { manifestSchema, type Manifest } from './manifest.ts'
+
+/** A hostile body can hold thousands of faults; nobody reads more of them, and placing each one takes time. */
+const maximumDetails = 50
 
 /**
  * Reads one manifest from YAML or JSON text (JSON is a subset of YAML, so one reader gives positions for both).
@@ -12,18 +15,29 @@ import { manifestSchema, type Manifest } from './manifest.ts'
 export function readManifest(text: string): Manifest {
   const lines = new LineCounter()
   const document = parseOne(text, lines)
-  const parsed = manifestSchema.safeParse(document.toJS({ maxAliasCount: 20 }))
+  const parsed = manifestSchema.safeParse(toValue(document))
   if (parsed.success) return parsed.data
-  const details = parsed.error.issues.flatMap(explain).map(({ path, message }) => ({
-    path: path.join('.') || '(the document)',
+  const issues = parsed.error.issues.flatMap(explain)
+  const details = issues.slice(0, maximumDetails).map(({ path, message }) => ({
+    path: path.join('.').slice(0, 200) || '(the document)',
     message,
     ...position(document, lines, path),
   }))
   throw new FreeholdError(
     'manifest_invalid',
-    `the manifest has ${details.length} error${details.length > 1 ? 's' : ''}: ${summary(details)}`,
+    `the manifest has ${issues.length} error${issues.length > 1 ? 's' : ''}: ${summary(details)}`,
     { details },
   )
+}
+
+/** The plain value; `yaml` throws a ReferenceError for an alias of nothing and for aliases that multiply beyond the bound. */
+function toValue(document: Document.Parsed): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 20 })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new FreeholdError('malformed_body', `the manifest is not well-formed: ${reason}`)
+  }
 }
 
 function parseOne(text: string, lineCounter: LineCounter): Document.Parsed {
@@ -31,7 +45,7 @@ function parseOne(text: string, lineCounter: LineCounter): Document.Parsed {
   const all = 'empty' in documents ? [] : documents
   const faults = all.flatMap((document) => [...document.errors, ...document.warnings])
   if (faults.length > 0) {
-    const details = faults.map((fault) => {
+    const details = faults.slice(0, maximumDetails).map((fault) => {
       const { line, col } = lineCounter.linePos(fault.pos[0])
       return { message: fault.message, line, column: col }
     })
@@ -42,7 +56,20 @@ function parseOne(text: string, lineCounter: LineCounter): Document.Parsed {
     throw new FreeholdError('malformed_body', 'the body holds no manifest')
   if (more.length > 0)
     throw new FreeholdError('malformed_body', `the body holds ${all.length} documents; send one tenant a request`)
+  refusePrototype(document, lineCounter)
   return document
+}
+
+/** zod passes over a key `__proto__` in a record without a word, and nothing given may be ignored in silence. */
+function refusePrototype(document: Document.Parsed, lineCounter: LineCounter): void {
+  visit(document, {
+    Pair(_, { key }) {
+      if (!isScalar(key) || key.value !== '__proto__') return
+      const { line, col } = lineCounter.linePos(key.range?.[0] ?? 0)
+      const details = [{ message: '__proto__ cannot be the name of a field', line, column: col }]
+      throw new FreeholdError('manifest_invalid', `the manifest has an error: ${summary(details)}`, { details })
+    },
+  })
 }
 
 type Issue = { path: PropertyKey[]; message: string }

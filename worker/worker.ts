@@ -43,11 +43,7 @@ export async function startWorker(deps: ActivityDeps, options: WorkerOptions): P
   })
   const stopping = new AbortController()
   const sweeping = sweepUntil(stopping.signal, deps, options)
-  const ended = worker.run().finally(async () => {
-    stopping.abort()
-    await sweeping
-    await connection.close()
-  })
+  const ended = run()
   log.info({ task_queue: options.taskQueue, namespace: options.namespace }, 'worker is running')
   return {
     ended,
@@ -55,6 +51,16 @@ export async function startWorker(deps: ActivityDeps, options: WorkerOptions): P
       if (worker.getState() === 'RUNNING') worker.shutdown()
       await ended
     },
+  }
+
+  async function run(): Promise<void> {
+    try {
+      await worker.run()
+    } finally {
+      stopping.abort()
+      await sweeping
+      await connection.close()
+    }
   }
 
   async function sweepUntil(

@@ -20,7 +20,7 @@ export async function connect(
 ): Promise<number> {
   const { client, io, format } = session
   const to = path('tenants', tenant, 'credentials')
-  const ask = { ...(environment === undefined ? {} : { environment }) }
+  const ask = environment === undefined ? {} : { environment }
   const body = (value: object) => ({ type: 'application/json', text: JSON.stringify(value) })
   if (rotate) {
     const { operation } = await client.change<Accepted>('POST', to, body({ ...ask, rotate }))
@@ -53,8 +53,8 @@ function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv, c
     process.on('SIGINT', ignore).on('SIGTERM', terminate)
     child.on('close', () => process.off('SIGINT', ignore).off('SIGTERM', terminate))
     child.on('error', (cause: NodeJS.ErrnoException) => {
-      if (cause.code === 'ENOENT') resolve(127)
-      reject(new CliError(exitCodes.usage, `${program} does not start: ${cause.message}`))
+      const exitCode = cause.code === 'ENOENT' ? exitCodes.commandNotFound : exitCodes.usage
+      reject(new CliError(exitCode, `${program} does not start: ${cause.message}`))
     })
     child.on('exit', (code, signal) => resolve(signal === null ? (code ?? 1) : 128 + constants.signals[signal]))
   })

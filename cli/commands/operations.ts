@@ -73,8 +73,14 @@ function rows(operations: readonly Operation[]): string {
   return table(
     ['operation', 'tenant', 'kind', 'state', 'phase', 'attempt', 'created (utc)', 'finished (utc)'],
     operations.map((one) => [
-      ...[one.id, one.tenant.slug, one.kind, one.state, one.phase, one.attempt],
-      ...[time(one.createdAt), time(one.finishedAt)],
+      one.id,
+      one.tenant.slug,
+      one.kind,
+      one.state,
+      one.phase,
+      one.attempt,
+      time(one.createdAt),
+      time(one.finishedAt),
     ]),
   )
 }

@@ -32,7 +32,7 @@ export class Migration20261121000000_initial extends Migration {
     )
     this.addSql(`alter table "events" add constraint "events_id" unique ("id");`)
     this.addSql(
-      `create or replace function "events_events_insert_only_fn"() returns trigger as \$\$ begin raise exception 'events are insert-only'; end; \$\$ language plpgsql;`,
+      `create or replace function "events_events_insert_only_fn"() returns trigger as $$ begin raise exception 'events are insert-only'; end; $$ language plpgsql;`,
     )
     this.addSql(
       `create trigger "events_insert_only" BEFORE UPDATE OR DELETE on "events" for each ROW execute function "events_events_insert_only_fn"();`,

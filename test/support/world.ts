@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { createApi } from '../../api/app.ts'
-import type { OperationState, Timing } from '../../domain/operation.ts'
+import type { OperationState } from '../../domain/operation.ts'
 import type { ActivityDeps } from '../../activities/deps.ts'
 import { bootstrapCell } from '../../isolation/mappers/database/bootstrap.ts'
 import { readConfig } from '../../platform/config.ts'
@@ -16,13 +16,26 @@ import { createApiKey } from '../../registry/api-keys.ts'
 import { migrateRegistry } from '../../registry/migrate.ts'
 import { composeWorker } from '../../worker/compose.ts'
 import { startWorker, type RunningWorker } from '../../worker/worker.ts'
-
-/** Steps give up after seconds, so a killed worker's work is taken up within a test. */
-export const testTiming: Timing = { startToCloseMs: 2_000, heartbeatMs: 1_000, initialRetryMs: 50, maximumRetryMs: 500, maximumAttempts: 3 }
+import { testTiming } from './timing.ts'
 
 export type World = Awaited<ReturnType<typeof createWorld>>
-export type SeenOperation = { id: string; state: OperationState; attempt: number; error: { code: string; message: string; step?: string; unresolved?: string[] } | null; steps: { key: string; state: string }[]; workflowId: string }
-export type SeenTenant = { id: string; code: string; slug: string; state: string; conditions: { type: string }[]; generation: number; observedGeneration: number }
+export type SeenOperation = {
+  id: string
+  state: OperationState
+  attempt: number
+  error: { code: string; message: string; step?: string; unresolved?: string[] } | null
+  steps: { key: string; state: string }[]
+  workflowId: string
+}
+export type SeenTenant = {
+  id: string
+  code: string
+  slug: string
+  state: string
+  conditions: { type: string }[]
+  generation: number
+  observedGeneration: number
+}
 
 /** A whole installation of its own on the run's servers: registry, warehouse, task queue, API; gone with `close()`. */
 export async function createWorld(options: { migrationsDir?: string } = {}) {
@@ -39,7 +52,12 @@ export async function createWorld(options: { migrationsDir?: string } = {}) {
   await admin.query(`create database ${name}`)
   await migrateRegistry(at(name))
   const provisioner = { name: `${name}_provisioner`, password: randomBytes(12).toString('hex') }
-  await bootstrapCell({ adminUrl: server.href, provisionerRole: provisioner.name, provisionerPassword: provisioner.password, database: `${name}_warehouse` })
+  await bootstrapCell({
+    adminUrl: server.href,
+    provisionerRole: provisioner.name,
+    provisionerPassword: provisioner.password,
+    database: `${name}_warehouse`,
+  })
   const stateDir = mkdtempSync(join(tmpdir(), `freehold-world-`))
   const environment = {
     DATABASE_URL: at(name),
@@ -55,25 +73,52 @@ export async function createWorld(options: { migrationsDir?: string } = {}) {
     LOG_LEVEL: 'silent',
     ...(options.migrationsDir === undefined ? {} : { FREEHOLD_MIGRATIONS_DIR: options.migrationsDir }),
   }
-  const config = { ...readConfig(environment), DATABASE_URL: environment.DATABASE_URL, TEMPORAL_ADDRESS: environment.TEMPORAL_ADDRESS, FREEHOLD_PLATFORM_KEY: environment.FREEHOLD_PLATFORM_KEY }
+  const config = {
+    ...readConfig(environment),
+    DATABASE_URL: environment.DATABASE_URL,
+    TEMPORAL_ADDRESS: environment.TEMPORAL_ADDRESS,
+    FREEHOLD_PLATFORM_KEY: environment.FREEHOLD_PLATFORM_KEY,
+  }
   const log = createLogger(config)
   const deps = await composeWorker(config, environment)
   const client = await connectTemporal(config)
   const starter = operationStarter(client, { taskQueue: name, timing: testTiming })
   const key = await createApiKey(deps.orm.em.fork(), 'test', 'platform-admin')
   const api = (with_: Partial<{ starter: typeof starter }> = {}) =>
-    createApi({ ...deps, starter: with_.starter ?? starter, log, temporalNamespace: config.TEMPORAL_NAMESPACE, ready: async () => ({}) }).app
+    createApi({
+      ...deps,
+      starter: with_.starter ?? starter,
+      log,
+      temporalNamespace: config.TEMPORAL_NAMESPACE,
+      ready: async () => ({}),
+    }).app
   const app = api()
   const workers: RunningWorker[] = []
 
-  async function request(method: string, path: string, body?: string | object, headers: Record<string, string> = {}, through = app): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }> {
+  async function request(
+    method: string,
+    path: string,
+    body?: string | object,
+    headers: Record<string, string> = {},
+    through = app,
+  ): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }> {
     const text = typeof body === 'object' ? JSON.stringify(body) : body
     const response = await through.request(path, {
       method,
-      headers: { authorization: `Bearer ${key}`, ...(text === undefined ? {} : { 'content-type': typeof body === 'string' ? 'application/yaml' : 'application/json' }), ...headers },
+      headers: {
+        authorization: `Bearer ${key}`,
+        ...(text === undefined
+          ? {}
+          : { 'content-type': typeof body === 'string' ? 'application/yaml' : 'application/json' }),
+        ...headers,
+      },
       ...(text === undefined ? {} : { body: text }),
     })
-    return { status: response.status, body: (await response.json()) as Record<string, unknown>, headers: response.headers }
+    return {
+      status: response.status,
+      body: (await response.json()) as Record<string, unknown>,
+      headers: response.headers,
+    }
   }
 
   return {
@@ -87,10 +132,18 @@ export async function createWorld(options: { migrationsDir?: string } = {}) {
     key,
     /** The warehouse as the superuser, for looking at catalogues. */
     adminUrl: (database: 'warehouse' | 'registry') => at(database === 'registry' ? name : `${name}_warehouse`),
-    async worker(activityDeps: Partial<ActivityDeps> = {}): Promise<RunningWorker> {
+    async worker(activityDeps: Partial<ActivityDeps> = {}, taskQueue = name): Promise<RunningWorker> {
       const worker = await startWorker(
         { ...deps, ...activityDeps },
-        { address: config.TEMPORAL_ADDRESS, namespace: config.TEMPORAL_NAMESPACE, taskQueue: name, concurrency: 20, sweepIntervalMs: 300, starter, log },
+        {
+          address: config.TEMPORAL_ADDRESS,
+          namespace: config.TEMPORAL_NAMESPACE,
+          taskQueue,
+          concurrency: 20,
+          sweepIntervalMs: 300,
+          starter,
+          log,
+        },
       )
       workers.push(worker)
       return worker
@@ -120,7 +173,8 @@ export async function createWorld(options: { migrationsDir?: string } = {}) {
       await Promise.all(workers.map((worker) => worker.stop().catch(() => undefined)))
       await client.connection.close()
       await deps.close()
-      for (const database of [`${name}_warehouse`, name]) await admin.query(`drop database if exists ${database} with (force)`)
+      for (const database of [`${name}_warehouse`, name])
+        await admin.query(`drop database if exists ${database} with (force)`)
       const { rows } = await admin.query<{ rolname: string }>(
         `select r.rolname from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles g on g.oid = m.member where g.rolname = $1`,
         [provisioner.name],
@@ -135,5 +189,10 @@ export async function createWorld(options: { migrationsDir?: string } = {}) {
 
 /** A manifest as JSON. */
 export function manifest(slug: string, spec: object = {}): object {
-  return { apiVersion: 'freehold.dev/v1alpha1', kind: 'Tenant', metadata: { slug, name: slug }, spec: { plan: 'pro', region: 'eu-north', ...spec } }
+  return {
+    apiVersion: 'freehold.dev/v1alpha1',
+    kind: 'Tenant',
+    metadata: { slug, name: slug },
+    spec: { plan: 'pro', region: 'eu-north', ...spec },
+  }
 }

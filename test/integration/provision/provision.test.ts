@@ -41,21 +41,27 @@ describe('provision', () => {
   })
 
   it('makes one tenant of twenty parallel requests for one slug', async () => {
-    const answers = await Promise.all(Array.from({ length: 20 }, () => world.request('POST', '/v1/tenants', manifest('gamma'))))
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => world.request('POST', '/v1/tenants', manifest('gamma'))),
+    )
     const accepted = answers.filter(({ status }) => status === 202)
     const refused = answers.filter(({ status, body }) => status === 409 && body['code'] === 'slug_taken')
     expect([accepted.length, refused.length]).toEqual([1, 19])
-    await world.until((accepted[0]?.body['operation'] as { id: string }).id, 'succeeded')
+    await world.until(String((accepted[0]?.body['operation'] as { id: string } | undefined)?.id), 'succeeded')
   })
 
   it('rotates credentials: the old password no longer opens, the new one does', async () => {
     const { operation } = await world.apply('delta')
     await world.until(operation.id, 'succeeded')
-    const before = (await world.request('POST', '/v1/tenants/delta/credentials', {})).body['database'] as { url: string }
+    const before = (await world.request('POST', '/v1/tenants/delta/credentials', {})).body['database'] as {
+      url: string
+    }
     const rotation = await world.request('POST', '/v1/tenants/delta/credentials', { rotate: true })
     expect(rotation.status).toBe(202)
     await world.until((rotation.body['operation'] as { id: string }).id, 'succeeded')
-    await expect(new pg.Client({ connectionString: before.url }).connect()).rejects.toThrow(/password authentication failed/)
+    await expect(new pg.Client({ connectionString: before.url }).connect()).rejects.toThrow(
+      /password authentication failed/,
+    )
     const client = await connect('delta')
     await client.end()
   })

@@ -1,0 +1,42 @@
+import type { Registry } from 'prom-client'
+import type { Platform } from '../domain/platform.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { MigrationSource } from '../platform/migration-source.ts'
+import type { Startable } from '../platform/temporal.ts'
+import type { ApiKeyRow } from '../registry/entities/access.ts'
+import type { Orm } from '../registry/orm.ts'
+
+/** How a workflow is told to begin or to undo. Called after the commit; what fails here is started by the worker's sweep. */
+export type Starter = {
+  readonly start: (operation: Startable) => Promise<void>
+  readonly cancel: (operation: Startable) => Promise<void>
+}
+
+/** What the API works with. */
+export type ApiDeps = {
+  /** The registry, as the runtime role. */
+  readonly orm: Orm
+  readonly platform: Platform
+  readonly platformKey: Buffer
+  readonly migrations: MigrationSource
+  readonly starter: Starter
+  readonly log: Logger
+  readonly temporalUiUrl?: string
+  readonly temporalNamespace: string
+  /** What the API needs to serve, by name, and whether it answers. */
+  readonly ready: () => Promise<Record<string, boolean>>
+  /** Where metrics are collected; one of its own when left out. */
+  readonly metrics?: Registry
+  /** Aborted when the process is going down: ends event streams. */
+  readonly closing?: AbortSignal
+}
+
+/** What is known of a request on its way through the handlers. */
+export type ApiEnv = {
+  Variables: {
+    correlationId: string
+    apiKey: ApiKeyRow
+    /** Id of the tenant the request is about, once it is known; for the log. */
+    tenantId: string
+  }
+}

@@ -1,0 +1,199 @@
+import { z } from '@hono/zod-openapi'
+import { lifecycle, tenantStates, type Command } from '../domain/lifecycle.ts'
+import type { ResolvedManifest } from '../domain/manifest-resolve.ts'
+import { environmentPattern } from '../domain/names.ts'
+import { operationStates } from '../domain/operation.ts'
+import { placementStates } from '../domain/placement.ts'
+import { resourceKinds } from '../domain/resources.ts'
+import { machineName, plainText } from '../domain/text.ts'
+
+/** Shapes of what the API takes and gives; the OpenAPI document is made from them. */
+const commands = Object.keys(lifecycle) as [Command, ...Command[]]
+const time = z.iso.datetime()
+const facts = z.record(z.string(), z.unknown())
+
+export const operationSchema = z
+  .object({
+    id: z.uuid(),
+    kind: z.enum(commands),
+    tenant: z.object({ id: z.uuid(), slug: z.string() }),
+    generation: z.int(),
+    attempt: z.int(),
+    state: z.enum(operationStates),
+    intent: z.enum(['forward', 'compensate']),
+    phase: z.string(),
+    steps: z.array(
+      z.object({
+        key: z.string(),
+        title: z.string(),
+        state: z.enum(['pending', 'running', 'done', 'failed', 'undone']),
+      }),
+    ),
+    revision: z.int(),
+    actor: z.string(),
+    reason: z.string().nullable(),
+    correlationId: z.string(),
+    error: z
+      .object({
+        code: z.string(),
+        message: z.string(),
+        step: z.string().optional(),
+        unresolved: z.array(z.string()).optional(),
+      })
+      .nullable(),
+    result: facts.nullable(),
+    workflowId: z.string(),
+    links: z.object({ workflow: z.string().optional() }),
+    createdAt: time,
+    startedAt: time.nullable(),
+    finishedAt: time.nullable(),
+  })
+  .openapi('Operation')
+
+export const tenantSchema = z
+  .object({
+    id: z.uuid(),
+    code: z.string(),
+    slug: z.string(),
+    name: z.string(),
+    labels: z.record(z.string(), z.string()),
+    profile: z.string(),
+    plan: z.string(),
+    region: z.string(),
+    state: z.enum(tenantStates),
+    conditions: z.array(z.object({ type: z.string(), reason: z.string(), message: z.string(), since: time })),
+    generation: z.int(),
+    observedGeneration: z.int(),
+    environments: z.array(
+      z.object({
+        name: z.string(),
+        placement: z.int(),
+        cell: z.string(),
+        state: z.enum(placementStates),
+        epoch: z.int(),
+      }),
+    ),
+    dataKey: z.string(),
+    createdAt: time,
+    updatedAt: time,
+    allowed: z.array(z.enum(commands)),
+    operation: z.object({ id: z.uuid(), kind: z.enum(commands), state: z.enum(operationStates) }).nullable(),
+    manifest: z
+      .custom<ResolvedManifest>()
+      .openapi({ type: 'object', description: 'With every default; only in the answer for one tenant' })
+      .optional(),
+  })
+  .openapi('Tenant')
+
+export const eventSchema = z
+  .object({
+    id: z.uuid(),
+    seq: z.int(),
+    type: z.string(),
+    time,
+    actor: z.string(),
+    operationId: z.uuid().optional(),
+    correlationId: z.string().optional(),
+    data: facts,
+    previousHash: z.string(),
+    hash: z.string(),
+  })
+  .openapi('Event')
+
+export const resourceSchema = z
+  .object({
+    key: z.string(),
+    kind: z.enum(resourceKinds),
+    environment: z.string(),
+    placement: z.int(),
+    cell: z.string(),
+    name: z.string(),
+    state: z.enum(['planned', 'present']),
+    facts,
+    createdBy: z.uuid(),
+    createdAt: time,
+    updatedAt: time,
+  })
+  .openapi('Resource')
+
+export const contextSchema = z
+  .looseObject({ version: z.literal(1), tenantId: z.uuid(), slug: z.string(), environment: z.string() })
+  .openapi('TenantContext')
+
+export const credentialsSchema = z
+  .object({
+    environment: z.string(),
+    database: z.object({
+      host: z.string(),
+      port: z.int(),
+      database: z.string(),
+      schema: z.string(),
+      user: z.string(),
+      password: z.string(),
+      url: z.string(),
+    }),
+  })
+  .openapi('Credentials')
+
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string(),
+    detail: z.string(),
+    instance: z.string().optional(),
+    retry: z.boolean(),
+    errors: z
+      .array(
+        z.object({
+          path: z.string().optional(),
+          message: z.string(),
+          line: z.int().optional(),
+          column: z.int().optional(),
+        }),
+      )
+      .optional(),
+    facts: facts.optional(),
+  })
+  .openapi('Problem')
+
+const environmentName = z.string().regex(environmentPattern, 'is not the name of an environment')
+export const reasonBody = z.strictObject({ reason: plainText(500).optional() })
+export const credentialsBody = z.strictObject({
+  environment: environmentName.default('prod'),
+  rotate: z.boolean().default(false),
+  reason: plainText(500).optional(),
+})
+
+const limit = z.coerce.number().int().min(1).max(200).default(50)
+const cursor = z
+  .string()
+  .max(100)
+  .transform((value) => Buffer.from(value, 'base64url').toString('utf8'))
+  .pipe(z.uuid('is not a cursor of this list'))
+  .optional()
+  .openapi({ type: 'string' })
+const label = z
+  .string()
+  .regex(/^[^=]+=.+$/s, 'must be key=value')
+  .transform((text): [string, string] => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)])
+  .pipe(z.tuple([machineName, plainText(63)]))
+
+export const tenantsQuery = z.object({
+  state: z.enum(tenantStates).optional(),
+  profile: machineName.optional(),
+  label: z
+    .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(label).max(20).optional())
+    .openapi({ type: 'array', items: { type: 'string' }, description: 'key=value; repeatable' }),
+  limit,
+  cursor,
+})
+export const operationsQuery = z.object({
+  tenant: z.string().max(64).optional(),
+  state: z.enum(operationStates).optional(),
+  limit,
+  cursor,
+})
+export const eventsQuery = z.object({ after: z.coerce.number().int().min(0).max(1e15).default(0), limit })
+export const contextQuery = z.object({ environment: environmentName.default('prod') })

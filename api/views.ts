@@ -1,0 +1,135 @@
+import type { z } from '@hono/zod-openapi'
+import { allowedCommands } from '../domain/lifecycle.ts'
+import { workflowId } from '../domain/operation.ts'
+import type { EventRow } from '../registry/entities/event.ts'
+import type { OperationRow } from '../registry/entities/operation.ts'
+import type { PlacementRow } from '../registry/entities/placement.ts'
+import type { ResourceRow } from '../registry/entities/resource.ts'
+import type { TenantRow } from '../registry/entities/tenant.ts'
+import type { EntityManager } from '../registry/orm.ts'
+import { newestOperations, placementsOf } from '../registry/queries.ts'
+import type { ApiDeps } from './deps.ts'
+import type { eventSchema, operationSchema, resourceSchema, tenantSchema } from './schemas.ts'
+
+export type TenantView = z.infer<typeof tenantSchema>
+export type OperationView = z.infer<typeof operationSchema>
+
+/** Tenants as the API shows them, with their placements and newest operations; in the order given. */
+export async function tenantViews(em: EntityManager, rows: readonly TenantRow[]): Promise<TenantView[]> {
+  const ids = rows.map(({ id }) => id)
+  const operations = await newestOperations(em, ids)
+  const placements = await placementsOf(em, ids)
+  return rows.map((row) =>
+    tenantView(
+      row,
+      placements.filter(({ tenant }) => tenant === row.id),
+      operations.get(row.id),
+    ),
+  )
+}
+
+function tenantView(row: TenantRow, placements: PlacementRow[], newest: OperationRow | undefined): TenantView {
+  const { id, code, slug, name, labels, profile, plan, region, state, conditions, generation } = row
+  return {
+    id,
+    code,
+    slug,
+    name,
+    labels,
+    profile,
+    plan,
+    region,
+    state,
+    conditions,
+    generation,
+    observedGeneration: row.observedGeneration,
+    environments: placements.map((placement) => ({
+      name: placement.environment,
+      placement: placement.number,
+      cell: placement.cell,
+      state: placement.state,
+      epoch: placement.epoch,
+    })),
+    dataKey: row.dataKey,
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
+    allowed: allowedCommands(state),
+    operation: newest === undefined ? null : { id: newest.id, kind: newest.kind, state: newest.state },
+  }
+}
+
+/** An operation as the API shows it, with a link to its workflow where a Web UI is configured. */
+export function operationView(
+  row: OperationRow,
+  slug: string,
+  { temporalUiUrl, temporalNamespace }: Pick<ApiDeps, 'temporalUiUrl' | 'temporalNamespace'>,
+): OperationView {
+  const workflow = workflowId(row)
+  const link =
+    temporalUiUrl === undefined
+      ? {}
+      : {
+          workflow: `${temporalUiUrl.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(temporalNamespace)}/workflows/${encodeURIComponent(workflow)}`,
+        }
+  const { id, kind, generation, attempt, state, intent, phase, revision, actor, reason, correlationId } = row
+  return {
+    id,
+    kind,
+    tenant: { id: row.tenant, slug },
+    generation,
+    attempt,
+    state,
+    intent,
+    phase,
+    steps: stepViews(row),
+    revision,
+    actor,
+    reason: reason ?? null,
+    correlationId,
+    error: row.error ?? null,
+    result: row.result ?? null,
+    workflowId: workflow,
+    links: link,
+    createdAt: row.createdAt.toISOString(),
+    startedAt: row.startedAt?.toISOString() ?? null,
+    finishedAt: row.finishedAt?.toISOString() ?? null,
+  }
+}
+
+/** A step runs when it is pending in a running operation that goes forward, and everything before it is done. */
+function stepViews({ steps, state, intent }: OperationRow): OperationView['steps'] {
+  const done = new Set(steps.filter((step) => step.state === 'done').map((step) => step.key))
+  const keys = new Set(steps.map((step) => step.key))
+  const isUnderWay = state === 'running' && intent === 'forward'
+  return steps.map((step) => {
+    const isFree = step.after.every((key) => done.has(key) || !keys.has(key))
+    const runs = isUnderWay && step.state === 'pending' && isFree
+    return { key: step.key, title: step.title, state: runs ? 'running' : step.state }
+  })
+}
+
+/** An event as the API shows it: what was hashed, and the hashes. */
+export function eventView(row: EventRow): z.infer<typeof eventSchema> {
+  const { stream: _, ...body } = JSON.parse(row.body) as Omit<z.infer<typeof eventSchema>, 'previousHash' | 'hash'> & {
+    stream: string
+  }
+  return { ...body, previousHash: row.previousHash, hash: row.hash }
+}
+
+/** An entry of the ledger as the API shows it. */
+export function resourceView(row: ResourceRow): z.infer<typeof resourceSchema> {
+  const { key, kind, environment, placement, cell, name, state, facts, createdBy } = row
+  return {
+    key,
+    kind,
+    environment,
+    placement,
+    cell,
+    name,
+    state,
+    facts,
+    createdBy,
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
+  }
+}

@@ -1,0 +1,17 @@
+import { parseArgs } from 'node:util'
+import { benchServiceBus } from './service-bus.ts'
+
+/** `npm run bench -- NAME [--json]`: measures one thing and prints the figures; nothing is asserted. */
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false } },
+})
+const benches = { 'service-bus': () => benchServiceBus({ messages: 5_000 }) }
+const name = positionals[0] ?? ''
+if (!(name in benches)) {
+  console.error(`bench: name one of ${Object.keys(benches).join(', ')}`)
+  process.exit(2)
+}
+const figures = await benches[name as keyof typeof benches]()
+if (values.json) console.log(JSON.stringify(figures))
+else console.table(figures)

@@ -1,0 +1,10 @@
+import type { Timing } from '../../domain/operation.ts'
+
+/** Steps give up after seconds, so a killed worker's work is taken up within a test. */
+export const testTiming: Timing = {
+  startToCloseMs: 2_000,
+  heartbeatMs: 1_000,
+  initialRetryMs: 50,
+  maximumRetryMs: 500,
+  maximumAttempts: 3,
+}

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { manifestJsonSchema } from '../../../domain/manifest.ts'
+import { describeConfig } from '../../../platform/config.ts'
+
+const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
+
+test('the README lists every variable with its default and meaning, and no other', () => {
+  const described = describeConfig().map(
+    ({ name, standard, meaning }) => `| \`${name}\` | ${standard === '' ? '-' : `\`${standard}\``} | ${meaning} |`,
+  )
+  expect(rowsBelow('### Every variable')).toEqual(described)
+})
+
+test('the README lists every manifest field that is refused as not available, and no other', () => {
+  const listed = rowsBelow('### Refused for now')
+    .filter((row) => row.includes('(any value)'))
+    .map((row) => /`([^`]+)`/.exec(row)?.[1])
+  // Its value `false` is accepted, so it has a row of another form.
+  const partly = 'spec.policies.deleteProtection'
+  expect(listed.toSorted()).toEqual(
+    refusedFields(manifestJsonSchema())
+      .filter((field) => field !== partly)
+      .toSorted(),
+  )
+  expect(rowsBelow('### Refused for now').some((row) => row.includes(`\`${partly}\``))).toBe(true)
+})
+
+/** Rows of the first table below a heading, without its head. */
+function rowsBelow(heading: string): string[] {
+  const lines = readme.slice(readme.indexOf(`${heading}\n`)).split('\n')
+  const start = lines.findIndex((line) => line.startsWith('|'))
+  const length = lines.slice(start).findIndex((line) => !line.startsWith('|'))
+  return lines.slice(start + 2, start + length)
+}
+
+type Schema = { 'x-freehold'?: string; properties?: Record<string, Schema>; items?: Schema }
+
+/** Paths of the fields that the schema marks as not available; `[]` stands for any item of a list. */
+function refusedFields(schema: Schema, path = ''): string[] {
+  if (schema['x-freehold'] === 'not-available') return [path]
+  const below = Object.entries(schema.properties ?? {}).flatMap(([name, field]) =>
+    refusedFields(field, path === '' ? name : `${path}.${name}`),
+  )
+  return schema.items === undefined ? below : [...below, ...refusedFields(schema.items, `${path}[]`)]
+}
