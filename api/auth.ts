@@ -14,8 +14,7 @@ export function requireApiKey(orm: Orm) {
   return createMiddleware<ApiEnv>(async (c, next) => {
     const value = bearer.exec(c.req.header('authorization') ?? '')?.[1]
     const apiKey = value === undefined ? null : await findApiKey(orm.em.fork(), value)
-    if (apiKey === null)
-      throw new FreeholdError('unauthenticated', 'send a valid API key: Authorization: Bearer fh_…')
+    if (apiKey === null) throw new FreeholdError('unauthenticated', 'send a valid API key: Authorization: Bearer fh_…')
     c.set('apiKey', apiKey)
     const reads = c.req.method === 'GET' || c.req.method === 'HEAD'
     if (apiKey.role === 'platform-auditor' && !reads)

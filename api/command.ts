@@ -69,7 +69,7 @@ function generationsOf(header: string): readonly number[] | undefined {
 export async function runCommand<B extends object>(
   deps: ApiDeps,
   call: Call,
-  work: (em: EntityManager) => Promise<Accepted<B>>,
+  work: (em: EntityManager, call: Call) => Promise<Accepted<B>>,
 ): Promise<Accepted<B>> {
   try {
     const accepted = await inTransaction(deps, (em) => once(em, call, work))
@@ -95,9 +95,9 @@ async function inTransaction<T>(deps: ApiDeps, work: (em: EntityManager) => Prom
 async function once<B extends object>(
   em: EntityManager,
   call: Call,
-  work: (em: EntityManager) => Promise<Accepted<B>>,
+  work: (em: EntityManager, call: Call) => Promise<Accepted<B>>,
 ): Promise<Accepted<B>> {
-  if (call.idempotencyKey === undefined) return work(em)
+  if (call.idempotencyKey === undefined) return work(em, call)
   const idempotent = { apiKey: call.apiKey, key: call.idempotencyKey, requestHash: call.requestHash }
   const kept = await findAnswer(em, idempotent)
   if (kept !== null)
@@ -106,7 +106,7 @@ async function once<B extends object>(
       headers: { ...kept.headers, 'Idempotency-Replayed': 'true' },
       body: kept.body as B,
     }
-  const accepted = await work(em)
+  const accepted = await work(em, call)
   const { status, headers, body } = accepted
   await keepAnswer(em, idempotent, { status, headers, body: body as Json })
   return accepted

@@ -1,0 +1,58 @@
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+import { FreeholdError } from '../domain/errors.ts'
+import { manifestJsonSchema } from '../domain/manifest.ts'
+import { requireApiKey } from './auth.ts'
+import type { ApiDeps, ApiEnv } from './deps.ts'
+import { problemHandler } from './problem.ts'
+import { requestLog } from './request-log.ts'
+import { commandRoutes } from './routes/commands.ts'
+import { newApp } from './routes/common.ts'
+import { credentialRoutes } from './routes/credentials.ts'
+import { operationRoutes } from './routes/operations.ts'
+import { streamRoutes } from './routes/stream.ts'
+import { systemRoutes } from './routes/system.ts'
+import { tenantRoutes } from './routes/tenants.ts'
+
+/** The API as an app and as a fetch function; it listens nowhere by itself. */
+export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: OpenAPIHono<ApiEnv>['fetch'] } {
+  const metrics = deps.metrics ?? new Registry()
+  if (deps.metrics === undefined) collectDefaultMetrics({ register: metrics })
+  const app = newApp()
+  app.onError(problemHandler(deps.log))
+  app.notFound(() => {
+    throw new FreeholdError('not_found', 'there is nothing at this path; /openapi.json lists what there is')
+  })
+  app.use(requestLog(deps.log, metrics))
+  app.use('/v1/*', requireApiKey(deps.orm))
+  const groups = [tenantRoutes, commandRoutes, credentialRoutes, operationRoutes, streamRoutes]
+  for (const group of groups) app.route('/', group(deps))
+  app.route('/', systemRoutes(deps, metrics))
+  describe(app)
+  refuseOtherMethods(app)
+  return { app, fetch: app.fetch }
+}
+
+function describe(app: OpenAPIHono<ApiEnv>): void {
+  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'http', scheme: 'bearer' })
+  app.openAPIRegistry.registerComponent('schemas', 'TenantManifest', manifestJsonSchema())
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: { title: 'Freehold', version: '1', description: 'The control plane for tenants' },
+  })
+}
+
+/** A path that exists answers 405 to a method it does not have. Registered last, so that every real route comes first. */
+function refuseOtherMethods(app: OpenAPIHono<ApiEnv>): void {
+  const methods = new Map<string, Set<string>>()
+  for (const { path, method } of app.routes) {
+    if (method === 'ALL') continue
+    methods.set(path, (methods.get(path) ?? new Set()).add(method))
+  }
+  for (const [path, known] of methods)
+    app.all(path, (c) => {
+      const allowed = [...known].join(', ')
+      c.header('Allow', allowed)
+      throw new FreeholdError('method_not_allowed', `${c.req.method} is not possible here; possible: ${allowed}`)
+    })
+}
