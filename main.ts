@@ -15,6 +15,7 @@ import { keptSecret } from './start/kept-secret.ts'
 import { prepareDatabases } from './start/databases.ts'
 import { startServers } from './start/servers.ts'
 import { composeWorker } from './worker/compose.ts'
+import { installRuntime } from './worker/runtime.ts'
 import { startWorker } from './worker/worker.ts'
 
 const firstTenant = 'examples/tenants/acme.yaml'
@@ -54,6 +55,7 @@ async function startProduct(config: Config, stateDir: string, servers: Awaited<R
     FREEHOLD_PLATFORM_KEY: config.FREEHOLD_PLATFORM_KEY ?? `file:${join(stateDir, 'platform.key')}`,
   }
   const log = createLogger({ ...config, LOG_LEVEL: process.env['LOG_LEVEL'] ? config.LOG_LEVEL : 'warn' })
+  installRuntime(log)
   const deps = await composeWorker(settings, { FREEHOLD_WAREHOUSE_URL: provisionerUrl, ...process.env })
   undo.push(() => deps.close())
   const client = await connectTemporal(settings)

@@ -11,6 +11,7 @@ export default defineConfig({
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           globalSetup: ['test/support/servers.ts'],
+          setupFiles: ['test/support/quiet-runtime.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -12,7 +12,7 @@ import { startApi } from './server.ts'
 const config = readConfig(process.env)
 const log = createLogger(config)
 const databaseUrl = required('DATABASE_URL')
-const platform = await readPlatformFile(config.FREEHOLD_PLATFORM_FILE)
+const platform = await readPlatformFile(config.FREEHOLD_PLATFORM_FILE, config.FREEHOLD_STATE_DIR)
 const platformKey = await readPlatformKey(required('FREEHOLD_PLATFORM_KEY'), secretResolver(process.env))
 const client = await connectTemporal({ ...config, TEMPORAL_ADDRESS: required('TEMPORAL_ADDRESS') })
 const orm = await openRegistry(databaseUrl, { role: runtimeRole, connections: 10 })
@@ -28,7 +28,7 @@ const api = await startApi({
   temporalNamespace: config.TEMPORAL_NAMESPACE,
   ready: async () => ({
     registry: await answers(orm.em.fork().execute('select 1')),
-    temporal: await answers(client.connection.healthService.check({})),
+    temporal: await answers(client.workflowService.getSystemInfo({})),
   }),
   host: config.FREEHOLD_HOST,
   port: config.FREEHOLD_PORT,

@@ -53,7 +53,7 @@ export function open(tenantKey: Buffer, purpose: Purpose, context: string, seale
   try {
     const nonce = sealed.subarray(0, nonceBytes)
     const tag = sealed.subarray(nonceBytes, nonceBytes + tagBytes)
-    const decipher = createDecipheriv('aes-256-gcm', derive(tenantKey, purpose), nonce)
+    const decipher = createDecipheriv('aes-256-gcm', derive(tenantKey, purpose), nonce, { authTagLength: tagBytes })
       .setAAD(Buffer.from(context))
       .setAuthTag(tag)
     return Buffer.concat([decipher.update(sealed.subarray(nonceBytes + tagBytes)), decipher.final()]).toString('utf8')

@@ -1,5 +1,5 @@
 import { closest } from 'fastest-levenshtein'
-import { isScalar, LineCounter, parseAllDocuments, visit, type Document } from 'yaml'
+import { isNode, isScalar, LineCounter, parseAllDocuments, visit, type Document } from 'yaml'
 import { z } from 'zod'
 import { FreeholdError, type ErrorDetail } from './errors.ts'
 import { manifestSchema, type Manifest } from './manifest.ts'
@@ -41,7 +41,7 @@ function toValue(document: Document.Parsed): unknown {
 }
 
 function parseOne(text: string, lineCounter: LineCounter): Document.Parsed {
-  const documents = parseAllDocuments(text, { lineCounter, prettyErrors: false, uniqueKeys: true })
+  const documents = parseAllDocuments(text, { lineCounter, prettyErrors: false, uniqueKeys: false })
   const all = 'empty' in documents ? [] : documents
   const faults = all.flatMap((document) => [...document.errors, ...document.warnings])
   if (faults.length > 0) {
@@ -56,20 +56,39 @@ function parseOne(text: string, lineCounter: LineCounter): Document.Parsed {
     throw new FreeholdError('malformed_body', 'the body holds no manifest')
   if (more.length > 0)
     throw new FreeholdError('malformed_body', `the body holds ${all.length} documents; send one tenant a request`)
-  refusePrototype(document, lineCounter)
+  checkKeys(document, lineCounter)
   return document
 }
 
-/** zod passes over a key `__proto__` in a record without a word, and nothing given may be ignored in silence. */
-function refusePrototype(document: Document.Parsed, lineCounter: LineCounter): void {
+/**
+ * Every key must be a plain name given once. Checked here because the check of `yaml` takes quadratic time, and because
+ * zod passes over a key `__proto__` in a record without a word, while nothing given may be ignored in silence.
+ */
+function checkKeys(document: Document.Parsed, lineCounter: LineCounter): void {
   visit(document, {
-    Pair(_, { key }) {
-      if (!isScalar(key) || key.value !== '__proto__') return
-      const { line, col } = lineCounter.linePos(key.range?.[0] ?? 0)
-      const details = [{ message: '__proto__ cannot be the name of a field', line, column: col }]
-      throw new FreeholdError('manifest_invalid', `the manifest has an error: ${summary(details)}`, { details })
+    Map(_, { items, range }) {
+      const seen = new Set<string>()
+      for (const { key } of items) {
+        const name = isScalar(key) ? String(key.value) : undefined
+        const usable = name !== undefined && name !== '__proto__' && !seen.has(name)
+        if (!usable) refuseKey(name, (isNode(key) ? key.range : range)?.[0] ?? 0, lineCounter)
+        else seen.add(name)
+      }
     },
   })
+}
+
+function refuseKey(name: string | undefined, offset: number, lineCounter: LineCounter): never {
+  const { line, col } = lineCounter.linePos(offset)
+  const shown = name?.slice(0, 200)
+  const message =
+    name === undefined
+      ? 'the name of a field must be a plain text'
+      : name === '__proto__'
+        ? '__proto__ cannot be the name of a field'
+        : `the field ${shown} is given twice`
+  const details = [{ message, line, column: col }]
+  throw new FreeholdError('malformed_body', `the manifest is not well-formed: ${summary(details)}`, { details })
 }
 
 type Issue = { path: PropertyKey[]; message: string }

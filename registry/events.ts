@@ -3,7 +3,7 @@ import { platformStream, type NewEvent } from '../domain/events.ts'
 import { Event, Outbox } from './entities/event.ts'
 import type { EntityManager } from './orm.ts'
 
-type Head = { seq: string; head: string; now: Date; ids: string[] }
+type Head = { seq: string; head: string; now: string; ids: string }
 
 /**
  * Appends events to a stream, chained by hash, in the caller's transaction, and puts them into the outbox. The stream's
@@ -15,20 +15,23 @@ export async function appendEvents(em: EntityManager, stream: string, events: re
   await em.execute('insert into event_streams (id, head) values (?, ?) on conflict do nothing', [stream, emptyHead])
   const [at] = await em.execute<Head[]>(
     `update event_streams set seq = seq + ? where id = ?
-     returning seq - ? as seq, head, now() as now, array(select uuidv7() from generate_series(1, ?)) as ids`,
+     returning seq - ? as seq, head, to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as now,
+       array_to_string(array(select uuidv7() from generate_series(1, ?)), ',') as ids`,
     [events.length, stream, events.length, events.length],
   )
   if (at === undefined) throw new Error(`the event stream ${stream} vanished`)
   let head = at.head
+  const ids = at.ids.split(',')
+  const time = new Date(at.now)
   for (const [index, event] of events.entries()) {
     const seq = Number(at.seq) + index + 1
-    const id = at.ids[index] ?? ''
+    const id = ids[index] ?? ''
     const body = canonicalText({
       id,
       stream,
       seq,
       type: event.type,
-      time: at.now.toISOString(),
+      time: at.now,
       actor: event.actor,
       ...(event.operationId === undefined ? {} : { operationId: event.operationId }),
       ...(event.correlationId === undefined ? {} : { correlationId: event.correlationId }),
@@ -40,7 +43,7 @@ export async function appendEvents(em: EntityManager, stream: string, events: re
       seq,
       id,
       type: event.type,
-      time: at.now,
+      time,
       operation: event.operationId ?? null,
       body,
       previousHash: head,

@@ -72,7 +72,7 @@ async function postgres(
 ): Promise<Started<{ url: string }>> {
   const given = config.DATABASE_ADMIN_URL ?? config.DATABASE_URL
   if (given !== undefined) return { url: given }
-  const password = keptSecret(join(stateDir, 'postgres.password'), 'hex')
+  const password = keptSecret(join(stateDir, 'postgres-superuser.password'), 'hex')
   const server = await startPostgres({ stateDir, port: config.FREEHOLD_POSTGRES_PORT, password, log })
   const url = new URL(server.url)
   url.pathname = '/freehold'

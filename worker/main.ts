@@ -3,6 +3,7 @@ import { readConfig } from '../platform/config.ts'
 import { createLogger } from '../platform/logger.ts'
 import { connectTemporal, operationStarter, timingOf } from '../platform/temporal.ts'
 import { composeWorker } from './compose.ts'
+import { installRuntime } from './runtime.ts'
 import { startWorker } from './worker.ts'
 
 /** The worker as a process of its own: every variable of the README, `SIGTERM` lets running steps finish. */
@@ -15,6 +16,7 @@ async function main(): Promise<void> {
       'a worker of its own needs DATABASE_URL, TEMPORAL_ADDRESS and FREEHOLD_PLATFORM_KEY',
     )
   const log = createLogger(config)
+  installRuntime(log)
   const deps = await composeWorker({ ...config, DATABASE_URL, FREEHOLD_PLATFORM_KEY }, process.env)
   const client = await connectTemporal({ ...config, TEMPORAL_ADDRESS })
   const worker = await startWorker(deps, {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { WorkflowHandle } from '@temporalio/client'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { createApi } from '../../api/app.ts'
@@ -159,6 +160,19 @@ export async function createWorld(options: { migrationsDir?: string } = {}) {
     },
     async operation(id: string): Promise<SeenOperation> {
       return (await request('GET', `/v1/operations/${id}`)).body as unknown as SeenOperation
+    },
+    /** A handle of the operation's workflow, once the API has started it. */
+    async workflow(id: string): Promise<WorkflowHandle> {
+      const handle = client.workflow.getHandle(id)
+      for (let tries = 0; ; tries += 1) {
+        const isThere = await handle.describe().then(
+          () => true,
+          () => false,
+        )
+        if (isThere) return handle
+        if (tries > 200) throw new Error(`workflow ${id} was not started`)
+        await sleep(50)
+      }
     },
     /** Waits until the operation is in one of the states. */
     async until(id: string, ...states: OperationState[]): Promise<SeenOperation> {

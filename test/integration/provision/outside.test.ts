@@ -22,7 +22,7 @@ describe('from outside', () => {
 
   it('a terminated workflow is interrupted, needs attention, and retry rolls it forward', async () => {
     const { operation } = await world.apply('terminated')
-    await world.client.workflow.getHandle(operation.workflowId).terminate('by hand')
+    await (await world.workflow(operation.workflowId)).terminate('by hand')
     const worker = await world.worker()
     await world.until(operation.id, 'interrupted')
     expect(await world.tenant('terminated')).toMatchObject({ conditions: [{ type: 'NeedsAttention' }] })
@@ -34,7 +34,7 @@ describe('from outside', () => {
 
   it('abort of an interrupted operation undoes it', async () => {
     const { operation } = await world.apply('aborted')
-    await world.client.workflow.getHandle(operation.workflowId).terminate('by hand')
+    await (await world.workflow(operation.workflowId)).terminate('by hand')
     const worker = await world.worker()
     await world.until(operation.id, 'interrupted')
     expect((await world.request('POST', '/v1/tenants/aborted/abort', {})).status).toBe(202)
@@ -45,7 +45,7 @@ describe('from outside', () => {
 
   it('cancel in the Web UI compensates', async () => {
     const { operation } = await world.apply('cancelled')
-    await world.client.workflow.getHandle(operation.workflowId).cancel()
+    await (await world.workflow(operation.workflowId)).cancel()
     const worker = await world.worker()
     await world.until(operation.id, 'aborted')
     expect(await world.tenant('cancelled')).toMatchObject({ state: 'failed' })

@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest'
+import { tenantContext } from '../../../domain/context.ts'
+import { readManifest } from '../../../domain/manifest-read.ts'
+import { resolveManifest } from '../../../domain/manifest-resolve.ts'
+import type { Cell, Placement } from '../../../domain/placement.ts'
+import { topology } from '../../../domain/topology.ts'
+import { manifestText, platform } from './support.ts'
+
+const cell: Cell = {
+  name: 'cell-a',
+  region: 'eu-west',
+  database: { host: 'db.example.com', port: 5432, name: 'warehouse' },
+  objectStore: { root: '/srv/objects', container: 'data-shared' },
+}
+const placement: Placement = {
+  environment: 'prod',
+  number: 1,
+  profile: 'mt-standard',
+  cell: 'cell-a',
+  state: 'active',
+  epoch: 3,
+}
+
+function freeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) freeze(inner)
+  return Object.freeze(value)
+}
+
+test('the topology says where everything is, by reference and without a credential or a path of the host', () => {
+  expect(topology(freeze({ code: 'k3v9x2ab' }), freeze(placement), freeze(cell))).toEqual({
+    database: {
+      cell: 'cell-a',
+      host: 'db.example.com',
+      port: 5432,
+      database: 'warehouse',
+      schema: 't_k3v9x2ab_prod',
+      role: 't_k3v9x2ab_prod_1_app',
+      passwordSecret: 'secrets/k3v9x2ab/prod/database-1',
+    },
+    objectStore: { cell: 'cell-a', container: 'data-shared', prefix: 'tenants/k3v9x2ab/prod/' },
+    secrets: { prefix: 'secrets/k3v9x2ab/prod/', key: 'tenant-key' },
+  })
+})
+
+test('a move changes roles and the password, not the schema and the prefixes', () => {
+  const before = topology({ code: 'k3v9x2ab' }, placement, cell)
+  const after = topology({ code: 'k3v9x2ab' }, { ...placement, number: 2 }, cell)
+  expect(after.database.role).not.toBe(before.database.role)
+  expect(after.database.passwordSecret).not.toBe(before.database.passwordSecret)
+  expect(after.database.schema).toBe(before.database.schema)
+  expect(after.objectStore).toEqual(before.objectStore)
+})
+
+test('two readers of the same facts get the same bytes of the context', () => {
+  const read = () => {
+    const { resolved } = resolveManifest(readManifest(manifestText()), platform, [])
+    const tenant = { id: 'id', slug: 'acme', code: 'k3v9x2ab', dataKey: 'key', state: 'active' as const }
+    return JSON.stringify(tenantContext(tenant, freeze(resolved), placement, cell))
+  }
+  expect(read()).toBe(read())
+  expect(JSON.parse(read())).toMatchObject({ version: 1, environment: 'prod', epoch: 3, policy: { residency: 'eu' } })
+})

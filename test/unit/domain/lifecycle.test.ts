@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { allowedCommands, assertTransition, lifecycle, tenantStates, type Command } from '../../../domain/lifecycle.ts'
+import { workflowId } from '../../../domain/operation.ts'
+import { failureOf } from './support.ts'
+
+const commands = Object.keys(lifecycle) as Command[]
+
+test.each([
+  ['provisioning', ['provision']],
+  ['active', ['rotate-credentials']],
+  ['failed', ['provision', 'purge']],
+  ['purging', []],
+  ['purged', []],
+] as const)('a tenant that is %s allows %j', (state, allowed) => {
+  expect(allowedCommands(state)).toEqual(allowed)
+})
+
+const pairs = commands.flatMap((command) => tenantStates.map((state) => ({ command, state })))
+const inTable = ({ command, state }: (typeof pairs)[number]) =>
+  (lifecycle[command].from as readonly string[]).includes(state)
+
+test('what the table lists is possible', () => {
+  for (const { command, state } of pairs.filter(inTable))
+    expect(() => assertTransition(command, state), `${command} from ${state}`).not.toThrow()
+})
+
+test('what the table does not list is refused', () => {
+  const others = pairs.filter((pair) => !inTable(pair))
+  expect(others.length).toBeGreaterThan(100)
+  for (const { command, state } of others)
+    expect(failureOf(() => assertTransition(command, state)).code).toBe('transition_not_allowed')
+})
+
+test('a refusal says what is possible instead', () => {
+  const failure = failureOf(() => assertTransition('purge', 'active'))
+  expect(failure.message).toContain('purge is not possible while the tenant is active')
+  expect(failure.facts).toEqual({ state: 'active', allowed: ['rotate-credentials'] })
+})
+
+test('nothing leads out of purged, and every other state has a way out or a command under way', () => {
+  const leaving: string[] = commands.flatMap((command) => [lifecycle[command].through, ...lifecycle[command].from])
+  for (const state of tenantStates) expect([state, leaving.includes(state)]).toEqual([state, state !== 'purged'])
+})
+
+test('each attempt has a workflow id of its own, the first without a number', () => {
+  expect(workflowId({ kind: 'provision', id: 'op1', attempt: 1 })).toBe('provision/op1')
+  expect(workflowId({ kind: 'provision', id: 'op1', attempt: 2 })).toBe('provision/op1/2')
+})

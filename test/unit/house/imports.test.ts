@@ -1,0 +1,86 @@
+import { globSync, readFileSync } from 'node:fs'
+import { join, sep } from 'node:path'
+import { expect, test } from 'vitest'
+import { folderOf, importsOf, violations } from './imports.ts'
+
+const core = ['domain', 'crypto', 'platform']
+/** Who may import whom; every folder may import itself, and the files of the root put everything together. */
+const rules: Record<string, string[]> = {
+  domain: [],
+  crypto: ['domain'],
+  platform: ['domain'],
+  workflows: ['domain', 'platform/search-attributes.ts', 'type activities'],
+  activities: [...core, 'registry', 'isolation'],
+  registry: core,
+  isolation: core,
+  api: [...core, 'registry', 'type workflows'],
+  worker: [...core, 'registry', 'isolation', 'activities', 'workflows'],
+  cli: [],
+  local: [],
+  start: [...core, 'registry', 'isolation', 'activities', 'workflows', 'worker', 'api', 'local'],
+  scripts: ['domain'],
+  bench: [...core, 'registry', 'isolation', 'activities', 'workflows', 'worker', 'api', 'local', 'start'],
+}
+
+const root = join(import.meta.dirname, '../../..')
+const files = globSync('**/*.ts', { cwd: root, exclude: ['**/node_modules', '.*', 'test'] })
+  .map((file) => file.replaceAll(sep, '/'))
+  .filter((file) => folderOf(file) !== 'test')
+const source = new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]))
+
+test('every folder with source has a rule', () => {
+  const folders = new Set(files.map(folderOf).filter((folder) => folder !== ''))
+  expect(folders).toContain('domain')
+  expect([...folders].filter((folder) => rules[folder] === undefined)).toEqual([])
+})
+
+test('nobody imports what the table does not allow', () => {
+  expect([...source].flatMap(([file, text]) => violations(file, text, rules))).toEqual([])
+})
+
+test('domain and workflows use nothing of Node, for they run in the sandbox of workflows', () => {
+  const pure = [...source].filter(([file]) => ['domain', 'workflows'].includes(folderOf(file)))
+  const used = pure.flatMap(([file, text]) => importsOf(text).map(({ specifier }) => `${file} -> ${specifier}`))
+  expect(used.length).toBeGreaterThan(20)
+  expect(used.filter((line) => line.includes('-> node:'))).toEqual([])
+})
+
+test('source files are short: none over 400 lines, the median under 80', () => {
+  const written = [...source].filter(([file]) => folderOf(file) !== 'bench' && !file.includes('/migrations/'))
+  const lengths = written
+    .map(([file, text]) => ({ file, lines: text.split('\n').length - 1 }))
+    .toSorted((a, b) => a.lines - b.lines)
+  expect(lengths.filter(({ lines }) => lines > 400)).toEqual([])
+  expect(lengths[Math.floor(lengths.length / 2)]?.lines).toBeLessThan(80)
+})
+
+test.each([
+  ['one line', `import { x } from '../registry/x.ts'`],
+  ['double quotes', `import { x } from "../registry/x.ts"`],
+  ['many lines', `import {\n  x, // why\n  y,\n} from '../registry/x.ts'`],
+  ['a default', `import x, { y } from '../registry/x.ts'`],
+  ['all of it', `import * as x from '../registry/x.ts'`],
+  ['a side effect', `import '../registry/x.ts'`],
+  ['types', `import type { X } from '../registry/x.ts'`],
+  ['an export', `export {\n  x,\n} from '../registry/x.ts'`],
+  ['an export of all', `export * from '../registry/x.ts'`],
+  ['a dynamic import', `const x = await import('../registry/x.ts')`],
+  ['after other code', `export const a = 'b'\n\nimport { x } from '../registry/x.ts'`],
+  ['a way round', `import { x } from './../domain/../registry/x.ts'`],
+])('a forbidden import is found: %s', (_, text) => {
+  expect(violations('domain/planted.ts', text, rules)).toEqual(['domain/planted.ts -> registry/x.ts'])
+})
+
+test('a rule for types or for one file allows no more than that', () => {
+  const found = (text: string) => violations('workflows/planted.ts', text, rules)
+  expect(found(`import type { A } from '../activities/a.ts'`)).toEqual([])
+  expect(found(`import { type A } from '../activities/a.ts'`)).toHaveLength(1)
+  expect(found(`import { a } from '../activities/a.ts'`)).toHaveLength(1)
+  expect(found(`import { a } from '../platform/search-attributes.ts'`)).toEqual([])
+  expect(found(`import { a } from '../platform/config.ts'`)).toHaveLength(1)
+})
+
+test('packages, own files and texts that look like imports are no violation', () => {
+  const text = `import { z } from 'zod'\nimport { a } from './a.ts'\nconst s = "import x from '../registry/x.ts'"\n`
+  expect(violations('domain/planted.ts', text, rules)).toEqual([])
+})
