@@ -81,7 +81,7 @@ export async function runCommand<B extends object>(
   }
 }
 
-/** Two commands may want the same cells in another order; the one PostgreSQL picks as the victim begins again. */
+/** Locks are taken in one order; where a part of Freehold fails to, the one PostgreSQL picks as the victim begins again. */
 async function inTransaction<T>(deps: ApiDeps, work: (em: EntityManager) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {

@@ -12,6 +12,7 @@ import { Generation, Tenant, type TenantRow } from '../registry/entities/tenant.
 import { appendEvents } from '../registry/events.ts'
 import { createTenantKey, sealerFor } from '../registry/keys.ts'
 import type { EntityManager } from '../registry/orm.ts'
+import { lockOpenCells } from '../registry/queries.ts'
 import { readGeneration } from '../registry/tenants.ts'
 import type { Accepted, Call } from './command.ts'
 import type { ApiDeps } from './deps.ts'
@@ -44,6 +45,7 @@ export async function createTenant(
   })
   const { profile, plan, region } = resolved.spec
   const environments = resolved.spec.environments.map(({ name }) => name).toSorted()
+  if (environments.length > 1) await lockOpenCells(em, region)
   for (const environment of environments) {
     const cell = await takeCell(em, { tenantCode: tenant.code, region, profile, environment })
     em.create(Placement, { tenant: tenant.id, environment, number: 1, profile, cell })

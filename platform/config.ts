@@ -64,7 +64,6 @@ const schema = z.object({
     .max(200)
     .default(20)
     .describe('Steps one worker carries out at a time'),
-  FREEHOLD_METRICS_PORT: port(0).describe('Port of the worker’s own /metrics and /healthz when it runs alone; 0: none'),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .default('info')

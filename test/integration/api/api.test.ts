@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createApiKey } from '../../../registry/api-keys.ts'
 import { tenantSecrets } from '../../../registry/secrets.ts'
-import { manifest, openTestApi, type TestApi } from './support.ts'
+import { manifest, openTestApi, type Body, type TestApi } from './support.ts'
 
 let api: TestApi
 beforeAll(async () => {
@@ -34,7 +35,6 @@ describe('who may do what', () => {
   })
 
   test('a revoked key no longer works', async () => {
-    const { createApiKey } = await import('../../../registry/api-keys.ts')
     const key = await createApiKey(api.orm.em.fork(), 'leaver', 'platform-operator')
     expect((await api.call('GET', '/v1/whoami', { key })).body).toEqual({ name: 'leaver', role: 'platform-operator' })
     await api.sql(`update api_keys set revoked_at = now() where name = 'leaver'`)
@@ -142,8 +142,8 @@ describe('creating a tenant', () => {
       const rows = await api.sql(`select row_to_json(t)::text as text from "${tablename}" t`)
       const hex = Buffer.from(email).toString('hex')
       for (const { text } of rows as { text: string }[]) {
-        expect(text, tablename).not.toContain(email)
-        expect(text, tablename).not.toContain(hex)
+        expect(text).not.toContain(email)
+        expect(text).not.toContain(hex)
       }
     }
     expect(api.lines.join('')).not.toContain(email)
@@ -188,7 +188,8 @@ spec: { region: eu-north, plan: pro }
     const answers = await Promise.all(
       Array.from({ length: 10 }, () => api.call('PUT', `/v1/tenants/${wish.metadata.slug}`, { body: wish })),
     )
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([...Array.from({ length: 9 }, () => 200), 202])
+    const statuses = answers.map(({ status }) => status)
+    expect(statuses.toSorted((a, b) => a - b)).toEqual([...Array.from({ length: 9 }, () => 200), 202])
   })
 
   test('the path must name the slug', async () => {
@@ -325,7 +326,7 @@ describe('reading', () => {
     const seen: string[] = []
     for (let cursor: string | null = ''; cursor !== null;) {
       if (cursor !== '') query.set('cursor', cursor)
-      const { body } = await api.call('GET', `/v1/tenants?${query}`)
+      const { body } = await api.call('GET', `/v1/tenants?${query.toString()}`)
       seen.push(...body.items.map((item: { id: string }) => item.id))
       cursor = body.nextCursor
     }
@@ -398,7 +399,7 @@ describe('reading', () => {
 })
 
 describe('bad input gets a clean answer', () => {
-  const post = (type: string, body: BodyInit) => ({ headers: { 'content-type': type }, body })
+  const post = (type: string, body: Body) => ({ headers: { 'content-type': type }, body })
   const aliases = `a: &a [x]\n${Array.from({ length: 60 }, (_, n) => `b${n}: [*a, *a]`).join('\n')}`
   const endless = () =>
     new ReadableStream<Uint8Array>({ pull: (controller) => controller.enqueue(new Uint8Array(64 * 1024)) })
@@ -445,7 +446,6 @@ describe('bad input gets a clean answer', () => {
     ['GET', '/v1/tenants/%00', 404, 'tenant_not_found'],
     ['GET', '/v1/tenants/%zz', 404, 'tenant_not_found'],
     ['GET', '/v1/tenants/..%2f..%2fetc%2fpasswd', 404, 'tenant_not_found'],
-    ['GET', `/v1/tenants/${'a'.repeat(200_000)}`, 404, 'tenant_not_found'],
     ['GET', '/v1/operations/%00', 404, 'operation_not_found'],
     ['GET', '/v1/operations/00000000-0000-7000-8000-000000000000/stream', 404, 'operation_not_found'],
     ['GET', '/v1/nothing', 404, 'not_found'],
@@ -453,7 +453,7 @@ describe('bad input gets a clean answer', () => {
     ['PATCH', '/v1/tenants', 405, 'method_not_allowed'],
     ['POST', '/v1/operations', 405, 'method_not_allowed'],
     ['POST', '/v1/tenants/nobody/retry', 404, 'tenant_not_found'],
-  ])('%s %.60s', async (method, path, status, code) => {
+  ])('%s %s', async (method, path, status, code) => {
     const { body, headers, ...answer } = await api.call(method, path)
     expect([answer.status, body.code]).toEqual([status, code])
     expect(headers.get('content-type')).toBe('application/problem+json')
@@ -466,6 +466,12 @@ describe('bad input gets a clean answer', () => {
       retry: false,
     })
     expect(answer.text.length).toBeLessThan(2_000)
+  })
+
+  test('a name of 200 kB is no tenant, and is not sent back', async () => {
+    const { status, text } = await api.call('GET', `/v1/tenants/${'a'.repeat(200_000)}`)
+    expect(status).toBe(404)
+    expect(text.length).toBeLessThan(2_000)
   })
 
   test('an error nobody foresaw tells the caller nothing of itself', async () => {

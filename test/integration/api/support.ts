@@ -3,6 +3,7 @@ import pg from 'pg'
 import { pino } from 'pino'
 import { inject } from 'vitest'
 import { createApi } from '../../../api/app.ts'
+import type { ApiDeps } from '../../../api/deps.ts'
 import { platformSchema } from '../../../domain/platform.ts'
 import type { Startable } from '../../../platform/temporal.ts'
 import { createApiKey } from '../../../registry/api-keys.ts'
@@ -51,7 +52,7 @@ export async function openTestApi() {
   const lines: string[] = []
   const platformKey = randomBytes(32)
   const closing = new AbortController()
-  const { app } = createApi({
+  const deps: ApiDeps = {
     orm,
     platform,
     platformKey,
@@ -69,9 +70,10 @@ export async function openTestApi() {
     temporalNamespace: 'freehold',
     ready: async () => ({ registry: true, temporal: true }),
     closing: closing.signal,
-  })
+  }
+  const { app } = createApi(deps)
 
-  type Options = { key?: string | null; headers?: Record<string, string>; body?: BodyInit | object }
+  type Options = { key?: string | null; headers?: Record<string, string>; body?: Body | object }
   async function call(method: string, path: string, options: Options = {}) {
     const key = options.key === undefined ? keys.admin : options.key
     const isPlain = options.body !== undefined && Object.getPrototypeOf(options.body) === Object.prototype
@@ -84,7 +86,7 @@ export async function openTestApi() {
       },
       ...(options.body === undefined
         ? {}
-        : { body: isPlain ? JSON.stringify(options.body) : (options.body as BodyInit), duplex: 'half' as const }),
+        : { body: isPlain ? JSON.stringify(options.body) : (options.body as Body), duplex: 'half' as const }),
     })
     const text = await response.text()
     const isJson = (response.headers.get('content-type') ?? '').includes('json')
@@ -92,6 +94,7 @@ export async function openTestApi() {
   }
 
   return {
+    deps,
     orm,
     call,
     keys,
@@ -110,6 +113,8 @@ export async function openTestApi() {
     },
   }
 }
+/** What a body can be sent as; an object of any other kind goes as JSON. */
+export type Body = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>
 export type TestApi = Awaited<ReturnType<typeof openTestApi>>
 
 /** A manifest with a slug of its own. */
