@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { migrateRegistry } from '../../../registry/migrate.ts'
+import { openRegistry, runtimeRole } from '../../../registry/orm.ts'
+
+/** The registry in PostgreSQL is what the entities say, and the services can do no more in it than they need. */
+describe('the migrated registry', () => {
+  const name = `m_${randomBytes(5).toString('hex')}`
+  const admin = new pg.Client({ connectionString: inject('postgresUrl') })
+  const url = new URL(inject('postgresUrl'))
+  url.pathname = `/${name}`
+  beforeAll(async () => {
+    await admin.connect()
+    await admin.query(`create database ${name}`)
+    await Promise.all([migrateRegistry(url.href), migrateRegistry(url.href), migrateRegistry(url.href)])
+  })
+  afterAll(async () => {
+    await admin.query(`drop database ${name} with (force)`)
+    await admin.end()
+  })
+
+  it('equals the entities', async () => {
+    const orm = await openRegistry(url.href, { connections: 1 })
+    try {
+      expect(await orm.schema.getUpdateSchemaSQL({ wrap: false })).toBe('')
+    } finally {
+      await orm.close(true)
+    }
+  })
+
+  it('lets the services neither change nor delete an event', async () => {
+    const orm = await openRegistry(url.href, { role: runtimeRole, connections: 1 })
+    try {
+      for (const statement of [
+        `update events set body = ''`,
+        'delete from events',
+        'truncate events',
+        'drop table events',
+      ])
+        await expect(orm.em.fork().execute(statement)).rejects.toThrow(/permission denied|must be owner/)
+    } finally {
+      await orm.close(true)
+    }
+  })
+})
