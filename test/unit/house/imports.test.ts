@@ -18,7 +18,7 @@ const rules: Record<string, string[]> = {
   cli: [],
   local: [],
   start: [...core, 'registry', 'isolation', 'activities', 'workflows', 'worker', 'api', 'local'],
-  scripts: ['domain'],
+  scripts: ['domain', 'platform'],
   bench: [...core, 'registry', 'isolation', 'activities', 'workflows', 'worker', 'api', 'local', 'start'],
 }
 
