@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { WorkflowHandle } from '@temporalio/client'
+import type { ActivityInterceptorsFactory } from '@temporalio/worker'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { createApi } from '../../api/app.ts'
@@ -133,7 +134,11 @@ export async function createWorld(options: { migrationsDir?: string } = {}) {
     key,
     /** The warehouse as the superuser, for looking at catalogues. */
     adminUrl: (database: 'warehouse' | 'registry') => at(database === 'registry' ? name : `${name}_warehouse`),
-    async worker(activityDeps: Partial<ActivityDeps> = {}, taskQueue = name): Promise<RunningWorker> {
+    async worker(
+      activityDeps: Partial<ActivityDeps> = {},
+      taskQueue = name,
+      interceptors: ActivityInterceptorsFactory[] = [],
+    ): Promise<RunningWorker> {
       const worker = await startWorker(
         { ...deps, ...activityDeps },
         {
@@ -144,6 +149,7 @@ export async function createWorld(options: { migrationsDir?: string } = {}) {
           sweepIntervalMs: 300,
           starter,
           log,
+          interceptors,
         },
       )
       workers.push(worker)
