@@ -1,0 +1,91 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, describe, expect, inject, it } from 'vitest'
+import { accepts, freePorts } from '../../../local/ports.ts'
+import { temporaryPrefix } from '../../support/temp-dir.ts'
+
+/** `npm start` as a person has it: the process, what it prints, what it leaves behind. */
+describe('npm start', async () => {
+  const directory = mkdtempSync(join(tmpdir(), `${temporaryPrefix}${process.pid}-`))
+  const [api = 0, postgres = 0, temporal = 0, ui = 0] = await freePorts(4)
+  const environment = {
+    PATH: process.env['PATH'],
+    HOME: process.env['HOME'],
+    TEMPORAL_CLI_PATH: inject('temporalBinary'),
+    FREEHOLD_STATE_DIR: join(directory, '.freehold'),
+    FREEHOLD_PORT: String(api),
+    FREEHOLD_POSTGRES_PORT: String(postgres),
+    FREEHOLD_TEMPORAL_PORT: String(temporal),
+    FREEHOLD_TEMPORAL_UI_PORT: String(ui),
+  }
+  afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+  function start(more: Record<string, string> = {}, ...args: string[]) {
+    const child = spawn(process.execPath, ['main.ts', ...args], {
+      env: { ...environment, ...more },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    return { child, ended: once(child, 'exit'), output: () => output }
+  }
+
+  async function up({ child, output }: { child: ChildProcess; output: () => string }): Promise<void> {
+    while (!output().includes('Freehold is up.')) {
+      if (child.exitCode !== null) throw new Error(`it ended: ${output()}`)
+      await sleep(50)
+    }
+  }
+
+  async function stop(run: ReturnType<typeof start>, signal: NodeJS.Signals): Promise<void> {
+    run.child.kill(signal)
+    expect(await run.ended).toEqual([0, null])
+    const open = await Promise.all([api, postgres, temporal, ui].map(accepts))
+    expect(open).toEqual([false, false, false, false])
+    expect(readdirSync(join(environment.FREEHOLD_STATE_DIR, 'processes'))).toEqual([])
+  }
+
+  it('makes the first tenant, stops cleanly, and has everything again at the next start, also after a kill', async () => {
+    const first = start()
+    await up(first)
+    expect(first.output()).toContain('✓ database of prod')
+    const keyFile = join(environment.FREEHOLD_STATE_DIR, 'admin.key')
+    expect(statSync(keyFile).mode & 0o777).toBe(0o600)
+    await stop(first, 'SIGTERM')
+
+    const second = start()
+    await up(second)
+    expect(second.output()).not.toContain('provisioning')
+    const tenants = await fetch(`http://127.0.0.1:${api}/v1/tenants`, {
+      headers: { authorization: `Bearer ${readFileSync(keyFile, 'utf8').trim()}` },
+    })
+    expect(await tenants.json()).toMatchObject({ items: [{ slug: 'acme', state: 'active' }] })
+    second.child.kill('SIGKILL')
+    await second.ended
+
+    const third = start()
+    await up(third)
+    await stop(third, 'SIGINT')
+  })
+
+  it('says in one sentence that a port is taken, and starts nothing', async () => {
+    const server = createServer().listen(api, '127.0.0.1')
+    await once(server, 'listening')
+    const run = start()
+    expect(await run.ended).toEqual([1, null])
+    expect(run.output()).toMatch(new RegExp(`freehold: .*${api}.*FREEHOLD_PORT`))
+    server.close()
+  })
+
+  it('refuses a variable it does not know, with the name it may have meant', async () => {
+    const run = start({ FREEHOLD_PROT: '1' })
+    expect(await run.ended).toEqual([1, null])
+    expect(run.output()).toContain('unknown variable FREEHOLD_PROT; did you mean FREEHOLD_PORT?')
+  })
+})
