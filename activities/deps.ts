@@ -1,6 +1,5 @@
 import type { Platform } from '../domain/platform.ts'
-import type { ResourceKind } from '../domain/resources.ts'
-import type { Mapper } from '../isolation/mapper.ts'
+import type { Mappers } from '../isolation/mappers/index.ts'
 import type { MigrationSource } from '../platform/migration-source.ts'
 import type { ResolveSecret } from '../platform/secret-reference.ts'
 import type { Orm } from '../registry/orm.ts'
@@ -10,7 +9,7 @@ export type ActivityDeps = {
   readonly orm: Orm
   readonly platform: Platform
   readonly platformKey: Buffer
-  readonly mappers: Readonly<Record<ResourceKind, Mapper>>
+  readonly mappers: Mappers
   readonly migrations: MigrationSource
   readonly resolveSecret: ResolveSecret
 }

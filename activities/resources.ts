@@ -4,9 +4,7 @@ import { textAt, type JsonObject } from '../domain/json.ts'
 import type { OperationInput, PlanStep, StepState } from '../domain/operation.ts'
 import { newPassword } from '../crypto/tokens.ts'
 import type { Target } from '../isolation/mapper.ts'
-import { migrateSchema } from '../isolation/migrate.ts'
-import { cellFacts } from '../registry/cells.ts'
-import { Cell, Placement } from '../registry/entities/placement.ts'
+import { cellFacts, siteOf } from '../registry/cells.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import type { ResourceRow } from '../registry/entities/resource.ts'
 import { appendEvents } from '../registry/events.ts'
@@ -42,7 +40,7 @@ export function createResourceActivities(deps: ActivityDeps) {
       const { resolved } = await readGeneration(em, operation.tenant, operation.generation)
       const version = resolved.spec.schema.appVersion
       if (version === null) return { state: 'done', phase: 'schema', events: [] }
-      const { applied } = await migrateSchema({ target, migrations: await deps.migrations.migrationsUpTo(version) })
+      const { applied } = await deps.mappers.database.migrate(target, await deps.migrations.migrationsUpTo(version))
       await markPresent(em, row, { schemaVersion: version })
       const event: NewEvent = {
         type: 'TENANCY_SCHEMA_MIGRATED',
@@ -108,17 +106,12 @@ export function createResourceActivities(deps: ActivityDeps) {
   }
 
   async function targetOf(em: EntityManager, row: ResourceRow): Promise<Target> {
-    const cell = await em.findOneOrFail(Cell, { name: row.cell })
-    const placement = await em.findOneOrFail(Placement, {
-      tenant: row.tenant,
-      environment: row.environment,
-      number: row.placement,
-    })
+    const { cell, epoch } = await siteOf(em, row)
     const provisionerUrl = await deps.resolveSecret(cell.declaration.database.credential)
     return {
       spec: row.spec,
       tenantId: row.tenant,
-      epoch: placement.epoch,
+      epoch,
       cell: { ...cellFacts(cell), provisionerUrl },
       secrets: tenantSecrets(em, deps.platformKey, row.tenant),
     }

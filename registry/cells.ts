@@ -1,17 +1,31 @@
-import { FreeholdError } from '../domain/errors.ts'
 import type { Actor } from '../domain/events.ts'
-import { candidateCells, type Cell as CellFacts } from '../domain/placement.ts'
+import type { Cell as CellFacts } from '../domain/placement.ts'
 import type { CellDeclaration, Platform } from '../domain/platform.ts'
 import { platformStream } from '../domain/events.ts'
-import { weigh } from '../crypto/tokens.ts'
 import { Cell, type CellRow } from './entities/placement.ts'
 import { appendEvents } from './events.ts'
 import type { EntityManager } from './orm.ts'
 
 /** What the world needs to know of a cell, without its references to credentials. */
-export function cellFacts(row: CellRow): CellFacts {
+export function cellFacts(row: Pick<CellRow, 'name' | 'region' | 'declaration' | 'database'>): CellFacts {
   const { root, container } = row.declaration.objectStore
   return { name: row.name, region: row.region, database: row.database, objectStore: { root, container } }
+}
+
+type Site = { cell: Omit<CellRow, 'updatedAt'>; epoch: number }
+
+/** The cell that holds a resource, and the epoch of the placement it is of. */
+export async function siteOf(
+  em: EntityManager,
+  { tenant, environment, placement, cell }: { tenant: string; environment: string; placement: number; cell: string },
+): Promise<Site> {
+  const [site] = await em.execute<Site[]>(
+    `select to_jsonb(c) as cell, to_jsonb(p.epoch) as epoch from placements p, cells c
+     where p.tenant_id = ? and p.environment = ? and p.number = ? and c.name = ?`,
+    [tenant, environment, placement, cell],
+  )
+  if (site === undefined) throw new Error(`placement ${placement} of tenant ${tenant} is not in the registry`)
+  return site
 }
 
 /** All cells by name. */
@@ -71,31 +85,4 @@ function same(row: CellRow, wanted: Partial<CellRow>): boolean {
   return Object.entries(wanted).every(
     ([key, value]) => JSON.stringify(order(row[key as keyof CellRow])) === JSON.stringify(order(value)),
   )
-}
-
-/**
- * Takes one place in the best open cell with room, by rendezvous hash. Throws `cell_exhausted` when there is none.
- */
-export async function takeCell(
-  em: EntityManager,
-  wanted: { tenantCode: string; region: string; profile: string; environment: string },
-): Promise<string> {
-  const rows = [...(await cellsByName(em)).values()]
-  const cells = rows.map((row) => ({ ...row.declaration, state: row.state }))
-  for (const { name } of candidateCells(cells, wanted, weigh)) {
-    const [taken] = await em.execute<object[]>(
-      `update cells set used = used + 1, updated_at = now() where name = ? and state = 'open' and used < capacity returning name`,
-      [name],
-    )
-    if (taken !== undefined) return name
-  }
-  throw new FreeholdError(
-    'cell_exhausted',
-    `no open cell in region "${wanted.region}" has room for profile "${wanted.profile}", environment "${wanted.environment}"; raise a capacity or add a cell to the platform file`,
-  )
-}
-
-/** Gives back the place a placement had. */
-export async function releaseCell(em: EntityManager, name: string): Promise<void> {
-  await em.execute('update cells set used = used - 1, updated_at = now() where name = ?', [name])
 }

@@ -1,9 +1,27 @@
 import { canonicalText, chainHash, emptyHead } from '../crypto/hash-chain.ts'
 import { platformStream, type NewEvent } from '../domain/events.ts'
-import { Event, Outbox } from './entities/event.ts'
+import { Event } from './entities/event.ts'
 import type { EntityManager } from './orm.ts'
 
-type Head = { seq: string; head: string; now: string; ids: string }
+type Head = { before: string; head: string; now: string; ids: string }
+
+/** The stream's row, made when it is the first event, with its sequence number moved on. */
+const take = `insert into event_streams as s (id, seq, head) values (?, ?, ?)
+  on conflict (id) do update set seq = s.seq + excluded.seq
+  returning seq - ? as before, head, to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as now,
+    array_to_string(array(select uuidv7() from generate_series(1, ?)), ',') as ids`
+
+const append = `with e as (
+    select * from jsonb_to_recordset(?::jsonb) as e (
+      seq bigint, id uuid, type text, time timestamptz, operation uuid, body text, previous text, hash text)
+  ), appended as (
+    insert into events (stream, seq, id, type, time, operation_id, body, previous_hash, hash)
+    select ?, seq, id, type, time, operation, body, previous, hash from e
+  ), queued as (
+    insert into outbox (stream, destination, seq)
+    select ?, destination, seq from e, jsonb_array_elements_text(?::jsonb) as destination
+  )
+  update event_streams set head = ? where id = ?`
 
 /**
  * Appends events to a stream, chained by hash, in the caller's transaction, and puts them into the outbox. The stream's
@@ -12,48 +30,31 @@ type Head = { seq: string; head: string; now: string; ids: string }
  */
 export async function appendEvents(em: EntityManager, stream: string, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return
-  await em.execute('insert into event_streams (id, head) values (?, ?) on conflict do nothing', [stream, emptyHead])
-  const [at] = await em.execute<Head[]>(
-    `update event_streams set seq = seq + ? where id = ?
-     returning seq - ? as seq, head, to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as now,
-       array_to_string(array(select uuidv7() from generate_series(1, ?)), ',') as ids`,
-    [events.length, stream, events.length, events.length],
-  )
+  const [at] = await em.execute<Head[]>(take, [stream, events.length, emptyHead, events.length, events.length])
   if (at === undefined) throw new Error(`the event stream ${stream} vanished`)
   let head = at.head
   const ids = at.ids.split(',')
-  const time = new Date(at.now)
-  for (const [index, event] of events.entries()) {
-    const seq = Number(at.seq) + index + 1
+  const rows = events.map((event, index) => {
+    const seq = Number(at.before) + index + 1
     const id = ids[index] ?? ''
+    const { type, actor, data, operationId, correlationId } = event
     const body = canonicalText({
       id,
       stream,
       seq,
-      type: event.type,
+      type,
       time: at.now,
-      actor: event.actor,
-      ...(event.operationId === undefined ? {} : { operationId: event.operationId }),
-      ...(event.correlationId === undefined ? {} : { correlationId: event.correlationId }),
-      data: event.data,
+      actor,
+      ...(operationId === undefined ? {} : { operationId }),
+      ...(correlationId === undefined ? {} : { correlationId }),
+      data,
     })
-    const hash = chainHash(head, body)
-    em.create(Event, {
-      stream,
-      seq,
-      id,
-      type: event.type,
-      time,
-      operation: event.operationId ?? null,
-      body,
-      previousHash: head,
-      hash,
-    })
-    for (const destination of destinations(stream)) em.create(Outbox, { stream, destination, seq })
-    head = hash
-  }
-  await em.flush()
-  await em.execute('update event_streams set head = ? where id = ?', [head, stream])
+    const previous = head
+    head = chainHash(previous, body)
+    return { seq, id, type, time: at.now, operation: operationId ?? null, body, previous, hash: head }
+  })
+  const queues = JSON.stringify(destinations(stream))
+  await em.execute(append, [JSON.stringify(rows), stream, stream, queues, head, stream])
 }
 
 function destinations(stream: string): string[] {

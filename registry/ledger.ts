@@ -15,26 +15,18 @@ export async function planResources(
   operationId: string,
   specs: readonly ResourceSpec[],
 ): Promise<ResourceSpec[]> {
-  const planned: ResourceSpec[] = []
-  for (const spec of specs) {
-    const [row] = await em.execute<object[]>(
-      `insert into resources (tenant_id, placement, key, kind, environment, cell, name, spec, created_by)
-       values (?, ?, ?, ?, ?, ?, ?, ?::jsonb, ?) on conflict do nothing returning key`,
-      [
-        tenant,
-        spec.placement,
-        spec.key,
-        spec.kind,
-        spec.environment,
-        spec.cell,
-        spec.name,
-        JSON.stringify(spec),
-        operationId,
-      ],
-    )
-    if (row !== undefined) planned.push(spec)
-  }
-  return planned
+  if (specs.length === 0) return []
+  const rows = await em.execute<{ placement: number; key: string }[]>(
+    `insert into resources (tenant_id, placement, key, kind, environment, cell, name, spec, created_by)
+     select ?, s.placement, s.key, s.kind, s.environment, s.cell, s.name, spec, ?
+     from jsonb_array_elements(?::jsonb) as spec,
+       jsonb_to_record(spec) as s (placement int, key text, kind text, environment text, cell text, name text)
+     on conflict do nothing returning placement, key`,
+    [tenant, operationId, JSON.stringify(specs)],
+  )
+  const isNew = (spec: ResourceSpec) =>
+    rows.some(({ placement, key }) => placement === spec.placement && key === spec.key)
+  return specs.filter(isNew)
 }
 
 /**

@@ -77,11 +77,3 @@ export async function placementsOf(em: EntityManager, tenants: readonly string[]
     { orderBy: { environment: 'asc', number: 'asc' } },
   )
 }
-
-/**
- * Locks the open cells of a region, in the order of their names, for a command that takes places in several of them: two
- * such commands follow each other instead of waiting in a circle.
- */
-export async function lockOpenCells(em: EntityManager, region: string): Promise<void> {
-  await em.execute(`select name from cells where region = ? and state = 'open' order by name for update`, [region])
-}

@@ -1,4 +1,4 @@
-import { Secret } from './entities/secret.ts'
+import { Secret, type SecretRow } from './entities/secret.ts'
 import { databaseNow } from './entities/types.ts'
 import { sealerFor } from './keys.ts'
 import type { EntityManager } from './orm.ts'
@@ -7,29 +7,34 @@ import type { EntityManager } from './orm.ts'
 export function tenantSecrets(em: EntityManager, platformKey: Buffer, tenant: string) {
   const context = (name: string, version: number) => `secrets/${name}/${version}`
   const find = (name: string) => em.findOne(Secret, { tenant, name })
+  const sealer = () => sealerFor(em, platformKey, tenant)
 
-  async function read(name: string): Promise<string | undefined> {
-    const row = await find(name)
-    if (row === null) return undefined
-    const sealer = await sealerFor(em, platformKey, tenant)
-    return sealer.open('secrets', context(name, row.version), Buffer.from(row.sealed))
+  async function open({ name, version, sealed }: SecretRow): Promise<string> {
+    return (await sealer()).open('secrets', context(name, version), Buffer.from(sealed))
   }
 
-  async function replace(name: string, value: string): Promise<void> {
-    const sealer = await sealerFor(em, platformKey, tenant)
-    const row = await find(name)
+  async function write(row: SecretRow | null, name: string, value: string): Promise<void> {
     const version = (row?.version ?? 0) + 1
-    const sealed = sealer.seal('secrets', context(name, version), value)
+    const sealed = (await sealer()).seal('secrets', context(name, version), value)
     if (row === null) em.create(Secret, { tenant, name, version, sealed })
     else Object.assign(row, { version, sealed, updatedAt: databaseNow() })
     await em.flush()
   }
 
+  async function read(name: string): Promise<string | undefined> {
+    const row = await find(name)
+    return row === null ? undefined : open(row)
+  }
+
+  async function replace(name: string, value: string): Promise<void> {
+    await write(await find(name), name, value)
+  }
+
   async function readOrCreate(name: string, make: () => string): Promise<string> {
-    const present = await read(name)
-    if (present !== undefined) return present
+    const row = await find(name)
+    if (row !== null) return open(row)
     const value = make()
-    await replace(name, value)
+    await write(null, name, value)
     return value
   }
 

@@ -29,7 +29,7 @@ export async function composeWorker(
     role: runtimeRole,
     connections: config.FREEHOLD_WORKER_CONCURRENCY + 4,
   })
-  const mappers = createMappers()
+  const mappers = createMappers({ database: { connections: config.FREEHOLD_WORKER_CONCURRENCY } })
   const close = async () => {
     await Promise.all(Object.values(mappers).map((mapper) => mapper.close()))
     await orm.close(true)

@@ -1,4 +1,4 @@
-import { defineEntity, p } from '@mikro-orm/core'
+import { defineEntity, p, type InferEntity } from '@mikro-orm/core'
 import { Tenant } from './tenant.ts'
 import { instant } from './types.ts'
 
@@ -21,3 +21,4 @@ export const Secret = defineEntity({
     updatedAt: instant(),
   },
 })
+export type SecretRow = InferEntity<typeof Secret>

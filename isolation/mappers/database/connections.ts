@@ -4,17 +4,23 @@ import type { CellAccess } from '../../mapper.ts'
 import { databaseError } from './errors.ts'
 
 /** Limits of the provisioner's work in a cell's database. */
-export type ConnectionOptions = { readonly connectTimeoutMs?: number; readonly statementTimeoutMs?: number }
+export type ConnectionOptions = {
+  /** One connect, or the wait for a connection of the pool; 5,000. */
+  readonly connectTimeoutMs?: number
+  /** 15,000 */
+  readonly statementTimeoutMs?: number
+  /** How many at a time to one cell: as many as there are users at a time, so that none waits; 20. */
+  readonly connections?: number
+}
 
 type Pooled = { readonly pool: pg.Pool; users: number }
 
-const poolSize = 4
 const maxPools = 32
 /** How much longer than the server's own timeout we wait for an answer, before the network is taken for dead. */
-const answerGraceMs = 5_000
+export const answerGraceMs = 5_000
 
 /** `pg` settings of the provisioner of one cell. Throws `configuration_invalid` for a URL that is none, without showing it. */
-export function provisionerConfig(cell: CellAccess, options: ConnectionOptions): pg.ClientConfig {
+function provisionerConfig(cell: CellAccess, options: ConnectionOptions): pg.ClientConfig {
   if (!URL.canParse(cell.provisionerUrl))
     throw new FreeholdError('configuration_invalid', `the credential of cell "${cell.name}" is not a connection URL`)
   const statementTimeout = options.statementTimeoutMs ?? 15_000
@@ -47,7 +53,7 @@ export function createConnections(options: ConnectionOptions) {
   function open(cell: CellAccess): pg.Pool {
     const pool = new pg.Pool({
       ...provisionerConfig(cell, options),
-      max: poolSize,
+      max: options.connections ?? 20,
       idleTimeoutMillis: 10_000,
       allowExitOnIdle: true,
     })

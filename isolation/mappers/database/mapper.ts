@@ -1,26 +1,30 @@
 import { scramVerifier } from '../../../crypto/scram.ts'
 import { newPassword } from '../../../crypto/tokens.ts'
 import { FreeholdError } from '../../../domain/errors.ts'
+import type { Migration } from '../../../platform/migration-source.ts'
 import type { Mapper, Target } from '../../mapper.ts'
 import { createConnections, type ConnectionOptions } from './connections.ts'
 import { find, partsOf, refuseForeign, type Found } from './found.ts'
+import { migrateSchema, type Migrated } from './migrate.ts'
 import { observeDatabase } from './observe.ts'
 import { deletePlacement, lockPlacement, readPlacement, setPlacementState } from './placement.ts'
 import { databaseProperties, type DatabaseProperties } from './properties.ts'
 import { endSessions } from './sessions.ts'
-import { dropStatements, ensureStatements, loginStatement, passwordStatement } from './statements.ts'
+import { dropStatements, ensureStatements, loginStatement } from './statements.ts'
 
 export type DatabaseMapper = Mapper & {
-  /** Gives the app role the current password of its secret. Sessions that are open go on. */
-  rotatePassword(target: Target): Promise<void>
+  /** Brings the schema to the version of the last migration: `migrateSchema`. */
+  migrate(target: Target, migrations: readonly Migration[]): Promise<Migrated>
 }
 
 /**
  * Mapper of kind `database`: a schema with an owner and an app role in the cell's database, and the row of
  * `tenancy.placement` that says whether this side may write. Works as the cell's provisioner, which is no superuser.
- * @param options timeouts in milliseconds, of one connect (5,000) and of one statement (15,000)
+ * @param options as of `createConnections`, and how many milliseconds (60,000) one file of a migration may take
  */
-export function createDatabaseMapper(options: ConnectionOptions = {}): DatabaseMapper {
+export function createDatabaseMapper(
+  options: ConnectionOptions & { migrationTimeoutMs?: number } = {},
+): DatabaseMapper {
   const { use, transaction, close } = createConnections(options)
 
   const verifierOf = async ({ secrets }: Target, { passwordSecret }: DatabaseProperties) =>
@@ -83,19 +87,6 @@ export function createDatabaseMapper(options: ConnectionOptions = {}): DatabaseM
     })
   }
 
-  async function rotatePassword(target: Target) {
-    const names = databaseProperties(target.spec)
-    const verifier = await verifierOf(target, names)
-    await transaction(target.cell, async (client) => {
-      await lockPlacement(client, target, names)
-      const found = await find(client, names)
-      refuseForeign(found, target.tenantId)
-      if (found.appRole === undefined)
-        throw new FreeholdError('not_found', `role "${names.appRole}" does not exist, so it has no password to renew`)
-      await client.query(passwordStatement(names, verifier))
-    })
-  }
-
   return {
     kind: 'database',
     observe: (target) => use(target.cell, (client) => observeDatabase(client, target)),
@@ -103,7 +94,8 @@ export function createDatabaseMapper(options: ConnectionOptions = {}): DatabaseM
     freeze,
     thaw,
     remove,
-    rotatePassword,
+    migrate: (target, migrations) =>
+      use(target.cell, (client) => migrateSchema(client, target, migrations, options.migrationTimeoutMs ?? 60_000)),
     close,
   }
 }

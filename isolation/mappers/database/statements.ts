@@ -55,7 +55,7 @@ export function ensureStatements(
 }
 
 /** Gives the app role a password, by its SCRAM verifier. */
-export function passwordStatement(names: DatabaseProperties, verifier: string): string {
+function passwordStatement(names: DatabaseProperties, verifier: string): string {
   return `alter role ${quoteIdentifier(names.appRole)} password ${pg.escapeLiteral(verifier)}`
 }
 

@@ -136,7 +136,7 @@ describe('ensure', () => {
         code: 'resource_not_owned',
         message: expect.stringContaining(names[part as keyof typeof names] as string),
       }
-      for (const verb of ['ensure', 'freeze', 'thaw', 'rotatePassword'] as const)
+      for (const verb of ['ensure', 'freeze', 'thaw'] as const)
         await expect(mapper[verb](tenant.target('database'))).rejects.toMatchObject(refusal)
       expect(await mapper.remove(tenant.target('database'))).toBe('not-owned')
       expect([await catalogues(), await residue(tenant)]).toEqual(before)
@@ -150,7 +150,7 @@ describe('ensure', () => {
     const tenant = testTenant(cell.cell)
     const sent = vi.spyOn(pg.Client.prototype, 'query')
     await mapper.ensure(tenant.target('database'))
-    await mapper.rotatePassword(tenant.target('database'))
+    await mapper.ensure(tenant.target('database'))
     const statements = JSON.stringify(sent.mock.calls.map(([first, second]) => [first, second]))
     sent.mockRestore()
     const password = await tenant.secrets.read(namesOf(tenant).passwordSecret)

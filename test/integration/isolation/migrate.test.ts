@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDatabaseMapper } from '../../../isolation/mappers/database/mapper.ts'
-import { migrateSchema } from '../../../isolation/migrate.ts'
 import { openMigrationSource, type Migration } from '../../../platform/migration-source.ts'
 import { codeOf, namesOf, queryAs, testCell, testTenant, type TestCell, type TestTenant } from './support.ts'
 
@@ -32,7 +31,7 @@ const migration = (file: string, sql: string): Migration => ({
 })
 
 const migrate = (tenant: TestTenant, ...migrations: Migration[]) =>
-  migrateSchema({ target: tenant.target('database'), migrations })
+  mapper.migrate(tenant.target('database'), migrations)
 
 const tables = async (tenant: TestTenant) => {
   const { rows } = await cell.admin.query<{ name: string }>(
@@ -46,16 +45,16 @@ test('the example reaches each version in turn, and the tenant works with it', a
   const tenant = await ensured()
   const target = tenant.target('database')
   const first = await examples.migrationsUpTo('1.0.0')
-  expect(await migrateSchema({ target, migrations: first })).toEqual({
+  expect(await mapper.migrate(target, first)).toEqual({
     applied: ['1.0.0/001-customers.sql', '1.0.0/002-orders.sql', '1.0.0/900-seed.sql'],
     version: '1.0.0',
   })
   const all = await examples.migrationsUpTo('1.4.0')
-  expect(await migrateSchema({ target, migrations: all })).toEqual({
+  expect(await mapper.migrate(target, all)).toEqual({
     applied: ['1.1.0/001-order-totals.sql', '1.4.0/001-shipping.sql'],
     version: '1.4.0',
   })
-  expect(await migrateSchema({ target, migrations: all })).toEqual({ applied: [], version: '1.4.0' })
+  expect(await mapper.migrate(target, all)).toEqual({ applied: [], version: '1.4.0' })
 
   expect(await queryAs(tenant, cell, 'select total from order_totals')).toEqual([{ total: '48.50' }])
   await queryAs(
@@ -176,11 +175,27 @@ test('a file that leaves settings behind does not disturb the next', async () =>
   expect(await tables(tenant)).toEqual(['_freehold_migrations', 'a', 'b'])
 })
 
+test('what a file leaves in its session is gone for whoever works next', async () => {
+  const single = createDatabaseMapper({ connections: 1 })
+  const [tenant, other] = [await ensured(), await ensured()]
+  await single.migrate(tenant.target('database'), [
+    migration('1.0.0/001-a.sql', `set default_transaction_read_only = on; select pg_advisory_lock(7)`),
+  ])
+  expect(await single.migrate(other.target('database'), await examples.migrationsUpTo('1.0.0'))).toMatchObject({
+    version: '1.0.0',
+  })
+  const { rows } = await cell.admin.query(`select 1 from pg_locks where locktype = 'advisory' and objid = 7`)
+  expect(rows).toEqual([])
+  await single.close()
+})
+
 test('a file that takes too long fails by name', async () => {
   const tenant = await ensured()
   const slow = migration('1.0.0/001-slow.sql', 'select pg_sleep(60)')
-  const run = migrateSchema({ target: tenant.target('database'), migrations: [slow] }, { statementTimeoutMs: 200 })
+  const impatient = createDatabaseMapper({ migrationTimeoutMs: 200 })
+  const run = impatient.migrate(tenant.target('database'), [slow])
   await expect(run).rejects.toMatchObject({ code: 'migration_failed', message: expect.stringContaining(slow.file) })
+  await impatient.close()
 })
 
 test('a lost connection may be tried again; what is not there cannot be migrated', async () => {

@@ -95,7 +95,7 @@ test('a tenant uses a new password after rotation, and the old one no more', asy
   const { passwordSecret, appRole } = namesOf(tenant)
   const old = (await tenant.secrets.read(passwordSecret)) ?? ''
   await tenant.secrets.replace(passwordSecret, 'another-password')
-  for (let run = 0; run < 2; run += 1) await mapper.rotatePassword(tenant.target('database'))
+  for (let run = 0; run < 2; run += 1) await mapper.ensure(tenant.target('database'))
   expect(await queryAs(tenant, cell, 'select 1 as one')).toEqual([{ one: 1 }])
   const client = new pg.Client(cell.urlOf(appRole, old))
   expect(await codeOf(client.connect())).toBe('28P01')
