@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { benchProvision } from './provision.ts'
 import { benchServiceBus } from './service-bus.ts'
 
 /** `npm run bench -- NAME [--json]`: measures one thing and prints the figures; nothing is asserted. */
@@ -6,7 +7,10 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { json: { type: 'boolean', default: false } },
 })
-const benches = { 'service-bus': () => benchServiceBus({ messages: 5_000 }) }
+const benches = {
+  provision: benchProvision,
+  'service-bus': () => benchServiceBus({ messages: 5_000 }),
+}
 const name = positionals[0] ?? ''
 if (!(name in benches)) {
   console.error(`bench: name one of ${Object.keys(benches).join(', ')}`)

@@ -1,0 +1,192 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { WorkflowNotFoundError } from '@temporalio/client'
+import { NativeConnection, Worker } from '@temporalio/worker'
+import { waves } from '../domain/resources.ts'
+import { findOperation } from '../registry/operations.ts'
+import type { NoOpActivities } from './no-op-workflow.ts'
+import { withStack, type Stack } from './stack.ts'
+
+/** Milliseconds from the request until it is done, one after the other, and how many a second with many in flight. */
+type Rates = { p50Ms: number; p95Ms: number; perSecond: number }
+
+/** Provisioning beside a workflow that does nothing in as many hops, and what it takes the API to accept a manifest meanwhile. */
+export type ProvisionRates = {
+  provision: Rates
+  noOp: Rates
+  /** Of provisioning to nothing: p50 and p95 are better when small, perSecond when large. */
+  ratio: Rates
+  accept: { p50Ms: number; p99Ms: number }
+}
+
+type Once = () => Promise<unknown>
+type Accepted = { operation: { id: string; workflowId: string } }
+
+const serialRuns = 30
+const parallelRuns = 60
+const inFlight = 20
+const acceptPerSecond = 10
+const acceptSeconds = 10
+const noOpQueue = 'bench-no-op'
+
+/**
+ * Provisions tenants from the request to the end of the workflow, in turn with a no-op workflow of the same hops on the
+ * same server, started through the same client: so whatever else the machine does slows both. Throws when a tenant does
+ * not become active.
+ */
+export async function benchProvision(): Promise<ProvisionRates> {
+  return withStack(async (stack) => {
+    const provision = () => provisionOne(stack)
+    const hops = await hopsOf(stack, await provision())
+    return withNoOpWorker(stack, async () => {
+      const noOp = () => noOpOnce(stack, hops)
+      // The first ones open connections and fill caches.
+      for (let i = 0; i < 3; i += 1) await Promise.all([provision(), noOp()])
+      const [serial, noOpSerial] = await serially(provision, noOp)
+      const [parallel, noOpParallel] = await inParallel(provision, noOp)
+      const rates = { ...quantiles(serial), perSecond: parallel }
+      const noOpRates = { ...quantiles(noOpSerial), perSecond: noOpParallel }
+      return {
+        provision: rounded(rates, 1),
+        noOp: rounded(noOpRates, 1),
+        ratio: rounded(
+          {
+            p50Ms: rates.p50Ms / noOpRates.p50Ms,
+            p95Ms: rates.p95Ms / noOpRates.p95Ms,
+            perSecond: rates.perSecond / noOpRates.perSecond,
+          },
+          2,
+        ),
+        accept: rounded(await acceptWhileProvisioning(stack), 1),
+      }
+    })
+  })
+}
+
+async function serially(...kinds: [Once, Once]): Promise<[number[], number[]]> {
+  const times: [number[], number[]] = [[], []]
+  for (let run = 0; run < serialRuns; run += 1)
+    for (const [index, once] of kinds.entries()) times[index]?.push(await millisecondsOf(once))
+  return times
+}
+
+/** How many of each a second: half of the first kind, all of the second, the other half of the first. */
+async function inParallel(first: Once, second: Once): Promise<[number, number]> {
+  const before = await millisecondsOf(() => many(first, parallelRuns / 2))
+  const between = await millisecondsOf(() => many(second, parallelRuns))
+  const after = await millisecondsOf(() => many(first, parallelRuns / 2))
+  return [(parallelRuns * 1000) / (before + after), (parallelRuns * 1000) / between]
+}
+
+async function many(once: Once, count: number): Promise<void> {
+  let left = count
+  await Promise.all(
+    Array.from({ length: inFlight }, async () => {
+      while (left-- > 0) await once()
+    }),
+  )
+}
+
+/** Sends requests by the clock, however slow the answers are, and waits until all of what was accepted is active. */
+async function acceptWhileProvisioning(stack: Stack): Promise<{ p50Ms: number; p99Ms: number }> {
+  const times: number[] = []
+  const begun = performance.now()
+  const done: Promise<unknown>[] = []
+  for (let index = 0; index < acceptPerSecond * acceptSeconds; index += 1) {
+    const due = begun + (index * 1000) / acceptPerSecond
+    await sleep(Math.max(0, due - performance.now()))
+    done.push(
+      accept(stack).then((accepted) => {
+        times.push(performance.now() - due)
+        return untilActive(stack, accepted)
+      }),
+    )
+  }
+  await Promise.all(done)
+  return { p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99) }
+}
+
+async function provisionOne(stack: Stack): Promise<Accepted> {
+  const accepted = await accept(stack)
+  await untilActive(stack, accepted)
+  return accepted
+}
+
+async function accept({ api }: Stack): Promise<Accepted> {
+  const slug = `t-${randomUUID().slice(0, 13)}`
+  const answer = await fetch(`${api.url}/v1/tenants`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${api.key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      apiVersion: 'freehold.dev/v1alpha1',
+      kind: 'Tenant',
+      metadata: { slug, name: slug },
+      spec: { plan: 'pro', region: 'eu-north' },
+    }),
+  })
+  if (answer.status !== 202) throw new Error(`not accepted: ${answer.status} ${await answer.text()}`)
+  return (await answer.json()) as Accepted
+}
+
+/** The workflow is awaited, which costs the same as with the no-op; the API starts it after its answer. */
+async function untilActive({ client }: Stack, { operation }: Accepted): Promise<void> {
+  for (;;) {
+    try {
+      return await client.workflow.getHandle(operation.workflowId).result()
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error
+      await sleep(2)
+    }
+  }
+}
+
+/** How many activities run side by side in each hop of an operation: begin, its steps wave by wave, settle. */
+async function hopsOf({ deps }: Stack, { operation }: Accepted): Promise<number[]> {
+  const { steps } = await findOperation(deps.orm.em.fork(), operation.id)
+  return [1, ...waves(steps).map((wave) => wave.length), 1]
+}
+
+async function noOpOnce({ client }: Stack, hops: number[]): Promise<void> {
+  const handle = await client.workflow.start('noOp', {
+    workflowId: `no-op/${randomUUID()}`,
+    taskQueue: noOpQueue,
+    args: [hops],
+  })
+  await handle.result()
+}
+
+async function withNoOpWorker<T>(stack: Stack, work: () => Promise<T>): Promise<T> {
+  const connection = await NativeConnection.connect({ address: stack.temporalAddress })
+  try {
+    const worker = await Worker.create({
+      connection,
+      namespace: stack.temporalNamespace,
+      taskQueue: noOpQueue,
+      workflowsPath: new URL('./no-op-workflow.ts', import.meta.url).pathname,
+      activities: { nothing: async () => {} } satisfies NoOpActivities,
+      maxConcurrentActivityTaskExecutions: stack.concurrency,
+    })
+    return await worker.runUntil(work)
+  } finally {
+    await connection.close()
+  }
+}
+
+async function millisecondsOf(once: Once): Promise<number> {
+  const start = performance.now()
+  await once()
+  return performance.now() - start
+}
+
+function quantiles(times: number[]): { p50Ms: number; p95Ms: number } {
+  return { p50Ms: quantile(times, 0.5), p95Ms: quantile(times, 0.95) }
+}
+
+/** By nearest rank. */
+function quantile(times: number[], share: number): number {
+  return times.toSorted((a, b) => a - b)[Math.ceil(times.length * share) - 1] ?? Number.NaN
+}
+
+function rounded<T extends Record<string, number>>(figures: T, digits: number): T {
+  return Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, Number(value.toFixed(digits))])) as T
+}

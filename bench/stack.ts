@@ -1,0 +1,104 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Client } from '@temporalio/client'
+import { startApi } from '../api/server.ts'
+import { freePorts } from '../local/ports.ts'
+import { openStateDir } from '../local/state-dir.ts'
+import { readConfig } from '../platform/config.ts'
+import { createLogger } from '../platform/logger.ts'
+import { connectTemporal, operationStarter, timingOf } from '../platform/temporal.ts'
+import { createApiKey } from '../registry/api-keys.ts'
+import { prepareDatabases } from '../start/databases.ts'
+import { keptSecret } from '../start/kept-secret.ts'
+import { startServers } from '../start/servers.ts'
+import { composeWorker, type WorkerDeps } from '../worker/compose.ts'
+import { installRuntime } from '../worker/runtime.ts'
+import { startWorker } from '../worker/worker.ts'
+
+/** Everything `npm start` has, on ports and in a state directory of its own. */
+export type Stack = {
+  deps: WorkerDeps
+  client: Client
+  temporalAddress: string
+  temporalNamespace: string
+  concurrency: number
+  /** Base URL of the API and a key of a platform-admin. */
+  api: { url: string; key: string }
+}
+
+const log = (line: string): void => console.error(`bench: ${line}`)
+
+/** Runs `work` on a new, durable stack with the standard configuration; the stack is gone afterwards, also when interrupted. */
+export async function withStack<T>(work: (stack: Stack) => Promise<T>): Promise<T> {
+  const undo: (() => Promise<unknown> | void)[] = []
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).toReversed()) await step()
+  }
+  // The servers lead sessions of their own, so that a Ctrl-C does not reach them.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void stop().finally(() => process.exit(130)))
+  try {
+    return await work(await start(undo))
+  } finally {
+    await stop()
+  }
+}
+
+async function start(undo: (() => Promise<unknown> | void)[]): Promise<Stack> {
+  const path = await mkdtemp(join(tmpdir(), 'freehold-bench-'))
+  undo.push(() => rm(path, { recursive: true, force: true }))
+  const state = await openStateDir({ path, log })
+  undo.push(() => state.release())
+  const [postgres, temporal, ui] = await freePorts(3)
+  const settings = readConfig({
+    FREEHOLD_STATE_DIR: path,
+    FREEHOLD_PORT: '0',
+    FREEHOLD_POSTGRES_PORT: String(postgres),
+    FREEHOLD_TEMPORAL_PORT: String(temporal),
+    FREEHOLD_TEMPORAL_UI_PORT: String(ui),
+    FREEHOLD_PLATFORM_KEY: `file:${join(path, 'platform.key')}`,
+    LOG_LEVEL: 'warn',
+  })
+  keptSecret(join(path, 'platform.key'), 'base64')
+  const servers = await startServers(settings, path, { signal: new AbortController().signal, log })
+  undo.push(() => servers.stop())
+  const provisionerPassword = keptSecret(join(path, 'provisioner.password'), 'hex')
+  const provisionerUrl = await prepareDatabases(servers.adminUrl, { provisionerPassword, lockDown: true })
+  const config = {
+    ...settings,
+    DATABASE_URL: servers.adminUrl,
+    TEMPORAL_ADDRESS: servers.temporalAddress,
+    FREEHOLD_PLATFORM_KEY: `file:${join(path, 'platform.key')}`,
+  }
+  const logger = createLogger(config)
+  installRuntime(logger)
+  const deps = await composeWorker(config, { FREEHOLD_WAREHOUSE_URL: provisionerUrl })
+  undo.push(() => deps.close())
+  const client = await connectTemporal(config)
+  undo.push(() => client.connection.close())
+  const starter = operationStarter(client, { taskQueue: config.FREEHOLD_TASK_QUEUE, timing: timingOf(config) })
+  const temporalNamespace = config.TEMPORAL_NAMESPACE
+  const worker = await startWorker(deps, {
+    address: config.TEMPORAL_ADDRESS,
+    namespace: temporalNamespace,
+    taskQueue: config.FREEHOLD_TASK_QUEUE,
+    concurrency: config.FREEHOLD_WORKER_CONCURRENCY,
+    sweepIntervalMs: config.FREEHOLD_SWEEP_INTERVAL_MS,
+    starter,
+    log: logger,
+  })
+  undo.push(() => worker.stop())
+  const ready = async () => ({})
+  const api = await startApi({ ...deps, starter, log: logger, temporalNamespace, ready, host: '127.0.0.1', port: 0 })
+  undo.push(() => api.stop())
+  const key = await createApiKey(deps.orm.em.fork(), 'bench', 'platform-admin')
+  return {
+    deps,
+    client,
+    temporalAddress: config.TEMPORAL_ADDRESS,
+    temporalNamespace,
+    concurrency: config.FREEHOLD_WORKER_CONCURRENCY,
+    api: { url: api.url, key },
+  }
+}
