@@ -11,36 +11,44 @@ import { machineName, plainText } from '../domain/text.ts'
 const commands = Object.keys(lifecycle) as [Command, ...Command[]]
 const time = z.iso.datetime()
 const facts = z.record(z.string(), z.unknown())
+const commandName = z.enum(commands).openapi('Command')
+const tenantState = z.enum(tenantStates).openapi('TenantState')
+const operationState = z.enum(operationStates).openapi('OperationState')
+
+const stepSchema = z
+  .object({
+    key: z.string(),
+    title: z.string(),
+    state: z.enum(['pending', 'running', 'done', 'failed', 'undone']),
+  })
+  .openapi('Step')
+
+const operationErrorSchema = z
+  .object({
+    code: z.string(),
+    message: z.string(),
+    step: z.string().optional(),
+    unresolved: z.array(z.string()).optional(),
+  })
+  .openapi('OperationError')
 
 export const operationSchema = z
   .object({
     id: z.uuid(),
-    kind: z.enum(commands),
+    kind: commandName,
     tenant: z.object({ id: z.uuid(), slug: z.string() }),
     generation: z.int(),
     attempt: z.int(),
-    state: z.enum(operationStates),
+    state: operationState,
     intent: z.enum(['forward', 'compensate']),
     phase: z.string(),
-    steps: z.array(
-      z.object({
-        key: z.string(),
-        title: z.string(),
-        state: z.enum(['pending', 'running', 'done', 'failed', 'undone']),
-      }),
-    ),
+    steps: z.array(stepSchema),
     revision: z.int(),
     actor: z.string(),
     reason: z.string().nullable(),
     correlationId: z.string(),
-    error: z
-      .object({
-        code: z.string(),
-        message: z.string(),
-        step: z.string().optional(),
-        unresolved: z.array(z.string()).optional(),
-      })
-      .nullable(),
+    // Not `.nullable()`: a nullable reference is written in a way that JSON Schema reads as never null.
+    error: z.union([operationErrorSchema, z.null()]),
     result: facts.nullable(),
     workflowId: z.string(),
     links: z.object({ workflow: z.string().optional() }),
@@ -49,6 +57,20 @@ export const operationSchema = z
     finishedAt: time.nullable(),
   })
   .openapi('Operation')
+
+const conditionSchema = z
+  .object({ type: z.string(), reason: z.string(), message: z.string(), since: time })
+  .openapi('Condition')
+
+const environmentSchema = z
+  .object({
+    name: z.string(),
+    placement: z.int(),
+    cell: z.string(),
+    state: z.enum(placementStates),
+    epoch: z.int(),
+  })
+  .openapi('Environment')
 
 export const tenantSchema = z
   .object({
@@ -60,24 +82,16 @@ export const tenantSchema = z
     profile: z.string(),
     plan: z.string(),
     region: z.string(),
-    state: z.enum(tenantStates),
-    conditions: z.array(z.object({ type: z.string(), reason: z.string(), message: z.string(), since: time })),
+    state: tenantState,
+    conditions: z.array(conditionSchema),
     generation: z.int(),
     observedGeneration: z.int(),
-    environments: z.array(
-      z.object({
-        name: z.string(),
-        placement: z.int(),
-        cell: z.string(),
-        state: z.enum(placementStates),
-        epoch: z.int(),
-      }),
-    ),
+    environments: z.array(environmentSchema),
     dataKey: z.string(),
     createdAt: time,
     updatedAt: time,
-    allowed: z.array(z.enum(commands)),
-    operation: z.object({ id: z.uuid(), kind: z.enum(commands), state: z.enum(operationStates) }).nullable(),
+    allowed: z.array(commandName),
+    operation: z.object({ id: z.uuid(), kind: commandName, state: operationState }).nullable(),
     manifest: z
       .custom<ResolvedManifest>()
       .openapi({ type: 'object', description: 'With every default; only in the answer for one tenant' })
@@ -120,20 +134,30 @@ export const contextSchema = z
   .looseObject({ version: z.literal(1), tenantId: z.uuid(), slug: z.string(), environment: z.string() })
   .openapi('TenantContext')
 
-export const credentialsSchema = z
+const databaseCredentialsSchema = z
   .object({
-    environment: z.string(),
-    database: z.object({
-      host: z.string(),
-      port: z.int(),
-      database: z.string(),
-      schema: z.string(),
-      user: z.string(),
-      password: z.string(),
-      url: z.string(),
-    }),
+    host: z.string(),
+    port: z.int(),
+    database: z.string(),
+    schema: z.string(),
+    user: z.string(),
+    password: z.string(),
+    url: z.string(),
   })
+  .openapi('DatabaseCredentials')
+
+export const credentialsSchema = z
+  .object({ environment: z.string(), database: databaseCredentialsSchema })
   .openapi('Credentials')
+
+const problemDetailSchema = z
+  .object({
+    path: z.string().optional(),
+    message: z.string(),
+    line: z.int().optional(),
+    column: z.int().optional(),
+  })
+  .openapi('ProblemDetail')
 
 export const problemSchema = z
   .object({
@@ -144,16 +168,7 @@ export const problemSchema = z
     detail: z.string(),
     instance: z.string().optional(),
     retry: z.boolean(),
-    errors: z
-      .array(
-        z.object({
-          path: z.string().optional(),
-          message: z.string(),
-          line: z.int().optional(),
-          column: z.int().optional(),
-        }),
-      )
-      .optional(),
+    errors: z.array(problemDetailSchema).optional(),
     facts: facts.optional(),
   })
   .openapi('Problem')
@@ -181,7 +196,7 @@ const label = z
   .pipe(z.tuple([machineName, plainText(63)]))
 
 export const tenantsQuery = z.object({
-  state: z.enum(tenantStates).optional(),
+  state: tenantState.optional(),
   profile: machineName.optional(),
   label: z
     .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(label).max(20).optional())
@@ -191,7 +206,7 @@ export const tenantsQuery = z.object({
 })
 export const operationsQuery = z.object({
   tenant: z.string().max(64).optional(),
-  state: z.enum(operationStates).optional(),
+  state: operationState.optional(),
   limit,
   cursor,
 })

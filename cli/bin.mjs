@@ -1,25 +1,30 @@
 #!/usr/bin/env node
-// Plain JavaScript, because it also has to start on a Node that cannot run TypeScript: there it hands over to the
-// binary of the npm package `node`, when that is installed.
+// Plain JavaScript, because it also has to start on a Node that cannot run this program: there it hands over to the
+// binary of the npm package `node`, when that is installed. In a clone it runs the sources; what npm installs has none,
+// because Node strips no types inside node_modules, and runs what was compiled from them.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8'))
+const source = new URL('./main.ts', import.meta.url)
+const isClone = existsSync(source)
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-const recent = major > 23 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18)
+const runsHere = isClone ? process.features.typescript : major > 22 || (major === 22 && minor >= 12)
 
-if (recent) {
-  const built = new URL('./main.js', import.meta.url)
-  const { main } = await import(existsSync(built) ? built.href : new URL('./main.ts', import.meta.url).href)
-  await main()
+if (runsHere) {
+  const { main } = await import(isClone ? source.href : new URL('./dist/main.js', import.meta.url).href)
+  await main(version)
 } else {
   const node = packagedNode()
   if (node === undefined || process.env['FREEHOLD_REEXECUTED'] === '1') {
-    console.error(`error: freehold needs Node 22.18 or newer, this is ${process.versions.node}`)
-    console.error('next: install a newer Node, or run `npm install` in the clone, which brings one along')
+    console.error(
+      `error: freehold needs Node ${isClone ? '22.18' : '22.12'} or newer, this is ${process.versions.node}`,
+    )
+    console.error(`next: install a newer Node${isClone ? ', or run `npm install` in the clone, which brings one' : ''}`)
     process.exitCode = 4
   } else handOver(node)
 }

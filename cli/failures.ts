@@ -2,7 +2,7 @@ import type { ProblemDetail } from './api-types.ts'
 import type { Sink } from './io.ts'
 import { plain } from './text.ts'
 
-/** Exit codes are a contract with scripts; `--help` shows this table. */
+/** Exit codes are a contract with scripts; `--help` and the README show `exitCodeMeanings`. */
 export const exitCodes = {
   ok: 0,
   operationFailed: 1,
@@ -14,19 +14,29 @@ export const exitCodes = {
 } as const
 type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
+export const exitCodeMeanings: Readonly<Record<Exclude<ExitCode, 127>, string>> = {
+  0: 'ok',
+  1: 'the operation failed, was aborted or is interrupted',
+  2: 'usage: wrong arguments, or a file that cannot be read',
+  3: 'the API refused the request (4xx)',
+  4: 'the API cannot be reached or cannot serve now (5xx), or there is no key',
+  5: 'timeout (--timeout, or a request that took 30 s)',
+}
+
 export const exitCodesHelp = `
 
 Exit codes:
-  0  ok
-  1  the operation failed, was aborted or is interrupted
-  2  usage: wrong arguments, or a file that cannot be read
-  3  the API refused the request (4xx)
-  4  the API cannot be reached or cannot serve now (5xx), or there is no key
-  5  timeout (--timeout)
-  connect TENANT -- COMMAND ends with the exit code of COMMAND (127: not found).`
+${Object.entries(exitCodeMeanings)
+  .map(([code, meaning]) => `  ${code}  ${meaning}\n`)
+  .join('')}  connect TENANT -- COMMAND ends with the exit code of COMMAND (127: not found).`
 
-/** `source` is the file a detail's line counts in; `next` is what the user can do now. */
-type More = { code?: string; details?: readonly ProblemDetail[]; source?: string; notes?: string[]; next?: string }
+/** `notes` are lines of their own; `next` is what the user can do now. */
+type More = {
+  code?: string
+  details?: readonly ProblemDetail[]
+  notes?: string[]
+  next?: string | readonly string[]
+}
 
 /** What ends a command: a sentence for people and an exit code for scripts. */
 export class CliError extends Error {
@@ -42,7 +52,8 @@ export class CliError extends Error {
 }
 
 /**
- * Writes an error to `sink` and gives the exit code it stands for. `source` overrides where lines are counted.
+ * Writes an error to `sink` and gives the exit code it stands for. `source` is the file that it
+ * is about and in which lines are counted.
  * Anything but a CliError is a fault of the program itself and shown with its stack.
  */
 export function reportError(error: unknown, sink: Sink, source?: string): number {
@@ -50,22 +61,35 @@ export function reportError(error: unknown, sink: Sink, source?: string): number
     sink.write(`error: unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
     return exitCodes.operationFailed
   }
-  const { code, details = [], notes = [], next } = error.more
-  const file = source ?? error.more.source
+  const { code, details = [], notes = [], next = [] } = error.more
+  const places = details.map((detail) => `${place(detail, source)}${detail.message}`)
+  const { head, list } = withoutRepeats(error.message, details, places)
+  const isPlaced = source === undefined || head.startsWith(source)
   const lines = [
-    `error: ${source === undefined ? '' : `${source}: `}${error.message}`,
+    `error: ${isPlaced ? '' : `${source}: `}${head}`,
     ...(code === undefined ? [] : [`code: ${code}`]),
-    ...details.map((detail) => `  ${place(detail, file)}${detail.message}`),
+    ...list.map((line) => `  ${line}`),
     ...notes,
-    ...(next === undefined ? [] : [`next: ${next}`]),
   ]
-  sink.write(
-    `${lines
-      .flatMap((line) => line.split('\n'))
-      .map(plain)
-      .join('\n')}\n`,
-  )
+  const safe = lines.flatMap((line) => line.split('\n')).map(plain)
+  sink.write(`${safe.join('\n')}\n${nextLines([next].flat())}`)
   return error.exitCode
+}
+
+/** The API's sentence leads to the first detail, or is nothing else; the list of details says the same, and where. */
+function withoutRepeats(message: string, details: readonly ProblemDetail[], list: readonly string[]) {
+  const [first] = details
+  const [line] = list
+  if (first === undefined || line === undefined || !message.includes(first.message)) return { head: message, list }
+  const alone = details.length === 1 && message.startsWith(first.path ?? first.message)
+  if (alone || message === first.message) return { head: line, list: list.slice(1) }
+  const leads = [first.path, 'line', first.message].map((part) => message.indexOf(`: ${part}`))
+  return { head: message.slice(0, Math.min(...leads.filter((at) => at > 0), message.length)), list }
+}
+
+/** What to do now, one line each, as it stands below an answer or an error. */
+export function nextLines(next: readonly string[]): string {
+  return next.map((line, at) => `${at === 0 ? 'next: ' : '      '}${plain(line)}\n`).join('')
 }
 
 function place({ path, line, column }: ProblemDetail, file: string | undefined): string {

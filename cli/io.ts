@@ -12,4 +12,6 @@ export type Io = {
   readonly stderr: Sink
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
+  /** Version of this program. */
+  readonly version: string
 }

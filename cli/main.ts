@@ -19,13 +19,14 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** The program: `run` with this process's surroundings. */
-export async function main(): Promise<void> {
-  // `freehold list | head` closes the pipe early, which is no error of ours.
-  process.stdout.on('error', (cause: NodeJS.ErrnoException) => {
-    if (cause.code !== 'EPIPE') throw cause
-    process.exit(exitCodes.ok)
-  })
+/** The program: `run` with this process's surroundings, as version `version`. */
+export async function main(version: string): Promise<void> {
   const { stdout, stderr, env } = process
-  process.exitCode = await run(process.argv.slice(2), { stdout, stderr, env, cwd: process.cwd() })
+  // `freehold list | head` closes the pipe early, which is no error of ours.
+  for (const stream of [stdout, stderr])
+    stream.on('error', (cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'EPIPE') throw cause
+      process.exit(exitCodes.ok)
+    })
+  process.exitCode = await run(process.argv.slice(2), { stdout, stderr, env, cwd: process.cwd(), version })
 }

@@ -12,7 +12,10 @@ export type ManifestDocument = { file: string; line: number; type: string; text:
  */
 export function readManifests(target: string, cwd: string): ManifestDocument[] {
   const documents = filesOf(target, cwd).flatMap((file) => splitDocuments(file, read(file, cwd)))
-  if (documents.length === 0) throw new CliError(exitCodes.usage, `${target} holds no manifest`)
+  if (documents.length === 0)
+    throw new CliError(exitCodes.usage, `${target} holds no manifest`, {
+      next: 'a manifest begins with apiVersion: freehold.dev/v1alpha1, in a .yaml, .yml or .json file',
+    })
   return documents
 }
 
@@ -29,7 +32,7 @@ function read(file: string, cwd: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
-    throw new CliError(exitCodes.usage, `${file} is not UTF-8 text`)
+    throw new CliError(exitCodes.usage, `${file} is not UTF-8 text`, { next: 'save it as UTF-8' })
   }
 }
 
@@ -37,10 +40,8 @@ function reading<T>(file: string, act: () => T): T {
   try {
     return act()
   } catch (cause) {
-    throw new CliError(
-      exitCodes.usage,
-      `cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`,
-    )
+    const why = cause instanceof Error ? cause.message.replace(/, \w+( '.*')?$/, '') : String(cause)
+    throw new CliError(exitCodes.usage, `cannot read ${file}: ${why}`, { next: 'check the path behind -f' })
   }
 }
 

@@ -1,25 +1,53 @@
+const correct = 'correct the file and apply it again; nothing was changed'
+const offered = 'take one that the platform file of the installation offers; nothing was changed'
+const inForce = 'leave it out, or set it as it is in force (freehold get TENANT --output yaml); nothing was changed'
+const again = 'try again in a moment'
+const operator = 'this is for who runs the platform: its log and configuration say more'
+
+/** TENANT stands for the tenant of the request, where there is one. */
 const steps: Readonly<Record<string, string>> = {
-  malformed_body: 'correct the file and apply it again; nothing was changed',
-  manifest_invalid: 'correct the file and apply it again; nothing was changed',
-  not_available: 'leave it out or set it as before; nothing was changed',
+  invalid_request: 'correct what is named above; `--help` behind the command says what it takes',
+  malformed_body: correct,
+  manifest_invalid: correct,
+  not_available: inForce,
+  isolation_not_available: inForce,
+  profile_not_configured: offered,
+  plan_not_configured: offered,
+  region_not_configured: offered,
+  schema_version_unknown: correct,
+  policy_denied: correct,
   unauthenticated: 'check FREEHOLD_API_KEY, or FREEHOLD_API_KEY_FILE, or .freehold/admin.key',
   forbidden: 'use a key with the role platform-operator or platform-admin',
+  not_found: 'check FREEHOLD_URL, and that the API is as new as this program',
+  method_not_allowed: 'check FREEHOLD_URL, and that the API is as new as this program',
   tenant_not_found: 'see which there are: freehold list',
+  tenant_gone: 'what is left is its audit trail, by its id: freehold events ID',
   operation_not_found: 'see which there are: freehold operations',
   environment_not_found: 'see which there are: freehold describe TENANT',
   slug_taken: 'choose another metadata.slug, or see whose it is: freehold get TENANT',
   operation_in_progress: 'wait for the running one: freehold watch TENANT',
   operation_not_open: 'see how it ended: freehold operations TENANT',
   transition_not_allowed: 'see what is allowed now: freehold describe TENANT',
+  idempotency_conflict: 'give the command again',
   idempotency_in_progress: 'the same call is still under way; try again in a moment',
   generation_mismatch: 'someone else changed the tenant; look at it (freehold get TENANT) and try again',
+  body_too_large: 'split the file; a manifest has room for 1 MiB',
+  unsupported_media_type: 'send YAML or JSON in UTF-8',
   cell_exhausted: 'open a cell with room, then try again',
-  not_ready: 'the platform is starting; try again in a moment',
+  resource_not_owned: 'what is in the way belongs to another; see it with freehold describe TENANT',
+  migration_failed: 'correct the migration, then: freehold retry TENANT --wait',
+  migration_changed: 'restore the migration, then: freehold retry TENANT --wait',
+  operation_superseded: 'see what came after it: freehold operations TENANT',
+  configuration_invalid: operator,
+  secret_unreadable: operator,
   substrate_unavailable: 'try again in a moment; `freehold operations` shows what is under way',
+  not_ready: again,
   internal: "try again; if it stays, look for the request in the platform's log",
 }
 
-/** What a user can do about an error code of the API; undefined when the error's own text is all there is to say. */
-export function nextStep(code: string): string | undefined {
-  return Object.hasOwn(steps, code) ? steps[code] : undefined
+/** What a user can do about an error code of the API, for `tenant` where it is known. */
+export function nextStep(code: string, tenant = 'TENANT'): string | undefined {
+  if (/^http_[1-4]/.test(code)) return 'what answers there may not be the Freehold API: check FREEHOLD_URL'
+  if (code.startsWith('http_5')) return again
+  return Object.hasOwn(steps, code) ? steps[code]?.replaceAll('TENANT', tenant) : undefined
 }

@@ -1,34 +1,69 @@
-import type { Operation } from './api-types.ts'
-import { CliError, exitCodes } from './failures.ts'
+import type { Command, Operation } from './api-types.ts'
+import { CliError, exitCodes, nextLines } from './failures.ts'
 import { followOperation } from './operation-stream.ts'
 import { progress } from './progress.ts'
 import type { Session } from './session.ts'
+
+/** Operations that cannot be undone: one of these that was interrupted can only be retried. */
+export const onlyForward: ReadonlySet<Command> = new Set(['rotate-credentials', 'suspend', 'delete', 'purge'])
+
+type Options = {
+  wanted?: 'succeeded' | 'aborted'
+  shown?: 'stdout' | 'stderr'
+  /** Told every state that is seen, the last one too, whichever way it ends. */
+  seen?: (operation: Operation) => void
+}
 
 /**
  * Follows an operation with its progress shown, and gives its end. Progress goes to standard error, except where it is
  * the answer itself (`shown: 'stdout'`). Throws CliError with exit code 1 when it ends otherwise than `wanted`.
  */
 export async function awaitOperation(
-  session: Session,
+  { client, io, timeoutMs }: Session,
   id: string,
-  { wanted = 'succeeded', shown = 'stderr' }: { wanted?: 'succeeded' | 'aborted'; shown?: 'stdout' | 'stderr' } = {},
+  { wanted = 'succeeded', shown = 'stderr', seen = () => {} }: Options = {},
 ): Promise<Operation> {
-  const { client, io, timeoutMs } = session
-  const operation = await followOperation(client, id, { timeoutMs, onUpdate: progress(io[shown]) })
+  const { show, say } = progress(io[shown], { redraw: io.env['TERM'] !== 'dumb' })
+  const operation = await followOperation(client, id, {
+    timeoutMs,
+    onUpdate: (state) => {
+      show(state)
+      seen(state)
+    },
+    onCut: () => say('the connection is lost; trying again, while the operation goes on'),
+  })
   if (operation.state !== wanted) throw otherEnd(operation)
   return operation
 }
 
+/** Tells people that what was accepted goes on by itself, and how to see its end. */
+export function sayHowToFollow({ io, format }: Session, [first, ...others]: readonly Operation[]): void {
+  if (format !== 'table' || first === undefined) return
+  io.stderr.write(nextLines([others.length === 0 ? `freehold watch ${first.id}` : 'freehold operations']))
+}
+
 function otherEnd({ kind, tenant, state, error }: Operation): CliError {
   const { code, message, step, unresolved = [] } = error ?? {}
-  return new CliError(exitCodes.operationFailed, `${kind} of ${tenant.slug} ${state}${message ? `: ${message}` : ''}`, {
+  const end = state === 'succeeded' ? 'succeeded before it could be undone' : state
+  const why = message && state !== 'succeeded' ? `: ${message}` : ''
+  return new CliError(exitCodes.operationFailed, `${kind} of ${tenant.slug} ${end}${why}`, {
     ...(code === undefined ? {} : { code }),
     notes: [...(step ? [`  at step: ${step}`] : []), ...unresolved.map((what) => `  unresolved: ${what}`)],
-    ...(state === 'succeeded' ? {} : { next: advice(state, tenant.slug) }),
+    next: advice(kind, state, tenant.slug),
   })
 }
 
-function advice(state: string, slug: string): string {
-  const other = state === 'interrupted' ? 'abort' : 'delete'
-  return `freehold retry ${slug} --wait, or freehold ${other} ${slug} --wait; what happened: freehold events ${slug}`
+function advice(kind: Command, state: string, slug: string): string[] {
+  const isInterrupted = state === 'interrupted'
+  const isFailed = state === 'failed'
+  const canUndo = isInterrupted && !onlyForward.has(kind)
+  const canRemove = kind === 'provision' && (isFailed || state === 'aborted')
+  const steps = [
+    ...(isInterrupted || isFailed ? [[`freehold retry ${slug} --wait`, 'once the cause is gone']] : []),
+    ...(canUndo ? [[`freehold abort ${slug} --wait`, 'or undo what it made']] : []),
+    ...(canRemove ? [[`freehold delete ${slug} --wait`, 'remove what is left and free the slug']] : []),
+    [`freehold events ${slug}`, 'what happened'],
+  ]
+  const width = Math.max(...steps.map(([command = '']) => command.length))
+  return steps.map(([command = '', why = '']) => `${command.padEnd(width)}  # ${why}`)
 }

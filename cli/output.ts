@@ -7,8 +7,9 @@ export const formats = ['table', 'json', 'yaml'] as const
 export type Format = (typeof formats)[number]
 
 type Cell = string | number | null | undefined
-export type Rows = readonly (readonly Cell[])[]
+type Rows = readonly (readonly Cell[])[]
 
+const gap = '  '
 const columnsOnly = {
   top: '',
   'top-mid': '',
@@ -24,7 +25,7 @@ const columnsOnly = {
   'mid-mid': '',
   right: '',
   'right-mid': '',
-  middle: '  ',
+  middle: gap,
 }
 
 /** Columns for people: `head` in capitals, an empty cell as a dash. */
@@ -34,7 +35,7 @@ export function table(head: readonly string[], rows: Rows): string {
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   })
   if (head.length > 0) made.push(head.map((title) => title.toUpperCase()))
-  for (const row of rows) made.push(row.map((cell) => plain(String(cell ?? '')) || '-'))
+  for (const row of rows) made.push(row.map(text))
   return made
     .toString()
     .split('\n')
@@ -42,10 +43,31 @@ export function table(head: readonly string[], rows: Rows): string {
     .join('\n')
 }
 
+/**
+ * A table whose columns stand in the order of their weight: on a terminal, the last ones that have no room are left out
+ * and named below, because wrapped lines cannot be read. Elsewhere it is whole.
+ */
+export function listTable({ isTTY, columns }: Sink, head: readonly string[], rows: Rows): string {
+  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => text(row[at]).length)))
+  const ends = widths.map((_, at) => widths.slice(0, at + 1).reduce((sum, width) => sum + width + gap.length, 0))
+  const room = isTTY && columns ? columns + gap.length : Infinity
+  const shown = Math.max(2, ends.filter((end) => end <= room).length)
+  const made = table(
+    head.slice(0, shown),
+    rows.map((row) => row.slice(0, shown)),
+  )
+  const hidden = head.slice(shown).join(', ')
+  return hidden === '' ? made : `${made}\n(no room for: ${hidden}; --output yaml shows all)`
+}
+
+function text(cell: Cell): string {
+  return plain(String(cell ?? '')) || '-'
+}
+
 /** Writes `data` as JSON or YAML, or what `forPeople` makes of it. */
 export function print(sink: Sink, format: Format, data: unknown, forPeople: () => string): void {
-  const text = format === 'json' ? JSON.stringify(data, null, 2) : format === 'yaml' ? stringify(data) : forPeople()
-  sink.write(text.endsWith('\n') ? text : `${text}\n`)
+  const answer = format === 'json' ? JSON.stringify(data, null, 2) : format === 'yaml' ? stringify(data) : forPeople()
+  sink.write(answer.endsWith('\n') ? answer : `${answer}\n`)
 }
 
 /** A point in time as `2026-11-20 14:03:07` (UTC), empty for none. */

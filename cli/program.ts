@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { createClient } from './client.ts'
 import { apply } from './commands/apply.ts'
@@ -12,24 +11,27 @@ import { formats, type Format } from './output.ts'
 import type { Session } from './session.ts'
 import { apiKey, apiUrl, settingsHelp } from './settings.ts'
 
+/** A timer holds no more than 2^31 milliseconds. */
+const longestTimeout = 2_000_000
+
 /** The command tree. `done` is told the exit code of an action that did not throw. */
 export function buildProgram(io: Io, done: (exitCode: number) => void): Command {
-  const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8')) as {
-    version: string
-  }
   const program = new Command('freehold')
     .description('Command line client of the Freehold API')
-    .version(version)
+    .version(io.version)
     .addOption(new Option('-o, --output <format>', 'how to answer').choices(formats).default('table'))
-    .option('--timeout <seconds>', 'how long --wait, watch and --rotate follow an operation', positive, 600)
+    .option('--timeout <seconds>', 'how long --wait, watch and --rotate follow an operation', seconds, 600)
     .addHelpText('after', settingsHelp + exitCodesHelp)
     .showSuggestionAfterError()
+    .showHelpAfterError('next: freehold --help, or --help behind the command')
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
 
+  const notice = (text: string) => io.stderr.write(`${text}\n`)
   const session = (): Session => {
     const { output, timeout } = program.opts<{ output: Format; timeout: number }>()
-    return { client: createClient(apiUrl(io), apiKey(io)), io, format: output, timeoutMs: timeout * 1000 }
+    return { client: createClient(apiUrl(io), apiKey(io), notice), io, format: output, timeoutMs: timeout * 1000 }
   }
   /** Hands the arguments of a command to its function, behind the session. */
   const to =
@@ -57,13 +59,14 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     to(describeTenant),
   )
   command('context <tenant>', 'the context that downstream services consume')
-    .option('--environment <name>', 'which environment')
+    .option('--environment <name>', 'which environment (default: prod)')
     .action(to(tenantContext))
   command(
     'connect <tenant> [command...]',
     'print the database URL, or run the command after -- with PGHOST, … DATABASE_URL',
   )
-    .option('--environment <name>', 'which environment')
+    .showHelpAfterError('next: a command with options goes behind --, as in freehold connect acme -- psql -c ...')
+    .option('--environment <name>', 'which environment (default: prod)')
     .option('--rotate', 'have a new password made first')
     .action(to(connect))
   command('events <tenant>', 'the audit trail, oldest first')
@@ -92,5 +95,10 @@ function whole(text: string): number {
 
 function positive(text: string): number {
   if (whole(text) === 0) throw new InvalidArgumentError('It is more than 0.')
+  return Number(text)
+}
+
+function seconds(text: string): number {
+  if (positive(text) > longestTimeout) throw new InvalidArgumentError(`It is ${longestTimeout} at most.`)
   return Number(text)
 }

@@ -1,30 +1,35 @@
-import type { Operation, StepState } from './api-types.ts'
+import type { Operation, Step } from './api-types.ts'
 import type { Sink } from './io.ts'
 import { plain } from './text.ts'
 
-const marks: Readonly<Record<StepState, string>> = { pending: ' ', running: '>', done: '✓', failed: '✗', undone: '↩' }
+const marks: Readonly<Record<Step['state'], string>> = {
+  pending: ' ',
+  running: '>',
+  done: '✓',
+  failed: '✗',
+  undone: '↩',
+}
 
 /**
- * Shows an operation as it moves: on a terminal the list of its steps, drawn anew; else, and when the list is higher
- * than the terminal, one line per change.
+ * `show` shows an operation as it moves: on a terminal the list of its steps, drawn anew; else, and when the list is
+ * higher than the terminal or `redraw` is false, one line per change. `say` puts a line of text in between.
  */
-export function progress(sink: Sink): (operation: Operation) => void {
+export function progress(sink: Sink, { redraw }: { redraw: boolean }) {
   const known = new Map<string, string>()
   let drawn = 0
-  return (operation) => {
-    const name = `${operation.kind} ${operation.tenant.slug}`
-    if (sink.isTTY && operation.steps.length + 2 < (sink.rows || 24)) {
-      const lines = [
-        `${name}: ${status(operation)}`,
-        ...operation.steps.map((step) => `  ${marks[step.state]} ${step.title}`),
-      ]
-      const width = (sink.columns || 80) - 1
-      sink.write(
-        `${drawn > 0 ? `\x1b[${drawn}A\x1b[J` : ''}${lines.map((line) => plain(line).slice(0, width)).join('\n')}\n`,
-      )
-      drawn = lines.length
-      return
-    }
+
+  function draw(name: string, operation: Operation): void {
+    const lines = [
+      `${name}: ${status(operation)}`,
+      ...operation.steps.map((step) => `  ${marks[step.state]} ${step.title}`),
+    ]
+    const width = (sink.columns || 80) - 1
+    const text = lines.map((line) => plain(line).slice(0, width)).join('\n')
+    sink.write(`${drawn > 0 ? `\x1b[${drawn}A\x1b[J` : ''}${text}\n`)
+    drawn = lines.length
+  }
+
+  function tell(name: string, operation: Operation): void {
     const states = operation.steps.map(({ key, title, state }) => ({
       key,
       text: `${title}: ${state}`,
@@ -37,9 +42,23 @@ export function progress(sink: Sink): (operation: Operation) => void {
       known.set(key, text)
     }
   }
+
+  return {
+    show: (operation: Operation) => {
+      const name = `${operation.kind} ${operation.tenant.slug}`
+      if (sink.isTTY && redraw && operation.steps.length + 2 < (sink.rows || 24)) draw(name, operation)
+      else tell(name, operation)
+    },
+    say: (text: string) => {
+      sink.write(`${text}\n`)
+      drawn = 0
+    },
+  }
 }
 
 function status({ state, phase, attempt }: Operation): string {
-  const details = [phase && phase !== state ? phase : '', attempt > 1 ? `attempt ${attempt}` : ''].filter(Boolean)
+  const details = [phase === state || phase === 'done' ? '' : phase, attempt > 1 ? `attempt ${attempt}` : ''].filter(
+    Boolean,
+  )
   return details.length > 0 ? `${state} (${details.join(', ')})` : state
 }

@@ -9,11 +9,13 @@ Environment:
   FREEHOLD_API_KEY       the key; else
   FREEHOLD_API_KEY_FILE  the file that holds it; else .freehold/admin.key, here or in a folder above`
 
-/** Base URL of the API, without a slash at its end. Throws a usage error for what is no http(s) URL. */
+/** Base URL of the API, without a slash at its end. Throws a usage error for what is no http(s) URL, or more than that. */
 export function apiUrl({ env }: Io): string {
   const text = env['FREEHOLD_URL'] || 'http://127.0.0.1:7070'
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
-    throw new CliError(exitCodes.usage, 'FREEHOLD_URL is no http or https URL', {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  // A name and password in it would be shown in errors; the key has its own place.
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash)
+    throw new CliError(exitCodes.usage, 'FREEHOLD_URL is no plain http or https URL', {
       next: 'set it as in FREEHOLD_URL=http://127.0.0.1:7070',
     })
   return text.replace(/\/+$/, '')

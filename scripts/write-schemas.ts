@@ -1,7 +1,11 @@
-// Writes the published JSON Schemas; a test compares what is kept with what the code says.
+// Writes what is made from the code and kept in the repository; a test compares what is kept with what the code says.
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { manifestJsonSchema } from '../domain/manifest.ts'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { publishedSchemas } from './published-schemas.ts'
 
-const directory = new URL('../docs/schemas/', import.meta.url)
-mkdirSync(directory, { recursive: true })
-writeFileSync(new URL('tenant-v1alpha1.json', directory), `${JSON.stringify(manifestJsonSchema(), null, 2)}\n`)
+for (const [path, text] of Object.entries(await publishedSchemas())) {
+  const file = fileURLToPath(new URL(`../${path}`, import.meta.url))
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, text)
+}

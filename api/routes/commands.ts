@@ -54,11 +54,11 @@ export function commandRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       request: { params: tenantParams, body: manifestBody },
       responses: {
         200: json(
-          z.object({ tenant: tenantSchema, operation: operationSchema.nullable(), changed: z.boolean() }),
+          z.object({ tenant: tenantSchema, operation: z.union([operationSchema, z.null()]), changed: z.boolean() }),
           'In force already',
         ),
         202: json(
-          z.object({ tenant: tenantSchema, operation: operationSchema.nullable(), changed: z.boolean() }),
+          z.object({ tenant: tenantSchema, operation: z.union([operationSchema, z.null()]), changed: z.boolean() }),
           'Accepted; Location: the operation',
         ),
         ...problems,

@@ -1,21 +1,24 @@
-import type { Applied } from '../api-types.ts'
-import { path } from '../client.ts'
-import { CliError, exitCodes, reportError } from '../failures.ts'
+import type { Answers, Tenant } from '../api-types.ts'
+import { CliError, exitCodes, nextLines, reportError } from '../failures.ts'
 import { readManifests, type ManifestDocument } from '../manifest-files.ts'
-import { awaitOperation } from '../outcome.ts'
-import { print, table } from '../output.ts'
+import { awaitOperation, sayHowToFollow } from '../outcome.ts'
+import { listTable, print } from '../output.ts'
+import { path } from '../paths.ts'
 import type { Session } from '../session.ts'
+
+type Applied = Answers['PUT /v1/tenants/{idOrSlug}']['200']
+type Result = Omit<Applied, 'changed'> & { file: string; line: number }
 
 /**
  * Applies every manifest of the files. One that is refused is reported and the others still applied, but nothing more
- * is sent once the API is out of reach. With `wait`, all are accepted first and then followed in turn. Gives the exit
- * code: that of the first error.
+ * is sent once the API is out of reach. With `wait`, all are accepted first and then followed in turn, and what is
+ * printed is how each ended. Gives the exit code: that of the first error.
  */
 export async function apply(session: Session, options: { file: string[]; wait?: true }): Promise<number> {
   const documents = options.file.flatMap((target) => readManifests(target, session.io.cwd))
   const codes: number[] = []
   const report = (error: unknown, source?: string) => codes.push(reportError(error, session.io.stderr, source))
-  const results: (Applied & { file: string; line: number })[] = []
+  const results: Result[] = []
   for (const document of documents) {
     try {
       const { file, line } = document
@@ -27,13 +30,14 @@ export async function apply(session: Session, options: { file: string[]; wait?: 
   }
   for (const result of options.wait ? results : []) {
     try {
-      if (result.operation !== null) result.operation = await awaitOperation(session, result.operation.id)
+      await follow(session, result)
     } catch (error) {
       report(error)
     }
   }
   if (results.length > 0 || session.format !== 'table')
-    print(session.io.stdout, session.format, results, () => rows(results))
+    print(session.io.stdout, session.format, results, () => rows(session, results))
+  if (!options.wait) sayWhatIsOpen(session, results)
   return codes[0] ?? exitCodes.ok
 }
 
@@ -44,11 +48,47 @@ function send({ client }: Session, { slug, type, text }: ManifestDocument): Prom
     : client.change<Applied>('PUT', path('tenants', slug), body)
 }
 
-function rows(results: readonly Applied[]): string {
+/**
+ * Brings a result up to the end of its operation, also when that end is an error, which is thrown. What was applied
+ * before and is not in force yet is waited for too.
+ */
+async function follow(session: Session, result: Result): Promise<void> {
+  const operation = result.operation ?? unfinished(result.tenant)
+  if (operation === null) return
+  try {
+    await awaitOperation(session, operation.id, {
+      seen: (state) => {
+        result.operation = state
+      },
+    })
+  } finally {
+    // As it was accepted is the second best when nobody answers any more; why is said already.
+    const { tenant } = result
+    result.tenant = await session.client.get<Tenant>(path('tenants', tenant.id)).catch(() => tenant)
+  }
+}
+
+function unfinished({ operation }: Tenant): Tenant['operation'] {
+  return operation?.kind === 'provision' && operation.state !== 'succeeded' ? operation : null
+}
+
+function sayWhatIsOpen(session: Session, results: readonly Result[]): void {
+  sayHowToFollow(
+    session,
+    results.flatMap(({ operation }) => operation ?? []),
+  )
+  const stuck = results.filter(({ tenant, operation }) => operation === null && tenant.state === 'failed')
+  if (session.format === 'table')
+    session.io.stderr.write(
+      nextLines(stuck.map(({ tenant }) => `freehold describe ${tenant.slug}  # it failed before`)),
+    )
+}
+
+function rows({ io }: Session, results: readonly Result[]): string {
   const cells = results.map(({ tenant, operation }) =>
     operation === null
-      ? [tenant.slug, 'unchanged', '', '']
-      : [tenant.slug, operation.kind, operation.state, operation.id],
+      ? [tenant.slug, 'unchanged', '', tenant.state, '']
+      : [tenant.slug, operation.kind, operation.state, tenant.state, operation.id],
   )
-  return table(['tenant', 'change', 'state', 'operation'], cells)
+  return listTable(io.stdout, ['tenant', 'change', 'outcome', 'tenant is', 'operation'], cells)
 }

@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import type { Accepted, Credentials, Database } from '../api-types.ts'
-import { path } from '../client.ts'
+import type { Answers, Credentials, DatabaseCredentials } from '../api-types.ts'
 import { CliError, exitCodes } from '../failures.ts'
 import { awaitOperation } from '../outcome.ts'
 import { print } from '../output.ts'
+import { path } from '../paths.ts'
 import type { Session } from '../session.ts'
+
+type Rotated = Answers['POST /v1/tenants/{idOrSlug}/credentials']['202']
 
 /**
  * `connect`: prints the connection URL of a tenant's database, or runs a command with the connection in its environment,
@@ -23,7 +25,7 @@ export async function connect(
   const ask = environment === undefined ? {} : { environment }
   const body = (value: object) => ({ type: 'application/json', text: JSON.stringify(value) })
   if (rotate) {
-    const { operation } = await client.change<Accepted>('POST', to, body({ ...ask, rotate }))
+    const { operation } = await client.change<Rotated>('POST', to, body({ ...ask, rotate }))
     await awaitOperation(session, operation.id)
   }
   const credentials = await client.change<Credentials>('POST', to, body(ask))
@@ -33,7 +35,7 @@ export async function connect(
   return exitCodes.ok
 }
 
-function connectionEnv({ host, port, user, password, database, url }: Database): Record<string, string> {
+function connectionEnv({ host, port, user, password, database, url }: DatabaseCredentials): Record<string, string> {
   return {
     PGHOST: host,
     PGPORT: String(port),
@@ -54,7 +56,11 @@ function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv, c
     child.on('close', () => process.off('SIGINT', ignore).off('SIGTERM', terminate))
     child.on('error', (cause: NodeJS.ErrnoException) => {
       const exitCode = cause.code === 'ENOENT' ? exitCodes.commandNotFound : exitCodes.usage
-      reject(new CliError(exitCode, `${program} does not start: ${cause.message}`))
+      reject(
+        new CliError(exitCode, `${program} does not start: ${cause.message}`, {
+          next: 'install it, or check its name; without a command, connect prints the URL',
+        }),
+      )
     })
     child.on('exit', (code, signal) => resolve(signal === null ? (code ?? 1) : 128 + constants.signals[signal]))
   })

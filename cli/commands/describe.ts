@@ -1,13 +1,15 @@
-import type { Operation, Page, Resource, Tenant } from '../api-types.ts'
-import { path } from '../client.ts'
+import type { Answers, Command, Operation, Tenant } from '../api-types.ts'
 import { print, table, time } from '../output.ts'
+import { path } from '../paths.ts'
 import type { Session } from '../session.ts'
+
+type Resources = Answers['GET /v1/tenants/{idOrSlug}/resources']['200']
 
 /** `describe`: all there is to say about one tenant: facts, conditions, environments, resources, newest operation. */
 export async function describeTenant({ client, io, format }: Session, name: string): Promise<void> {
   const tenant = await client.get<Tenant>(path('tenants', name))
   const [{ items: resources }, operation] = await Promise.all([
-    client.get<Page<Resource>>(path('tenants', tenant.id, 'resources')),
+    client.get<Resources>(path('tenants', tenant.id, 'resources')),
     tenant.operation === null ? null : client.get<Operation>(path('operations', tenant.operation.id)),
   ])
   print(io.stdout, format, { tenant, resources, operation }, () =>
@@ -38,6 +40,18 @@ export async function describeTenant({ client, io, format }: Session, name: stri
   )
 }
 
+/** Where a command of this program is not named as the API names it. */
+const how: Partial<Record<Command, string>> = {
+  provision: 'freehold retry',
+  purge: 'freehold delete',
+  'rotate-credentials': 'freehold connect --rotate',
+}
+
+function withHow(command: Command): string {
+  const here = how[command]
+  return here === undefined ? command : `${command} (${here})`
+}
+
 function facts(tenant: Tenant): string {
   return table(
     [],
@@ -55,7 +69,7 @@ function facts(tenant: Tenant): string {
       ['Generation', `${tenant.generation} (in force: ${tenant.observedGeneration})`],
       ['Created', time(tenant.createdAt)],
       ['Changed', time(tenant.updatedAt)],
-      ['Allowed now', tenant.allowed.join(', ')],
+      ['Allowed now', tenant.allowed.map(withHow).join(', ')],
     ],
   )
 }
@@ -65,7 +79,8 @@ function describeOperation({ id, kind, state, error, steps, links }: Operation):
     ['Id', id],
     ['State', state],
     ...(error === null ? [] : [['Error', `${error.message} (${error.code})`]]),
-    ...(links?.workflow === undefined ? [] : [['Workflow', links.workflow]]),
+    ...(error?.unresolved ?? []).map((what) => ['Unresolved', what]),
+    ...(links.workflow === undefined ? [] : [['Workflow', links.workflow]]),
   ]
   return `${section(`Operation ${kind}`, head)}\n${section(
     'Steps',

@@ -1,8 +1,10 @@
-import type { Accepted, Operation, Tenant } from '../api-types.ts'
-import { ApiError, path } from '../client.ts'
+import { ApiError } from '../api-error.ts'
+import type { Answers, Operation, Tenant } from '../api-types.ts'
 import { CliError, exitCodes } from '../failures.ts'
-import { awaitOperation } from '../outcome.ts'
-import { print, table, time } from '../output.ts'
+import type { Io } from '../io.ts'
+import { awaitOperation, sayHowToFollow } from '../outcome.ts'
+import { listTable, print, time } from '../output.ts'
+import { path } from '../paths.ts'
 import type { Session } from '../session.ts'
 
 /** `operations`: of one tenant or of all. */
@@ -11,18 +13,30 @@ export async function listOperations(
   tenant: string | undefined,
   { limit = 50, state }: { state?: string; limit?: number },
 ): Promise<void> {
-  const { items, more } = await client.list<Operation>(path('operations'), { tenant, state }, limit)
-  print(io.stdout, format, items, () => (items.length === 0 ? 'no operations' : rows(items)))
+  const { items, more } = await client.list<Answers['GET /v1/operations']['200']>(
+    path('operations'),
+    { tenant, state },
+    limit,
+  )
+  print(io.stdout, format, items, () => (items.length === 0 ? 'no operations' : rows(io, items)))
   if (more) io.stderr.write('there are more: raise --limit\n')
 }
 
 /** `watch`: follows an operation, or the newest of a tenant. Throws CliError with exit code 1 when it does not succeed. */
 export async function watch(session: Session, name: string): Promise<void> {
-  const forPeople = session.format === 'table'
-  const operation = await awaitOperation(session, await operationId(session, name), {
-    shown: forPeople ? 'stdout' : 'stderr',
-  })
-  if (!forPeople) print(session.io.stdout, session.format, operation, () => '')
+  const { io, format } = session
+  const forPeople = format === 'table'
+  let last: Operation | undefined
+  try {
+    await awaitOperation(session, await operationId(session, name), {
+      shown: forPeople ? 'stdout' : 'stderr',
+      seen: (operation) => {
+        last = operation
+      },
+    })
+  } finally {
+    if (!forPeople && last !== undefined) print(io.stdout, format, last, () => '')
+  }
 }
 
 async function operationId({ client }: Session, name: string): Promise<string> {
@@ -39,6 +53,7 @@ async function operationId({ client }: Session, name: string): Promise<string> {
   return tenant.operation.id
 }
 
+type Accepted = Answers['POST /v1/tenants/{idOrSlug}/retry']['202']
 type Options = { wait?: true; reason?: string }
 
 /** `retry`: rolls the newest operation forward again. */
@@ -64,23 +79,31 @@ async function command(
   wanted: 'succeeded' | 'aborted' = 'succeeded',
 ): Promise<void> {
   const body = { type: 'application/json', text: JSON.stringify(reason === undefined ? {} : { reason }) }
-  const accepted = await session.client.change<Accepted>(method, to, body)
-  const operation = wait ? await awaitOperation(session, accepted.operation.id, { wanted }) : accepted.operation
-  print(session.io.stdout, session.format, operation, () => rows([operation]))
+  let { operation } = await session.client.change<Accepted>(method, to, body)
+  const seen = (state: Operation) => {
+    operation = state
+  }
+  try {
+    if (wait) await awaitOperation(session, operation.id, { wanted, seen })
+  } finally {
+    print(session.io.stdout, session.format, operation, () => rows(session.io, [operation]))
+  }
+  if (!wait) sayHowToFollow(session, [operation])
 }
 
-function rows(operations: readonly Operation[]): string {
-  return table(
-    ['operation', 'tenant', 'kind', 'state', 'phase', 'attempt', 'created (utc)', 'finished (utc)'],
+function rows({ stdout }: Io, operations: readonly Operation[]): string {
+  return listTable(
+    stdout,
+    ['operation', 'tenant', 'kind', 'state', 'created (utc)', 'finished (utc)', 'phase', 'attempt'],
     operations.map((one) => [
       one.id,
       one.tenant.slug,
       one.kind,
       one.state,
-      one.phase,
-      one.attempt,
       time(one.createdAt),
       time(one.finishedAt),
+      one.phase,
+      one.attempt,
     ]),
   )
 }

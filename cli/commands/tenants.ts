@@ -1,13 +1,14 @@
 import { stringify } from 'yaml'
-import type { Tenant, TenantEvent } from '../api-types.ts'
-import { path } from '../client.ts'
-import { print, table, time } from '../output.ts'
+import type { Answers, Tenant, TenantContext } from '../api-types.ts'
+import type { Io } from '../io.ts'
+import { listTable, print, time } from '../output.ts'
+import { path } from '../paths.ts'
 import type { Session } from '../session.ts'
 
 /** `get`: one tenant as a row; with `--output` the whole of it, its manifest too. */
 export async function getTenant({ client, io, format }: Session, name: string): Promise<void> {
   const tenant = await client.get<Tenant>(path('tenants', name))
-  print(io.stdout, format, tenant, () => rows([tenant]))
+  print(io.stdout, format, tenant, () => rows(io, [tenant]))
 }
 
 /** `list`: the tenants that fit all filters, over all pages unless `limit` bounds them. */
@@ -18,8 +19,8 @@ export async function listTenants(
     ...filters
   }: { state?: string; profile?: string; label?: string[]; limit?: number },
 ): Promise<void> {
-  const { items, more } = await client.list<Tenant>(path('tenants'), filters, limit)
-  print(io.stdout, format, items, () => (items.length === 0 ? 'no tenants' : rows(items)))
+  const { items, more } = await client.list<Answers['GET /v1/tenants']['200']>(path('tenants'), filters, limit)
+  print(io.stdout, format, items, () => (items.length === 0 ? 'no tenants' : rows(io, items)))
   if (more) io.stderr.write('there are more: raise --limit\n')
 }
 
@@ -29,7 +30,7 @@ export async function tenantContext(
   name: string,
   { environment }: { environment?: string },
 ): Promise<void> {
-  const context = await client.get<unknown>(path('tenants', name, 'context'), { environment })
+  const context = await client.get<TenantContext>(path('tenants', name, 'context'), { environment })
   print(io.stdout, format, context, () => stringify(context))
 }
 
@@ -39,33 +40,32 @@ export async function tenantEvents(
   name: string,
   { after, limit = 100 }: { after?: number; limit?: number },
 ): Promise<void> {
-  const { items, more } = await client.list<TenantEvent>(path('tenants', name, 'events'), { after }, limit)
+  const to = path('tenants', name, 'events')
+  const { items, more } = await client.list<Answers['GET /v1/tenants/{idOrSlug}/events']['200']>(to, { after }, limit)
   print(io.stdout, format, items, () =>
-    table(
-      ['seq', 'time (utc)', 'type', 'actor', 'operation'],
-      items.map((event) => [event.seq, time(event.time), event.type, actor(event.actor), event.operationId]),
+    listTable(
+      io.stdout,
+      ['seq', 'type', 'time (utc)', 'actor', 'operation'],
+      items.map((event) => [event.seq, event.type, time(event.time), event.actor, event.operationId]),
     ),
   )
   const last = items.at(-1)
   if (more && last !== undefined) io.stderr.write(`there are more: --after ${last.seq}\n`)
 }
 
-function actor(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value ?? '')
-}
-
-function rows(tenants: readonly Tenant[]): string {
-  return table(
-    ['tenant', 'state', 'profile', 'plan', 'region', 'environments', 'generation', 'conditions'],
+function rows({ stdout }: Io, tenants: readonly Tenant[]): string {
+  return listTable(
+    stdout,
+    ['tenant', 'state', 'conditions', 'plan', 'region', 'environments', 'profile', 'generation'],
     tenants.map((tenant) => [
       tenant.slug,
       tenant.state,
-      tenant.profile,
+      tenant.conditions.map(({ type }) => type).join(','),
       tenant.plan,
       tenant.region,
       tenant.environments.map(({ name }) => name).join(','),
+      tenant.profile,
       tenant.generation,
-      tenant.conditions.map(({ type }) => type).join(','),
     ]),
   )
 }

@@ -38,6 +38,7 @@ export async function startFake(answer: Answer) {
         stderr: { write: (part) => (text.stderr += part) },
         env: { FREEHOLD_URL: `http://127.0.0.1:${port}`, ...env },
         cwd,
+        version: '0.0.0',
       })
       return { exitCode, ...text }
     },
@@ -66,6 +67,12 @@ export function operation(change: Partial<Operation> = {}): Operation {
     state: 'running',
     intent: 'forward',
     phase: 'ensure',
+    actor: 'key:admin',
+    reason: null,
+    correlationId: 'c',
+    result: null,
+    workflowId: 'provision/1',
+    links: {},
     steps: [{ key: 'database', title: 'Create the database', state: 'pending' }],
     revision: 1,
     error: null,
@@ -96,6 +103,6 @@ export function tenant(slug: string): Tenant {
     createdAt: '2026-01-01T00:00:00.000Z',
     updatedAt: '2026-01-01T00:00:00.000Z',
     allowed: [],
-    operation: { id: '019a0000-0000-7000-8000-000000000001', kind: 'provision', state: 'running' },
+    operation: { id: '019a0000-0000-7000-8000-000000000001', kind: 'provision', state: 'succeeded' },
   }
 }

@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
-import type { Operation, StepState } from '../../../cli/api-types.ts'
+import type { Operation, Step } from '../../../cli/api-types.ts'
 import { json, operation, startFake, tenant } from './support.ts'
 
 const id = operation().id
 
-function step(state: StepState): Operation['steps'] {
+function step(state: Step['state']): Operation['steps'] {
   return [{ key: 'database', title: 'Create the database', state }]
 }
 
@@ -29,7 +29,7 @@ test('watch resumes behind the last event after a cut and shows each change once
       response.write('id: 5\nevent: operation\ndata: {"cut', () => response.destroy())
       return
     }
-    send(response, operation({ revision: 6, state: 'succeeded', phase: null, steps: step('done') }))
+    send(response, operation({ revision: 6, state: 'succeeded', phase: 'done', steps: step('done') }))
   })
   const { exitCode, stdout } = await fake.freehold(['watch', 'acme'])
   expect(exitCode).toBe(0)
@@ -39,6 +39,7 @@ test('watch resumes behind the last event after a cut and shows each change once
     [
       'provision acme: Create the database: running',
       'provision acme: running (ensure)',
+      'the connection is lost; trying again, while the operation goes on',
       'provision acme: Create the database: done',
       'provision acme: succeeded',
       '',
@@ -93,4 +94,17 @@ test('watch --output json keeps standard output for the operation', async () => 
   })
   const { stdout } = await fake.freehold(['watch', id, '-o', 'json'])
   expect(JSON.parse(stdout)).toMatchObject({ id, state: 'succeeded' })
+})
+
+test.each([['watch'], ['retry']])('%s --output json has the operation also when it failed', async (command) => {
+  const failed = operation({ state: 'failed', error: { code: 'migration_failed', message: 'no' } })
+  await using fake = await startFake(({ path }, response) => {
+    if (path.endsWith('/retry')) return json(response, 202, { operation: operation({ state: 'accepted' }) })
+    if (!path.endsWith('/stream')) return json(response, 200, tenant('acme'))
+    open(response)
+    send(response, failed)
+  })
+  const wait = command === 'retry' ? ['--wait'] : []
+  const { exitCode, stdout } = await fake.freehold([command, 'acme', ...wait, '-o', 'json'])
+  expect([exitCode, JSON.parse(stdout)]).toEqual([1, failed])
 })

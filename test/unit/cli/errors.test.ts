@@ -1,0 +1,49 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { CliError, reportError } from '../../../cli/failures.ts'
+import { startFake } from './support.ts'
+
+function reported(message: string, details: { path?: string; message: string; line?: number; column?: number }[]) {
+  let text = ''
+  reportError(new CliError(3, message, { details }), { write: (part) => (text += part) }, 't.yaml')
+  return text
+}
+
+test('an error that leads to its first detail, or is nothing else, is not told twice', () => {
+  const unknown = { path: 'spec.plann', message: 'unknown field', line: 7, column: 3 }
+  const missing = { path: 'spec.plan', message: 'is missing', line: 6, column: 3 }
+  expect(
+    reported('the manifest has 2 errors: spec.plann, line 7, column 3: unknown field (and 1 more)', [unknown, missing]),
+  ).toBe(
+    'error: t.yaml: the manifest has 2 errors\n  t.yaml:7:3: spec.plann: unknown field\n  t.yaml:6:3: spec.plan: is missing\n',
+  )
+  const syntax = { message: 'a ] is missing', line: 2, column: 1 }
+  expect(reported('it is not well-formed: line 2, column 1: a ] is missing', [syntax])).toBe(
+    'error: t.yaml: it is not well-formed\n  t.yaml:2:1: a ] is missing\n',
+  )
+  expect(reported('no plan "x"', [{ path: 'spec.plan', message: 'no plan "x"' }])).toBe(
+    'error: t.yaml: spec.plan: no plan "x"\n',
+  )
+  expect(reported('query.state: is none', [{ path: 'query.state', message: 'is none' }])).toBe(
+    'error: t.yaml: query.state: is none\n',
+  )
+  expect(reported('the slugs differ', [{ path: 'metadata.slug', message: 'is "a"' }])).toBe(
+    'error: t.yaml: the slugs differ\n  t.yaml: metadata.slug: is "a"\n',
+  )
+})
+
+test('wrong arguments are told with the nearest name and where help is', async () => {
+  await using fake = await startFake((_, response) => response.destroy())
+  expect((await fake.freehold(['list', '--stat', 'active'])).stderr).toBe(
+    "error: unknown option '--stat'\n(Did you mean --state?)\nnext: freehold --help, or --help behind the command\n",
+  )
+  expect((await fake.freehold(['connect', 'acme', 'psql', '-c', 'x'])).stderr).toContain(
+    'next: a command with options goes behind --',
+  )
+  expect((await fake.freehold(['list', '--timeout', '99999999'])).exitCode).toBe(2)
+  writeFileSync(join(fake.cwd, 'latin.yaml'), Buffer.from([0x61, 0xe9]))
+  for (const file of ['none.yaml', 'latin.yaml'])
+    expect((await fake.freehold(['apply', '-f', file])).stderr).toMatch(/^error: .*\nnext: .+\n$/)
+  expect(fake.received).toEqual([])
+})
