@@ -5,6 +5,7 @@ import { readManifest } from '../domain/manifest-read.ts'
 import type { Manifest } from '../domain/manifest.ts'
 
 const maximumBytes = 1024 * 1024
+const longest = 200
 const jsonType = 'application/json'
 /** Content types a manifest may come in. */
 export const manifestTypes = [jsonType, 'application/yaml', 'text/yaml', 'application/x-yaml'] as const
@@ -55,7 +56,11 @@ export function invalid(
   target: string,
   issues: readonly { path: readonly PropertyKey[]; message: string }[],
 ): FreeholdError {
-  const details = issues.map(({ path, message }) => ({ path: [target, ...path.map(String)].join('.'), message }))
+  // Names that are not ours come back in the answer: bounded, as everything a caller can make long.
+  const details = issues.slice(0, 50).map(({ path, message }) => ({
+    path: [target, ...path.map(String)].join('.').slice(0, longest),
+    message: message.slice(0, longest),
+  }))
   const [first] = details
   return new FreeholdError('invalid_request', `${first?.path ?? target}: ${first?.message ?? 'not valid'}`, { details })
 }

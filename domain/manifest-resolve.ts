@@ -66,43 +66,46 @@ function resolve(
   }
 }
 
-/** What the schema knows and this release cannot do is refused by name: a field must never be accepted in silence. */
+/**
+ * What the schema knows and this release cannot do is refused by name: a field must never be accepted in silence. That
+ * holds for a value that asks for no more than the default as well, because nothing would keep it; only what the resolved
+ * manifest holds (`isolation.database: schema`, `deleteProtection: false`) may be said.
+ */
 function refuseUnavailable({ metadata, spec }: Manifest): void {
-  const given: [string, boolean][] = [
-    ['metadata.parent', metadata.parent !== undefined],
-    ['spec.profile', spec.profile === 'st-dedicated' || spec.profile === 'st-byoc'],
-    ['spec.policies.deleteProtection', spec.policies?.deleteProtection === true],
-    ['spec.extensions', (spec.extensions ?? []).length > 0],
-    ...spec.environments.flatMap((environment, index) =>
-      (['profile', 'database'] as const).map((key): [string, boolean] => [
-        `spec.environments.${index}.${key}`,
-        environment[key] !== undefined,
-      ]),
-    ),
-  ]
-  const path = given.find(([, isGiven]) => isGiven)?.[0]
-  if (path !== undefined) throw refusal('not_available', path, `${path} is not available in this release; leave it out`)
-  const isolations: [string, Manifest['spec']['isolation']][] = [
-    ['spec.isolation', spec.isolation],
-    ...spec.environments.map((environment, index): [string, Manifest['spec']['isolation']] => [
-      `spec.environments.${index}.isolation`,
-      environment.isolation,
-    ]),
-  ]
-  for (const [at, isolation] of isolations) {
-    if (isolation?.overrides !== undefined)
-      throw refusal(
-        'isolation_not_available',
-        `${at}.overrides`,
-        'isolation per data class is not available in this release',
-      )
-    if (isolation?.database !== undefined && isolation.database !== 'schema')
-      throw refusal(
-        'isolation_not_available',
-        `${at}.database`,
-        `isolation "${isolation.database}" is not available in this release; "schema" is`,
-      )
+  refuseGiven('metadata.parent', metadata.parent)
+  if (spec.profile === 'st-dedicated' || spec.profile === 'st-byoc')
+    refuseGiven('spec.profile', spec.profile, `profile "${spec.profile}"`)
+  if (spec.policies?.deleteProtection === true) refuseGiven('spec.policies.deleteProtection', true, 'delete protection')
+  refuseGiven('spec.extensions', spec.extensions)
+  refuseIsolation('spec.isolation', spec.isolation)
+  for (const [index, environment] of spec.environments.entries()) {
+    const path = `spec.environments.${index}`
+    refuseGiven(`${path}.profile`, environment.profile)
+    refuseGiven(`${path}.database`, environment.database)
+    refuseIsolation(`${path}.isolation`, environment.isolation)
+    refuseGiven(`${path}.isolation`, environment.isolation)
   }
+}
+
+function refuseGiven(path: string, value: unknown, what = path): void {
+  if (value !== undefined)
+    throw refusal('not_available', path, `${what} is not available in this release; leave it out`)
+}
+
+/** Kinds of isolation that are not built yet have a code of their own. */
+function refuseIsolation(path: string, isolation: Manifest['spec']['isolation']): void {
+  if (isolation?.overrides !== undefined)
+    throw refusal(
+      'isolation_not_available',
+      `${path}.overrides`,
+      'isolation per data class is not available in this release',
+    )
+  if (isolation?.database !== undefined && isolation.database !== 'schema')
+    throw refusal(
+      'isolation_not_available',
+      `${path}.database`,
+      `isolation "${isolation.database}" is not available in this release; "schema" is`,
+    )
 }
 
 function withinPlan(

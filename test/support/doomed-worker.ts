@@ -1,5 +1,6 @@
 import { readConfig } from '../../platform/config.ts'
 import { createLogger } from '../../platform/logger.ts'
+import { createMetricsRegistry, workerMetrics } from '../../platform/metrics.ts'
 import { connectTemporal, operationStarter } from '../../platform/temporal.ts'
 import { composeWorker } from '../../worker/compose.ts'
 import { startWorker } from '../../worker/worker.ts'
@@ -21,6 +22,7 @@ await startWorker(deps, {
   sweepIntervalMs: 60_000,
   starter: operationStarter(client, { taskQueue, timing: testTiming }),
   log: createLogger(config),
+  metrics: workerMetrics(createMetricsRegistry()),
   interceptors: [
     ({ info }) => ({
       inbound: {

@@ -13,8 +13,10 @@ import type { ActivityDeps } from '../../activities/deps.ts'
 import { bootstrapCell } from '../../isolation/mappers/database/bootstrap.ts'
 import { readConfig } from '../../platform/config.ts'
 import { createLogger } from '../../platform/logger.ts'
+import { apiMetrics, createMetricsRegistry, workerMetrics } from '../../platform/metrics.ts'
 import { connectTemporal, operationStarter } from '../../platform/temporal.ts'
 import { createApiKey } from '../../registry/api-keys.ts'
+import { exposeRegistry } from '../../registry/gauges.ts'
 import { migrateRegistry } from '../../registry/migrate.ts'
 import { composeWorker } from '../../worker/compose.ts'
 import { startWorker, type RunningWorker } from '../../worker/worker.ts'
@@ -85,12 +87,16 @@ export async function createWorld(options: { migrationsDir?: string } = {}) {
   const deps = await composeWorker(config, environment)
   const client = await connectTemporal(config)
   const starter = operationStarter(client, { taskQueue: name, timing: testTiming })
+  const metrics = createMetricsRegistry()
+  exposeRegistry(metrics, { orm: deps.orm, log })
+  const measured = { api: apiMetrics(metrics), worker: workerMetrics(metrics) }
   const key = await createApiKey(deps.orm.em.fork(), 'test', 'platform-admin')
   const api = (with_: Partial<{ starter: typeof starter }> = {}) =>
     createApi({
       ...deps,
       starter: with_.starter ?? starter,
       log,
+      metrics: measured.api,
       temporalNamespace: config.TEMPORAL_NAMESPACE,
       ready: async () => ({}),
     }).app
@@ -149,6 +155,7 @@ export async function createWorld(options: { migrationsDir?: string } = {}) {
           sweepIntervalMs: 300,
           starter,
           log,
+          metrics: measured.worker,
           interceptors,
         },
       )

@@ -1,18 +1,24 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { pino } from 'pino'
-import { inject } from 'vitest'
+import { expect, inject } from 'vitest'
 import { createApi } from '../../../api/app.ts'
 import type { ApiDeps } from '../../../api/deps.ts'
 import { platformSchema } from '../../../domain/platform.ts'
+import { apiMetrics, createMetricsRegistry } from '../../../platform/metrics.ts'
 import type { Startable } from '../../../platform/temporal.ts'
 import { createApiKey } from '../../../registry/api-keys.ts'
 import { applyCells } from '../../../registry/cells.ts'
+import { exposeRegistry } from '../../../registry/gauges.ts'
 import { migrateRegistry } from '../../../registry/migrate.ts'
 import { openRegistry, runtimeRole } from '../../../registry/orm.ts'
 
+/** Two cells with room in one region, and in the other a cell with room for one environment. */
 const platform = platformSchema.parse({
-  regions: [{ name: 'eu-north', residency: 'eu' }],
+  regions: [
+    { name: 'eu-north', residency: 'eu' },
+    { name: 'eu-south', residency: 'eu' },
+  ],
   plans: [
     {
       name: 'pro',
@@ -21,17 +27,19 @@ const platform = platformSchema.parse({
       quotas: { storageGiB: 50, requestsPerSecond: 100, concurrentTasks: 10 },
     },
   ],
-  cells: ['shared-1', 'shared-2'].map((name) => ({
-    name,
-    region: 'eu-north',
+  cells: [
+    { name: 'shared-1', region: 'eu-north', capacity: 500 },
+    { name: 'shared-2', region: 'eu-north', capacity: 500 },
+    { name: 'tiny-1', region: 'eu-south', capacity: 1 },
+  ].map((cell) => ({
+    ...cell,
     profiles: ['mt-standard'],
-    capacity: 500,
     database: { credential: 'env:NOT_USED' },
     objectStore: { root: '/not-used' },
   })),
 })
 
-/** A registry database of its own with two cells and a key of each role, and the API over it, called in process. */
+/** A registry database of its own with cells and a key of each role, and the API over it, called in process. */
 export async function openTestApi() {
   const name = `api_${randomBytes(6).toString('hex')}`
   const admin = new pg.Client({ connectionString: inject('postgresUrl') })
@@ -51,6 +59,9 @@ export async function openTestApi() {
   const cancelled: Startable[] = []
   const lines: string[] = []
   const platformKey = randomBytes(32)
+  const log = pino({ level: 'info' }, { write: (line: string) => lines.push(line) })
+  const metrics = createMetricsRegistry()
+  exposeRegistry(metrics, { orm, log })
   const closing = new AbortController()
   const deps: ApiDeps = {
     orm,
@@ -65,7 +76,8 @@ export async function openTestApi() {
       },
       cancel: async (operation) => void cancelled.push(operation),
     },
-    log: pino({ level: 'info' }, { write: (line: string) => lines.push(line) }),
+    log,
+    metrics: apiMetrics(metrics),
     temporalUiUrl: 'http://127.0.0.1:8233/',
     temporalNamespace: 'freehold',
     ready: async () => ({ registry: true, temporal: true }),
@@ -93,17 +105,62 @@ export async function openTestApi() {
     return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined }
   }
 
+  const sql = (text: string, values: unknown[] = []) => em().execute(text, values)
+
+  /** A tenant as it is once its provisioning has ended in this state. */
+  async function settled(state: 'active' | 'failed', spec: object = {}) {
+    const { body } = await call('POST', '/v1/tenants', { body: manifest({ spec }) })
+    const outcome = state === 'active' ? 'succeeded' : 'failed'
+    await sql(`update operations set state = ?, revision = revision + 1, finished_at = now() where id = ?`, [
+      outcome,
+      body.operation.id,
+    ])
+    await sql(`update tenants set state = ? where id = ?`, [state, body.tenant.id])
+    return body as { tenant: { id: string; slug: string; code: string }; operation: { id: string } }
+  }
+
+  /** Every row of every table of the registry as text, by table. */
+  async function rows(): Promise<Record<string, string[]>> {
+    const tables = (await sql(
+      `select tablename as name from pg_tables where schemaname = 'public' order by 1`,
+    )) as unknown as { name: string }[]
+    const selects = tables.map(
+      ({ name }) => `select '${name}' as name, array(select t::text from "${name}" t order by 1) as rows`,
+    )
+    const found = (await sql(selects.join(' union all '))) as unknown as { name: string; rows: string[] }[]
+    return Object.fromEntries(found.map((table) => [table.name, table.rows]))
+  }
+
+  /**
+   * Gives the result of `work`, and fails when afterwards one row of the registry is not as it was, or a workflow was to
+   * be started or cancelled.
+   * @param except tables that may change
+   */
+  async function unchanged<T>(work: () => Promise<T>, except: readonly string[] = []): Promise<T> {
+    const look = async () => ({
+      told: [started.length, cancelled.length],
+      rows: Object.entries(await rows()).filter(([table]) => !except.includes(table)),
+    })
+    const before = await look()
+    const result = await work()
+    expect(await look()).toEqual(before)
+    return result
+  }
+
   return {
     deps,
     orm,
     call,
+    settled,
+    rows,
+    unchanged,
     keys,
     started,
     cancelled,
     lines,
     platformKey,
-    /** Runs SQL as the owner of the registry, to put it into a state that the worker would reach. */
-    sql: (text: string, values: unknown[] = []) => orm.em.fork().execute(text, values),
+    /** Runs SQL in the registry, to put it into a state that the worker would reach. */
+    sql,
     url: url.href,
     close: async () => {
       closing.abort()
@@ -126,4 +183,11 @@ export function manifest(changes: { slug?: string; labels?: Record<string, strin
     metadata: { slug, name: 'Acme Manufacturing', labels: changes.labels ?? {} },
     spec: { plan: 'pro', region: 'eu-north', ...changes.spec },
   }
+}
+
+export const mebibyte = 1024 * 1024
+/** A manifest in JSON of exactly so many bytes. */
+export function paddedManifest(bytes: number): string {
+  const text = JSON.stringify(manifest())
+  return text + ' '.repeat(bytes - text.length)
 }
