@@ -8,8 +8,11 @@ import { LocalStackError } from './local/errors.ts'
 import { openStateDir } from './local/state-dir.ts'
 import { readConfig, type Config } from './platform/config.ts'
 import { createLogger } from './platform/logger.ts'
+import { apiMetrics, createMetricsRegistry, workerMetrics } from './platform/metrics.ts'
+import { reach } from './platform/service.ts'
 import { connectTemporal, operationStarter, timingOf } from './platform/temporal.ts'
 import { createApiKey } from './registry/api-keys.ts'
+import { exposeRegistry } from './registry/gauges.ts'
 import { applyFirstTenant } from './start/first-tenant.ts'
 import { keptSecret } from './start/kept-secret.ts'
 import { prepareDatabases } from './start/databases.ts'
@@ -46,7 +49,8 @@ async function start(): Promise<{ died: Promise<string> }> {
 async function startProduct(config: Config, stateDir: string, servers: Awaited<ReturnType<typeof startServers>>) {
   keptSecret(join(stateDir, 'platform.key'), 'base64')
   const provisionerPassword = keptSecret(join(stateDir, 'provisioner.password'), 'hex')
-  const provisionerUrl = await prepareDatabases(servers.adminUrl, { provisionerPassword, lockDown: servers.embedded })
+  const preparing = prepareDatabases(servers.adminUrl, { provisionerPassword, lockDown: servers.embedded })
+  const provisionerUrl = await reach('PostgreSQL', 'DATABASE_URL', preparing)
   const settings = {
     ...config,
     FREEHOLD_STATE_DIR: stateDir,
@@ -61,6 +65,8 @@ async function startProduct(config: Config, stateDir: string, servers: Awaited<R
   const client = await connectTemporal(settings)
   undo.push(() => client.connection.close())
   const starter = operationStarter(client, { taskQueue: config.FREEHOLD_TASK_QUEUE, timing: timingOf(config) })
+  const metrics = createMetricsRegistry()
+  exposeRegistry(metrics, { orm: deps.orm, log })
   const worker = await startWorker(deps, {
     address: settings.TEMPORAL_ADDRESS,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -69,12 +75,14 @@ async function startProduct(config: Config, stateDir: string, servers: Awaited<R
     sweepIntervalMs: config.FREEHOLD_SWEEP_INTERVAL_MS,
     starter,
     log,
+    metrics: workerMetrics(metrics),
   })
   undo.push(() => worker.stop())
   const api = await startApi({
     ...deps,
     starter,
     log,
+    metrics: apiMetrics(metrics),
     host: config.FREEHOLD_HOST,
     port: config.FREEHOLD_PORT,
     temporalNamespace: config.TEMPORAL_NAMESPACE,
@@ -137,7 +145,8 @@ try {
 } catch (error) {
   exitCode = 1
   const expected = error instanceof LocalStackError || error instanceof FreeholdError
-  console.error(expected ? `freehold: ${error.message}` : error)
+  // Of an error nobody foresaw the stack and nothing else: its properties may hold a connection URL.
+  console.error(expected ? `freehold: ${error.message}` : error instanceof Error ? error.stack : error)
 }
 // A start interrupted half-way must come to its end first, or what it starts next would stay behind.
 await Promise.race([starting.catch(() => undefined), sleep(15_000, undefined, { ref: false })])

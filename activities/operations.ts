@@ -13,7 +13,7 @@ import { releaseCell } from '../registry/capacity.ts'
 import { planResources } from '../registry/ledger.ts'
 import { findOperation, isOpen } from '../registry/operations.ts'
 import type { EntityManager } from '../registry/orm.ts'
-import { setCondition } from '../registry/tenants.ts'
+import { clearCondition, raiseCondition } from '../registry/tenants.ts'
 import type { ActivityDeps } from './deps.ts'
 import { planOperation, planUndo } from './planning.ts'
 
@@ -38,7 +38,7 @@ export function createOperationActivities({ orm, platform }: Pick<ActivityDeps, 
           ...by(operation),
           data: { kind: operation.kind, attempt: operation.attempt },
         })
-        setCondition(tenant, 'NeedsAttention', undefined)
+        clearCondition(tenant, 'NeedsAttention')
       }
       const { through } = lifecycle[operation.kind]
       if (through !== 'keeps') {
@@ -88,7 +88,9 @@ export function createOperationActivities({ orm, platform }: Pick<ActivityDeps, 
       const { operation, tenant } = await lockBoth(em, input.operationId)
       if (!isOpen(operation.state) || operation.attempt !== input.attempt) return
       const events =
-        outcome === 'succeeded' ? await succeed(em, tenant, operation) : fall(tenant, operation, outcome, error)
+        outcome === 'succeeded'
+          ? await succeed(em, tenant, operation)
+          : await fall(em, tenant, operation, outcome, error)
       await em.flush()
       await appendEvents(em, tenant.id, events)
     })
@@ -122,7 +124,7 @@ async function succeed(em: EntityManager, tenant: TenantRow, operation: Operatio
   }
   if (operation.kind === 'purge') events.push(...(await dissolve(em, tenant, operation)))
   if (to !== 'keeps') events.push(...enterState(tenant, to, operation))
-  setCondition(tenant, 'NeedsAttention', undefined)
+  clearCondition(tenant, 'NeedsAttention')
   touch(operation, { state: 'succeeded', phase: 'done', error: null, finishedAt: databaseNow() })
   return [...events, { type: 'TENANCY_OPERATION_SUCCEEDED', ...by(operation), data: { kind: operation.kind } }]
 }
@@ -138,20 +140,18 @@ async function dissolve(em: EntityManager, tenant: TenantRow, operation: Operati
   return destroyed ? [{ type: 'TENANCY_KEY_DESTROYED', ...by(operation), data: {} }] : []
 }
 
-function fall(
+async function fall(
+  em: EntityManager,
   tenant: TenantRow,
   operation: OperationRow,
   outcome: 'failed' | 'aborted' | 'stalled',
   error: OperationError | undefined,
-): NewEvent[] {
+): Promise<NewEvent[]> {
   const { failsTo } = lifecycle[operation.kind]
   const message = error?.message ?? 'undone on request'
   const attention = outcome === 'stalled' || (error?.unresolved ?? []).length > 0
-  setCondition(
-    tenant,
-    'NeedsAttention',
-    attention ? { reason: error?.code ?? 'internal', message, since: new Date().toISOString() } : undefined,
-  )
+  if (attention) await raiseCondition(em, tenant, 'NeedsAttention', { reason: error?.code ?? 'internal', message })
+  else clearCondition(tenant, 'NeedsAttention')
   const events = outcome === 'stalled' || failsTo === 'keeps' ? [] : enterState(tenant, failsTo, operation)
   const ended =
     outcome === 'stalled'

@@ -1,5 +1,4 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import { collectDefaultMetrics, Registry } from 'prom-client'
 import { FreeholdError } from '../domain/errors.ts'
 import { manifestJsonSchema } from '../domain/manifest.ts'
 import { requireApiKey } from './auth.ts'
@@ -16,18 +15,18 @@ import { tenantRoutes } from './routes/tenants.ts'
 
 /** The API as an app and as a fetch function; it listens nowhere by itself. */
 export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: OpenAPIHono<ApiEnv>['fetch'] } {
-  const metrics = deps.metrics ?? new Registry()
-  if (deps.metrics === undefined) collectDefaultMetrics({ register: metrics })
   const app = newApp()
-  app.onError(problemHandler(deps.log))
-  app.notFound(() => {
-    throw new FreeholdError('not_found', 'there is nothing at this path; /openapi.json lists what there is')
-  })
-  app.use(requestLog(deps.log, metrics))
+  const problem = problemHandler(deps.log)
+  app.onError(problem)
+  // Answered, not thrown: an error thrown here would pass by the log and the metrics.
+  app.notFound((c) =>
+    problem(new FreeholdError('not_found', 'there is nothing at this path; /openapi.json lists what there is'), c),
+  )
+  app.use(requestLog(deps.log, deps.metrics))
   app.use('/v1/*', requireApiKey(deps.orm))
   const groups = [tenantRoutes, commandRoutes, credentialRoutes, operationRoutes, streamRoutes]
   for (const group of groups) app.route('/', group(deps))
-  app.route('/', systemRoutes(deps, metrics))
+  app.route('/', systemRoutes(deps))
   describe(app)
   refuseOtherMethods(app)
   return { app, fetch: app.fetch }

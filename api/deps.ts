@@ -1,6 +1,6 @@
-import type { Registry } from 'prom-client'
 import type { Platform } from '../domain/platform.ts'
 import type { Logger } from '../platform/logger.ts'
+import type { ApiMetrics } from '../platform/metrics.ts'
 import type { MigrationSource } from '../platform/migration-source.ts'
 import type { Startable } from '../platform/temporal.ts'
 import type { ApiKeyRow } from '../registry/entities/access.ts'
@@ -25,8 +25,7 @@ export type ApiDeps = {
   readonly temporalNamespace: string
   /** What the API needs to serve, by name, and whether it answers. */
   readonly ready: () => Promise<Record<string, boolean>>
-  /** Where metrics are collected; one of its own when left out. */
-  readonly metrics?: Registry
+  readonly metrics: ApiMetrics
   /** Aborted when the process is going down: ends event streams. */
   readonly closing?: AbortSignal
 }

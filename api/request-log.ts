@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
-import type { Registry } from 'prom-client'
-import { Histogram } from 'prom-client'
 import type { Logger } from '../platform/logger.ts'
+import type { ApiMetrics } from '../platform/metrics.ts'
 import type { ApiEnv } from './deps.ts'
 
 const sane = /^[A-Za-z0-9._:-]{1,128}$/
@@ -12,13 +11,7 @@ const sane = /^[A-Za-z0-9._:-]{1,128}$/
  * Gives every request a correlation id (the caller's where it is sane), one line in the log and one observation in the
  * metrics. Never bodies, keys or raw paths: a path may hold anything.
  */
-export function requestLog(log: Logger, registry: Registry) {
-  const duration = new Histogram({
-    name: 'freehold_http_request_duration_seconds',
-    help: 'Time to the answer of the API',
-    labelNames: ['method', 'path', 'status'],
-    registers: [registry],
-  })
+export function requestLog(log: Logger, { requestDuration }: ApiMetrics) {
   return createMiddleware<ApiEnv>(async (c, next) => {
     const given = c.req.header('x-correlation-id') ?? ''
     const correlationId = sane.test(given) ? given : randomUUID()
@@ -31,7 +24,7 @@ export function requestLog(log: Logger, registry: Registry) {
     const path = template.includes('*') ? 'unknown' : template
     const { method } = c.req
     const { status } = c.res
-    duration.observe({ method, path, status }, ms / 1000)
+    requestDuration.observe({ method, path, status }, ms / 1000)
     const tenant = c.get('tenantId')
     log.info(
       {

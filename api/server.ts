@@ -1,34 +1,25 @@
-import type { AddressInfo } from 'node:net'
-import { serve } from '@hono/node-server'
+import { listen } from '../platform/http-server.ts'
 import { createApi } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 
-const graceMs = 5_000
-
 /**
- * Serves the API.
+ * Serves the API. Throws `configuration_invalid` when the address cannot be listened on.
  * @returns its base URL, with the port that was chosen when `port` is 0, and `stop`, which ends event streams, lets
  *   requests finish for 5 s and closes
  */
-export async function startApi(
-  deps: Omit<ApiDeps, 'closing'> & { host: string; port: number },
-): Promise<{ url: string; stop: () => Promise<void> }> {
+export async function startApi({
+  host,
+  port,
+  ...deps
+}: Omit<ApiDeps, 'closing'> & { host: string; port: number }): Promise<{ url: string; stop: () => Promise<void> }> {
   const closing = new AbortController()
   const { fetch } = createApi({ ...deps, closing: closing.signal })
-  const { host: hostname, port } = deps
-  const server = serve({ fetch, hostname, port })
-  const address = await new Promise<AddressInfo>((resolve, reject) => {
-    server.once('error', reject)
-    server.once('listening', () => resolve(server.address() as AddressInfo))
-  })
-  const host = hostname.includes(':') ? `[${hostname}]` : hostname
-  let stopped: Promise<void> | undefined
-  const close = async () => {
-    closing.abort()
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-    const timer = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), graceMs)
-    await closed
-    clearTimeout(timer)
+  const { url, stop } = await listen(fetch, { host, port, variable: 'FREEHOLD_PORT' })
+  return {
+    url,
+    stop: () => {
+      closing.abort()
+      return stop()
+    },
   }
-  return { url: `http://${host}:${address.port}`, stop: () => (stopped ??= close()) }
 }

@@ -7,6 +7,7 @@ import { freePorts } from '../local/ports.ts'
 import { openStateDir } from '../local/state-dir.ts'
 import { readConfig } from '../platform/config.ts'
 import { createLogger } from '../platform/logger.ts'
+import { apiMetrics, createMetricsRegistry, workerMetrics } from '../platform/metrics.ts'
 import { connectTemporal, operationStarter, timingOf } from '../platform/temporal.ts'
 import { createApiKey } from '../registry/api-keys.ts'
 import { prepareDatabases } from '../start/databases.ts'
@@ -79,6 +80,7 @@ async function start(undo: (() => Promise<unknown> | void)[]): Promise<Stack> {
   undo.push(() => client.connection.close())
   const starter = operationStarter(client, { taskQueue: config.FREEHOLD_TASK_QUEUE, timing: timingOf(config) })
   const temporalNamespace = config.TEMPORAL_NAMESPACE
+  const metrics = createMetricsRegistry()
   const worker = await startWorker(deps, {
     address: config.TEMPORAL_ADDRESS,
     namespace: temporalNamespace,
@@ -87,10 +89,20 @@ async function start(undo: (() => Promise<unknown> | void)[]): Promise<Stack> {
     sweepIntervalMs: config.FREEHOLD_SWEEP_INTERVAL_MS,
     starter,
     log: logger,
+    metrics: workerMetrics(metrics),
   })
   undo.push(() => worker.stop())
   const ready = async () => ({})
-  const api = await startApi({ ...deps, starter, log: logger, temporalNamespace, ready, host: '127.0.0.1', port: 0 })
+  const api = await startApi({
+    ...deps,
+    starter,
+    log: logger,
+    metrics: apiMetrics(metrics),
+    temporalNamespace,
+    ready,
+    host: '127.0.0.1',
+    port: 0,
+  })
   undo.push(() => api.stop())
   const key = await createApiKey(deps.orm.em.fork(), 'bench', 'platform-admin')
   return {

@@ -3,6 +3,14 @@ import { z } from 'zod'
 import { FreeholdError } from '../domain/errors.ts'
 
 const port = (standard: number) => z.coerce.number().int().min(0).max(65_535).default(standard)
+const databaseUrl = () =>
+  z
+    .string()
+    .refine(
+      (text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text),
+      'must be a URL such as postgresql://user:password@host:5432/name',
+    )
+    .optional()
 const milliseconds = (standard: number) => z.coerce.number().int().min(1).default(standard)
 
 /**
@@ -10,14 +18,10 @@ const milliseconds = (standard: number) => z.coerce.number().int().min(1).defaul
  * them alike. Variables that begin with FREEHOLD_ and are not here are refused, because a typo must not be ignored.
  */
 const schema = z.object({
-  DATABASE_URL: z
-    .string()
-    .optional()
-    .describe('Registry database. Unset: an embedded PostgreSQL in the state directory'),
-  DATABASE_ADMIN_URL: z
-    .string()
-    .optional()
-    .describe('The same database as a role that may migrate it and create roles. Default: DATABASE_URL'),
+  DATABASE_URL: databaseUrl().describe('Registry database. Unset: an embedded PostgreSQL in the state directory'),
+  DATABASE_ADMIN_URL: databaseUrl().describe(
+    'The same database as a role that may migrate it and create roles. Default: DATABASE_URL',
+  ),
   TEMPORAL_ADDRESS: z.string().optional().describe('host:port of a Temporal server. Unset: an embedded dev server'),
   TEMPORAL_NAMESPACE: z.string().default('freehold').describe('Temporal namespace of the control plane'),
   TEMPORAL_CLI_PATH: z.string().optional().describe('Temporal CLI binary to start the dev server with'),
@@ -25,6 +29,9 @@ const schema = z.object({
   FREEHOLD_STATE_DIR: z.string().default('.freehold').describe('Where the embedded stack keeps its state'),
   FREEHOLD_HOST: z.string().default('127.0.0.1').describe('Address the API listens on'),
   FREEHOLD_PORT: port(7070).describe('Port of the API'),
+  FREEHOLD_METRICS_PORT: port(0).describe(
+    'Port on FREEHOLD_HOST for /metrics, /healthz and /readyz of a worker that runs by itself; 0: none',
+  ),
   FREEHOLD_POSTGRES_PORT: port(7432).describe('Port of the embedded PostgreSQL'),
   FREEHOLD_TEMPORAL_PORT: port(7233).describe('Port of the embedded Temporal server'),
   FREEHOLD_TEMPORAL_UI_PORT: port(8233).describe('Port of the embedded Temporal Web UI'),

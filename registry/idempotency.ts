@@ -41,3 +41,22 @@ export async function keepAnswer(em: EntityManager, call: IdempotentCall, answer
   em.create(IdempotencyRecord, { ...call, ...answer })
   await em.flush()
 }
+
+/**
+ * Deletes answers kept longer than `keptSeconds` by the database's clock, the oldest first and at most `limit`; a call
+ * under such a key is a new call. Locks nothing but what it deletes, and several may run at once.
+ * @returns how many it deleted
+ */
+export async function deleteOldAnswers(
+  em: EntityManager,
+  { keptSeconds, limit }: { keptSeconds: number; limit: number },
+): Promise<number> {
+  const { affectedRows } = await em.execute<{ affectedRows: number }>(
+    `delete from idempotency_records where (api_key_id, key) in (
+       select api_key_id, key from idempotency_records where created_at < now() - make_interval(secs => ?)
+       order by created_at limit ? for update skip locked)`,
+    [keptSeconds, limit],
+    'run',
+  )
+  return affectedRows
+}

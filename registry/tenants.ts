@@ -1,4 +1,3 @@
-import type { Loaded } from '@mikro-orm/core'
 import { FreeholdError } from '../domain/errors.ts'
 import { Generation, Tenant, type Condition, type TenantRow } from './entities/tenant.ts'
 import type { EntityManager } from './orm.ts'
@@ -28,12 +27,22 @@ export async function readGeneration(em: EntityManager, tenant: string, number: 
   return em.findOneOrFail(Generation, { tenant, number })
 }
 
-/** Sets or clears the condition of one type; `undefined` clears. The caller flushes. */
-export function setCondition(
-  tenant: Loaded<TenantRow> | TenantRow,
+/** Sets the condition of one type; it keeps its time while it is set. The caller flushes. */
+export async function raiseCondition(
+  em: EntityManager,
+  tenant: TenantRow,
   type: Condition['type'],
-  condition: Omit<Condition, 'type'> | undefined,
-): void {
-  const others = tenant.conditions.filter((one) => one.type !== type)
-  tenant.conditions = condition === undefined ? others : [...others, { type, ...condition }]
+  why: { reason: string; message: string },
+): Promise<void> {
+  const [clock] = await em.execute<{ now: string }[]>(
+    `select to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as now`,
+  )
+  const since = tenant.conditions.find((one) => one.type === type)?.since ?? clock?.now ?? ''
+  clearCondition(tenant, type)
+  tenant.conditions = [...tenant.conditions, { type, ...why, since }]
+}
+
+/** Clears the condition of one type. The caller flushes. */
+export function clearCondition(tenant: TenantRow, type: Condition['type']): void {
+  tenant.conditions = tenant.conditions.filter((one) => one.type !== type)
 }

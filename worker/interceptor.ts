@@ -1,13 +1,15 @@
 import { CancelledFailure, type Context } from '@temporalio/activity'
 import type { ActivityInterceptorsFactory } from '@temporalio/worker'
 import { toApplicationFailure } from '../activities/failure.ts'
+import { errorCodes } from '../domain/errors.ts'
 import type { Logger } from '../platform/logger.ts'
+import type { WorkerMetrics } from '../platform/metrics.ts'
 
 /**
  * Around every activity: a heartbeat, so that a killed worker's work is taken up within seconds; one log line with the
- * ids everybody filters by; and errors turned into failures with a stable code.
+ * ids everybody filters by, and one observation in the metrics; and errors turned into failures with a stable code.
  */
-export function activityInterceptor(log: Logger): ActivityInterceptorsFactory {
+export function activityInterceptor(log: Logger, metrics: WorkerMetrics): ActivityInterceptorsFactory {
   return (context: Context) => ({
     inbound: {
       async execute(input, next) {
@@ -15,17 +17,23 @@ export function activityInterceptor(log: Logger): ActivityInterceptorsFactory {
         const beat = setInterval(() => context.heartbeat(), Math.max(250, (info.heartbeatTimeoutMs ?? 10_000) / 3))
         const line = log.child({ activity: info.activityType, attempt: info.attempt, ...ids(input.args[0]) })
         const started = performance.now()
+        const ended = (outcome: 'succeeded' | 'failed' | 'cancelled') => {
+          const ms = performance.now() - started
+          metrics.observeActivity(info.activityType, outcome, ms / 1000)
+          return { ms: Math.round(ms) }
+        }
         try {
           const result: unknown = await next(input)
-          line.debug({ ms: Math.round(performance.now() - started) }, 'activity done')
+          line.debug(ended('succeeded'), 'activity done')
           return result
         } catch (error) {
-          if (error instanceof CancelledFailure) throw error
+          if (error instanceof CancelledFailure) {
+            ended('cancelled')
+            throw error
+          }
           const failure = toApplicationFailure(error)
-          line.warn(
-            { ms: Math.round(performance.now() - started), code: failure.type, reason: failure.message },
-            'activity failed',
-          )
+          metrics.activityFailures.inc({ activity: info.activityType, code: knownCode(failure.type) })
+          line.warn({ ...ended('failed'), code: failure.type, reason: failure.message }, 'activity failed')
           throw failure
         } finally {
           clearInterval(beat)
@@ -33,6 +41,11 @@ export function activityInterceptor(log: Logger): ActivityInterceptorsFactory {
       },
     },
   })
+}
+
+/** A label has known values only; a type that is none of our codes counts as unforeseen. */
+function knownCode(type: string | null | undefined): string {
+  return type != null && Object.hasOwn(errorCodes, type) ? type : 'internal'
 }
 
 type Named = {

@@ -1,8 +1,13 @@
 import { FreeholdError } from '../domain/errors.ts'
 import { readConfig } from '../platform/config.ts'
 import { createLogger } from '../platform/logger.ts'
+import { createMetricsRegistry, workerMetrics } from '../platform/metrics.ts'
+import { readiness } from '../platform/readiness.ts'
+import { reach, runService, stopSignal } from '../platform/service.ts'
 import { connectTemporal, operationStarter, timingOf } from '../platform/temporal.ts'
+import { requireRegistry } from '../registry/require.ts'
 import { composeWorker } from './compose.ts'
+import { startMonitoring } from './monitoring.ts'
 import { installRuntime } from './runtime.ts'
 import { startWorker } from './worker.ts'
 
@@ -17,8 +22,25 @@ async function main(): Promise<void> {
     )
   const log = createLogger(config)
   installRuntime(log)
+  await requireRegistry(DATABASE_URL)
+  const connecting = connectTemporal({ ...config, TEMPORAL_ADDRESS })
+  const client = await reach('the Temporal server', 'TEMPORAL_ADDRESS', connecting)
   const deps = await composeWorker({ ...config, DATABASE_URL, FREEHOLD_PLATFORM_KEY }, process.env)
-  const client = await connectTemporal({ ...config, TEMPORAL_ADDRESS })
+  const metrics = createMetricsRegistry()
+  const monitoring =
+    config.FREEHOLD_METRICS_PORT === 0
+      ? undefined
+      : await startMonitoring({
+          metrics,
+          ready: () =>
+            readiness({
+              registry: () => deps.orm.em.fork().execute('select 1'),
+              temporal: () => client.workflowService.getSystemInfo({}),
+            }),
+          host: config.FREEHOLD_HOST,
+          port: config.FREEHOLD_METRICS_PORT,
+        })
+  if (monitoring !== undefined) log.info(`metrics at ${monitoring.url}/metrics`)
   const worker = await startWorker(deps, {
     address: TEMPORAL_ADDRESS,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -27,17 +49,13 @@ async function main(): Promise<void> {
     sweepIntervalMs: config.FREEHOLD_SWEEP_INTERVAL_MS,
     starter: operationStarter(client, { taskQueue: config.FREEHOLD_TASK_QUEUE, timing: timingOf(config) }),
     log,
+    metrics: workerMetrics(metrics),
   })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void worker.stop())
+  void stopSignal().then(() => worker.stop())
   await worker.ended
+  await monitoring?.stop()
   await client.connection.close()
   await deps.close()
 }
 
-try {
-  await main()
-  process.exit(0)
-} catch (error) {
-  console.error(`freehold worker: ${error instanceof Error ? error.message : 'unknown error'}`)
-  process.exit(1)
-}
+await runService('worker', main)

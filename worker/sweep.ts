@@ -5,22 +5,27 @@ import { Tenant } from '../registry/entities/tenant.ts'
 import { appendEvents } from '../registry/events.ts'
 import { findOperation } from '../registry/operations.ts'
 import type { Orm } from '../registry/orm.ts'
-import { setCondition } from '../registry/tenants.ts'
+import { clearCondition, raiseCondition } from '../registry/tenants.ts'
 import type { Logger } from '../platform/logger.ts'
+import type { WorkerMetrics } from '../platform/metrics.ts'
 import type { OperationStarter } from '../platform/temporal.ts'
+
+const pageSize = 200
+
+type SweepDeps = { orm: Orm; starter: OperationStarter; log: Logger; metrics: WorkerMetrics }
 
 /**
  * Looks at every open operation once: starts the workflow of one that was accepted and never started, passes on an abort
  * that got lost, and marks `interrupted` what was closed from outside without an outcome. Safe to run in many workers.
  */
-export async function sweepOnce(deps: { orm: Orm; starter: OperationStarter; log: Logger }): Promise<void> {
-  const open = await deps.orm.em
-    .fork()
-    .find(Operation, { state: { $in: [...openStates] } }, { orderBy: { id: 'asc' }, limit: 500 })
-  for (const operation of open) {
+export async function sweepOnce(deps: SweepDeps): Promise<void> {
+  let postponed = 0
+  for await (const operation of openOperations(deps.orm)) {
     try {
       await look(deps, operation)
     } catch (error) {
+      postponed += 1
+      deps.metrics.countSweepAction('postponed')
       deps.log.warn(
         {
           operation_id: operation.id,
@@ -31,29 +36,48 @@ export async function sweepOnce(deps: { orm: Orm; starter: OperationStarter; log
       )
     }
   }
+  if (postponed === 0) deps.metrics.sweepLastSuccess.setToCurrentTime()
 }
 
-async function look(
-  { orm, starter, log }: { orm: Orm; starter: OperationStarter; log: Logger },
-  operation: OperationRow,
-): Promise<void> {
+/** All of them, oldest first, page by page: ones that nobody takes up must not hide newer ones. */
+async function* openOperations(orm: Orm): AsyncGenerator<OperationRow> {
+  for (let last: OperationRow | undefined; ;) {
+    const page: OperationRow[] = await orm.em
+      .fork()
+      .find(
+        Operation,
+        { state: { $in: [...openStates] }, ...(last === undefined ? {} : { id: { $gt: last.id } }) },
+        { orderBy: { id: 'asc' }, limit: pageSize },
+      )
+    yield* page
+    last = page.at(-1)
+    if (page.length < pageSize) return
+  }
+}
+
+async function look({ orm, starter, log, metrics }: SweepDeps, operation: OperationRow): Promise<void> {
   const standing = await starter.standing(operation)
   if (standing === 'running') {
-    if (operation.intent === 'compensate' && operation.phase !== 'compensating') await starter.cancel(operation)
-    if (operation.state === 'interrupted') await resumed(orm, operation)
+    if (operation.intent === 'compensate' && operation.phase !== 'compensating') {
+      await starter.cancel(operation)
+      metrics.countSweepAction('cancelled')
+    }
+    if (operation.state === 'interrupted' && (await resumed(orm, operation))) metrics.countSweepAction('resumed')
     return
   }
   if (operation.state === 'accepted' && standing === 'missing') {
     const tenant = await orm.em.fork().findOneOrFail(Tenant, { id: operation.tenant })
     await starter.start({ ...operation, slug: tenant.slug })
+    metrics.countSweepAction('started')
     log.info({ operation_id: operation.id, tenant_id: operation.tenant }, 'sweep: started what was left behind')
     return
   }
-  if (operation.state !== 'interrupted' && (await interrupt(orm, operation, standing)))
-    log.warn(
-      { operation_id: operation.id, tenant_id: operation.tenant, standing },
-      'sweep: a workflow ended without settling its operation',
-    )
+  if (operation.state === 'interrupted' || !(await interrupt(orm, operation, standing))) return
+  metrics.countSweepAction('interrupted')
+  log.warn(
+    { operation_id: operation.id, tenant_id: operation.tenant, standing },
+    'sweep: a workflow ended without settling its operation',
+  )
 }
 
 /** Marks the operation interrupted, unless it was settled or taken up anew since it was looked at. */
@@ -63,7 +87,7 @@ async function interrupt(orm: Orm, seen: OperationRow, standing: 'closed' | 'mis
     if (operation.attempt !== seen.attempt || operation.state !== seen.state) return false
     const tenant = await em.findOneOrFail(Tenant, { id: operation.tenant })
     const message = `the workflow of ${operation.kind} is ${standing === 'closed' ? 'closed' : 'gone'} without an outcome; retry or abort it`
-    setCondition(tenant, 'NeedsAttention', { reason: 'interrupted', message, since: new Date().toISOString() })
+    await raiseCondition(em, tenant, 'NeedsAttention', { reason: 'interrupted', message })
     Object.assign(operation, {
       state: 'interrupted',
       revision: operation.revision + 1,
@@ -85,12 +109,12 @@ async function interrupt(orm: Orm, seen: OperationRow, standing: 'closed' | 'mis
 }
 
 /** A workflow that was reset from outside runs again: the operation is no longer interrupted. */
-async function resumed(orm: Orm, seen: OperationRow): Promise<void> {
-  await orm.em.fork().transactional(async (em) => {
+async function resumed(orm: Orm, seen: OperationRow): Promise<boolean> {
+  return orm.em.fork().transactional(async (em) => {
     const operation = await findOperation(em, seen.id, 'lock')
-    if (operation.attempt !== seen.attempt || operation.state !== 'interrupted') return
+    if (operation.attempt !== seen.attempt || operation.state !== 'interrupted') return false
     const tenant = await em.findOneOrFail(Tenant, { id: operation.tenant })
-    setCondition(tenant, 'NeedsAttention', undefined)
+    clearCondition(tenant, 'NeedsAttention')
     Object.assign(operation, {
       state: 'running',
       error: null,
@@ -107,5 +131,6 @@ async function resumed(orm: Orm, seen: OperationRow): Promise<void> {
         data: { kind: operation.kind, attempt: operation.attempt },
       },
     ])
+    return true
   })
 }

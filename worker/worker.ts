@@ -3,7 +3,9 @@ import { NativeConnection, Worker, type ActivityInterceptorsFactory } from '@tem
 import { createActivities } from '../activities/index.ts'
 import type { ActivityDeps } from '../activities/deps.ts'
 import type { Logger } from '../platform/logger.ts'
+import type { WorkerMetrics } from '../platform/metrics.ts'
 import type { OperationStarter } from '../platform/temporal.ts'
+import { answersKeptSeconds, createHousekeeping } from './housekeeping.ts'
 import { activityInterceptor } from './interceptor.ts'
 import { sweepOnce } from './sweep.ts'
 
@@ -15,6 +17,7 @@ export type WorkerOptions = {
   sweepIntervalMs: number
   starter: OperationStarter
   log: Logger
+  metrics: WorkerMetrics
   /** Around activities, inside of our own interceptor; how tests inject faults from outside. */
   interceptors?: ActivityInterceptorsFactory[]
 }
@@ -28,7 +31,7 @@ export type RunningWorker = {
 
 /** Starts the Temporal worker of the control plane and the sweep beside it. */
 export async function startWorker(deps: ActivityDeps, options: WorkerOptions): Promise<RunningWorker> {
-  const { log, starter } = options
+  const { log, metrics, starter } = options
   const connection = await NativeConnection.connect({ address: options.address })
   const worker = await Worker.create({
     connection,
@@ -36,7 +39,7 @@ export async function startWorker(deps: ActivityDeps, options: WorkerOptions): P
     taskQueue: options.taskQueue,
     workflowsPath: new URL('../workflows/index.ts', import.meta.url).pathname,
     activities: createActivities(deps),
-    interceptors: { activity: [activityInterceptor(log), ...(options.interceptors ?? [])] },
+    interceptors: { activity: [activityInterceptor(log, metrics), ...(options.interceptors ?? [])] },
     maxConcurrentActivityTaskExecutions: options.concurrency,
     shutdownGraceTime: '10s',
     stickyQueueScheduleToStartTimeout: '2s',
@@ -68,10 +71,12 @@ export async function startWorker(deps: ActivityDeps, options: WorkerOptions): P
     { orm }: ActivityDeps,
     { sweepIntervalMs }: WorkerOptions,
   ): Promise<void> {
+    const keepHouse = createHousekeeping({ orm, log, metrics }, { keptSeconds: answersKeptSeconds })
     while (!signal.aborted) {
-      await sweepOnce({ orm, starter, log }).catch((error: unknown) =>
+      await sweepOnce({ orm, starter, log, metrics }).catch((error: unknown) =>
         log.warn({ reason: error instanceof Error ? error.message : 'unknown' }, 'sweep failed; will try again'),
       )
+      await keepHouse()
       await sleep(sweepIntervalMs, undefined, { signal }).catch(() => undefined)
     }
   }

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
-import type { Registry } from 'prom-client'
 import { FreeholdError } from '../../domain/errors.ts'
 import { manifestJsonSchema } from '../../domain/manifest.ts'
 import { roles } from '../../registry/entities/access.ts'
@@ -31,7 +30,7 @@ const docsPage = `<!doctype html>
 const docsStart = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true })\n`
 
 /** Who am I, health, metrics, and the documents about the API itself. */
-export function systemRoutes(deps: ApiDeps, metrics: Registry): OpenAPIHono<ApiEnv> {
+export function systemRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const app = newApp()
   const route = (path: string, summary: string) => ({ method: 'get' as const, path, tags: ['system'], summary })
 
@@ -68,7 +67,8 @@ export function systemRoutes(deps: ApiDeps, metrics: Registry): OpenAPIHono<ApiE
     },
   )
 
-  app.get('/metrics', async (c) => c.body(await metrics.metrics(), 200, { 'content-type': metrics.contentType }))
+  const { registry } = deps.metrics
+  app.get('/metrics', async (c) => c.body(await registry.metrics(), 200, { 'content-type': registry.contentType }))
   app.get('/schemas/tenant-v1alpha1.json', (c) =>
     c.body(JSON.stringify(manifestJsonSchema(), null, 2), 200, { 'content-type': 'application/schema+json' }),
   )

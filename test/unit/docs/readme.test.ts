@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import { manifestJsonSchema } from '../../../domain/manifest.ts'
 import { describeConfig } from '../../../platform/config.ts'
+import { apiMetrics, registryGauges, workerMetrics } from '../../../platform/metrics.ts'
 
 const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
 
@@ -22,6 +24,20 @@ test('the README lists every manifest field that is refused as not available, an
   expect(refused).not.toEqual([])
   expect(new Set(listed)).toEqual(new Set(refused))
   expect(rowsBelow('### Refused for now').some((row) => row.includes(`\`${partly}\``))).toBe(true)
+})
+
+test('the README lists every metric with its labels, and no other', () => {
+  const [api, worker] = [new Registry(), new Registry()]
+  apiMetrics(api)
+  registryGauges(api, async () => {})
+  workerMetrics(worker)
+  const row = (of: string) => (metric: { name: string; help: string }) => {
+    const { labelNames } = metric as unknown as { labelNames: string[] }
+    const labels = labelNames.map((label) => `\`${label}\``).join(', ')
+    return `| \`${metric.name}\` | ${labels || '-'} | ${of} | ${metric.help} |`
+  }
+  const registered = [...api.getMetricsAsArray().map(row('API')), ...worker.getMetricsAsArray().map(row('worker'))]
+  expect(rowsBelow('### Every metric')).toEqual(registered)
 })
 
 /** Rows of the first table below a heading, without its head. */

@@ -1,0 +1,15 @@
+import { within } from './deadline.ts'
+
+const patienceMs = 2_000
+
+/** Whether each part answers within 2 s, by its name. */
+export async function readiness(parts: Record<string, () => Promise<unknown>>): Promise<Record<string, boolean>> {
+  const answers = Object.entries(parts).map(async ([name, ask]) => {
+    const isThere = await within(patienceMs, ask()).then(
+      () => true,
+      () => false,
+    )
+    return [name, isThere] as const
+  })
+  return Object.fromEntries(await Promise.all(answers))
+}
