@@ -91,7 +91,7 @@ const cases: [string, Record<string, string | undefined>, string][] = [
   [
     'a database address that is none',
     { DATABASE_URL: 'postgres://someone:planted-secret@127.0.0.1:port/x' },
-    'the registry database is not usable (Invalid URL); see DATABASE_URL',
+    'the environment is not usable: DATABASE_URL: must be a URL such as',
   ],
 ]
 
