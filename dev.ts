@@ -3,4 +3,4 @@
  * Temporal SDK takes that for a message of its own; the script of package.json says itself what to watch, so none need to.
  */
 delete process.env['WATCH_REPORT_DEPENDENCIES']
-await import('../main.ts')
+await import('./main.ts')
