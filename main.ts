@@ -38,7 +38,7 @@ async function start(): Promise<{ died: Promise<string> }> {
   const config = readConfig(process.env)
   const state = await openStateDir({ path: config.FREEHOLD_STATE_DIR, fresh: values.fresh, log: say })
   undo.push(() => state.release())
-  say('starting PostgreSQL and Temporal …')
+  say('starting PostgreSQL, Temporal and the bus …')
   const servers = await startServers(config, state.path, { signal: stopping.signal, log: say })
   undo.push(() => servers.stop())
   const product = await startProduct(config, state.path, servers)
@@ -57,10 +57,15 @@ async function startProduct(config: Config, stateDir: string, servers: Awaited<R
     DATABASE_URL: config.DATABASE_URL ?? servers.adminUrl,
     TEMPORAL_ADDRESS: servers.temporalAddress,
     FREEHOLD_PLATFORM_KEY: config.FREEHOLD_PLATFORM_KEY ?? `file:${join(stateDir, 'platform.key')}`,
+    ...servers.bus,
   }
   const log = createLogger({ ...config, LOG_LEVEL: process.env['LOG_LEVEL'] ? config.LOG_LEVEL : 'warn' })
   installRuntime(log)
-  const deps = await composeWorker(settings, { FREEHOLD_WAREHOUSE_URL: provisionerUrl, ...process.env })
+  const deps = await composeWorker(settings, {
+    FREEHOLD_WAREHOUSE_URL: provisionerUrl,
+    ...servers.bus,
+    ...process.env,
+  })
   undo.push(() => deps.close())
   const client = await connectTemporal(settings)
   undo.push(() => client.connection.close())

@@ -9,7 +9,7 @@ import { Placement } from '../registry/entities/placement.ts'
 import { Tenant, type TenantRow } from '../registry/entities/tenant.ts'
 import { appendEvents } from '../registry/events.ts'
 import { destroyTenantKey } from '../registry/keys.ts'
-import { releaseCell } from '../registry/capacity.ts'
+import { releaseCapacity } from '../registry/capacity.ts'
 import { planResources } from '../registry/ledger.ts'
 import { findOperation, isOpen } from '../registry/operations.ts'
 import type { EntityManager } from '../registry/orm.ts'
@@ -134,7 +134,7 @@ async function dissolve(em: EntityManager, tenant: TenantRow, operation: Operati
   const placements = await em.find(Placement, { tenant: tenant.id, state: { $ne: 'released' } })
   for (const placement of placements.toSorted((a, b) => a.cell.localeCompare(b.cell))) {
     placement.state = 'released'
-    await releaseCell(em, placement.cell)
+    await releaseCapacity(em, placement)
   }
   const destroyed = await destroyTenantKey(em, tenant.id)
   return destroyed ? [{ type: 'TENANCY_KEY_DESTROYED', ...by(operation), data: {} }] : []

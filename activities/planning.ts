@@ -5,7 +5,7 @@ import type { Platform } from '../domain/platform.ts'
 import { provisionSteps, removalSteps, rotationSteps } from '../domain/plan.ts'
 import type { ResourceSpec } from '../domain/resources.ts'
 import { resourcesOf as strategyResources } from '../isolation/strategy.ts'
-import { cellFacts, cellsByName } from '../registry/cells.ts'
+import { siteOf } from '../registry/cells.ts'
 import { Placement } from '../registry/entities/placement.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import type { TenantRow } from '../registry/entities/tenant.ts'
@@ -59,16 +59,16 @@ async function wantedResources(
   const plan = platform.plans.find(({ name }) => name === resolved.spec.plan)
   if (plan === undefined)
     throw new FreeholdError('plan_not_configured', `plan "${resolved.spec.plan}" is no longer in the platform file`)
-  const cells = await cellsByName(em)
   const placements = await em.find(
     Placement,
     { tenant: tenant.id, state: { $ne: 'released' } },
     { orderBy: { environment: 'asc' } },
   )
-  return placements.flatMap((placement) => {
-    const cell = cells.get(placement.cell)
-    if (cell === undefined)
-      throw new FreeholdError('configuration_invalid', `cell "${placement.cell}" is not in the registry`)
-    return strategyResources({ tenant, placement, cell: cellFacts(cell), plan })
-  })
+  const { quotas } = resolved.spec
+  const resources: ResourceSpec[] = []
+  for (const placement of placements) {
+    const site = await siteOf(em, platform, plan.name, placement)
+    resources.push(...strategyResources({ tenant, placement, site, plan, quotas }))
+  }
+  return resources
 }

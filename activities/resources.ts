@@ -1,12 +1,13 @@
 import type { NewEvent } from '../domain/events.ts'
 import { FreeholdError } from '../domain/errors.ts'
-import { textAt, type JsonObject } from '../domain/json.ts'
+import type { JsonObject } from '../domain/json.ts'
+import type { BusDeclaration } from '../domain/platform.ts'
 import type { OperationInput, PlanStep, StepState } from '../domain/operation.ts'
-import { newPassword } from '../crypto/tokens.ts'
-import type { Target } from '../isolation/mapper.ts'
-import { cellFacts, siteOf } from '../registry/cells.ts'
+import type { Mapper, Target } from '../isolation/mapper.ts'
+import { accessOf, busFacts, cellFacts } from '../registry/cells.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import type { ResourceRow } from '../registry/entities/resource.ts'
+import { closeDelivery, openDelivery } from '../registry/deliveries.ts'
 import { appendEvents } from '../registry/events.ts'
 import { forgetResource, lockResource, markPresent } from '../registry/ledger.ts'
 import { findOperation, isOpen, recordStep } from '../registry/operations.ts'
@@ -30,6 +31,7 @@ export function createResourceActivities(deps: ActivityDeps) {
     onResource(given, async ({ em, row, target }) => {
       const facts = await deps.mappers[row.kind].ensure(target)
       const isNew = await markPresent(em, row, facts)
+      if (row.kind === 'topic') await openDelivery(em, row)
       const event: NewEvent = { type: 'TENANCY_RESOURCE_CREATED', actor: 'system:worker', data: describe(row) }
       return { state: 'done', phase: 'resources', events: isNew ? [event] : [] }
     })
@@ -57,6 +59,7 @@ export function createResourceActivities(deps: ActivityDeps) {
       async ({ em, row, target }) => {
         const result = await deps.mappers[row.kind].remove(target)
         await forgetResource(em, row)
+        if (row.kind === 'topic') await closeDelivery(em, row)
         const event: NewEvent = {
           type: 'TENANCY_RESOURCE_REMOVED',
           actor: 'system:worker',
@@ -67,12 +70,13 @@ export function createResourceActivities(deps: ActivityDeps) {
       'absent-is-done',
     )
 
-  /** Gives the app role a new password. A second run of the same operation finds its own and sets it again. */
+  /** Renews the resource's credential. A second run of the same operation finds its own and sets it again. */
   const rotate = (given: StepInput) =>
     onResource(given, async ({ em, operation, row, target }) => {
       const isFirst = row.facts['rotatedBy'] !== operation.id
-      if (isFirst) await target.secrets.replace(textAt(row.spec.properties, 'passwordSecret'), newPassword())
-      await deps.mappers[row.kind].ensure(target)
+      const mapper: Mapper = deps.mappers[row.kind]
+      if (isFirst) await mapper.renew?.(target)
+      await mapper.ensure(target)
       await markPresent(em, row, { rotatedBy: operation.id })
       const event: NewEvent = { type: 'TENANCY_CREDENTIALS_ROTATED', actor: 'system:worker', data: describe(row) }
       return { state: 'done', phase: 'credentials', events: isFirst ? [event] : [] }
@@ -106,16 +110,19 @@ export function createResourceActivities(deps: ActivityDeps) {
   }
 
   async function targetOf(em: EntityManager, row: ResourceRow): Promise<Target> {
-    const { cell, epoch } = await siteOf(em, row)
+    const { cell, bus, epoch } = await accessOf(em, row)
     const provisionerUrl = await deps.resolveSecret(cell.declaration.database.credential)
     return {
       spec: row.spec,
       tenantId: row.tenant,
       epoch,
       cell: { ...cellFacts(cell), provisionerUrl },
+      bus: bus === null ? undefined : { ...busFacts(bus), management: await managementOf(bus.declaration) },
       secrets: tenantSecrets(em, deps.platformKey, row.tenant),
     }
   }
+
+  const managementOf = ({ management, credential }: BusDeclaration) => deps.resolveSecret(management ?? credential)
 
   return { ensure, migrate, remove, rotate }
 }

@@ -1,4 +1,4 @@
-import { DeadlockException, LockMode } from '@mikro-orm/core'
+import { DeadlockException, DriverException, LockMode } from '@mikro-orm/core'
 import type { Context } from 'hono'
 import { sha256 } from '../crypto/tokens.ts'
 import { FreeholdError } from '../domain/errors.ts'
@@ -81,13 +81,18 @@ export async function runCommand<B extends object>(
   }
 }
 
+/** Two found the same free network segment; the second finds another. */
+const exclusionViolation = '23P01'
+
 /** Locks are taken in one order; where a part of Freehold fails to, the one PostgreSQL picks as the victim begins again. */
 async function inTransaction<T>(deps: ApiDeps, work: (em: EntityManager) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await deps.orm.em.fork().transactional(work)
     } catch (error) {
-      if (!(error instanceof DeadlockException) || attempt === attempts) throw error
+      const passes =
+        error instanceof DeadlockException || (error instanceof DriverException && error.code === exclusionViolation)
+      if (!passes || attempt === attempts) throw error
     }
   }
 }

@@ -5,13 +5,14 @@ import { FreeholdError } from '../domain/errors.ts'
 import { readManifest } from '../domain/manifest-read.ts'
 import { resolveManifest } from '../domain/manifest-resolve.ts'
 import type { Manifest } from '../domain/manifest.ts'
-import { lockOpenCells, takeCell } from '../registry/capacity.ts'
+import { lockCapacity, takeBus, takeCell } from '../registry/capacity.ts'
 import { Operation } from '../registry/entities/operation.ts'
 import { Placement } from '../registry/entities/placement.ts'
 import { Generation, Tenant, type TenantRow } from '../registry/entities/tenant.ts'
 import { appendEvents } from '../registry/events.ts'
 import { createTenantKey, sealerFor } from '../registry/keys.ts'
 import type { EntityManager } from '../registry/orm.ts'
+import { freeSegment } from '../registry/segments.ts'
 import { readGeneration } from '../registry/tenants.ts'
 import type { Accepted, Call } from './command.ts'
 import type { ApiDeps } from './deps.ts'
@@ -44,10 +45,16 @@ export async function createTenant(
   })
   const { profile, plan, region } = resolved.spec
   const environments = resolved.spec.environments.map(({ name }) => name).toSorted()
-  if (environments.length > 1) await lockOpenCells(em, region)
+  if (environments.length > 1) await lockCapacity(em, region)
+  const pool = deps.platform.regions.find(({ name }) => name === region)?.network
   for (const environment of environments) {
-    const cell = await takeCell(em, { tenantCode: tenant.code, region, profile, environment })
-    em.create(Placement, { tenant: tenant.id, environment, number: 1, profile, cell })
+    const wanted = { tenantCode: tenant.code, region, profile, environment }
+    const cell = await takeCell(em, wanted)
+    const bus = deps.platform.buses.length === 0 ? null : await takeBus(em, wanted)
+    const segment = pool === undefined ? null : await freeSegment(em, region, pool, `${tenant.code}/${environment}`)
+    em.create(Placement, { tenant: tenant.id, environment, number: 1, profile, cell, bus, segment })
+    // The next environment must not be given the same segment.
+    await em.flush()
   }
   const operation = em.create(Operation, {
     tenant: tenant.id,

@@ -3,7 +3,7 @@ import { FreeholdError } from '../domain/errors.ts'
 import { createLogger } from '../platform/logger.ts'
 import { apiMetrics, createMetricsRegistry } from '../platform/metrics.ts'
 import { openMigrationSource } from '../platform/migration-source.ts'
-import { readPlatformFile } from '../platform/platform-file.ts'
+import { platformOptions, readPlatformFile } from '../platform/platform-file.ts'
 import { readiness } from '../platform/readiness.ts'
 import { readPlatformKey, secretResolver } from '../platform/secret-reference.ts'
 import { reach, runService, stopSignal } from '../platform/service.ts'
@@ -18,7 +18,7 @@ async function main(): Promise<void> {
   const config = readConfig(process.env)
   const log = createLogger(config)
   const databaseUrl = required(config, 'DATABASE_URL')
-  const platform = await readPlatformFile(config.FREEHOLD_PLATFORM_FILE, config.FREEHOLD_STATE_DIR)
+  const platform = await readPlatformFile(config.FREEHOLD_PLATFORM_FILE, platformOptions(config))
   const platformKey = await readPlatformKey(required(config, 'FREEHOLD_PLATFORM_KEY'), secretResolver(process.env))
   const address = required(config, 'TEMPORAL_ADDRESS')
   await requireRegistry(databaseUrl)

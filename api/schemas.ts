@@ -146,8 +146,25 @@ const databaseCredentialsSchema = z
   })
   .openapi('DatabaseCredentials')
 
+const busCredentialsSchema = z
+  .object({
+    host: z.string(),
+    port: z.int(),
+    tls: z.boolean(),
+    topic: z.string(),
+    subscription: z.string(),
+    keyName: z.string(),
+    key: z.string(),
+    connectionString: z.string(),
+  })
+  .openapi('BusCredentials')
+
 export const credentialsSchema = z
-  .object({ environment: z.string(), database: databaseCredentialsSchema })
+  .object({
+    environment: z.string(),
+    database: databaseCredentialsSchema,
+    bus: z.union([busCredentialsSchema, z.null()]),
+  })
   .openapi('Credentials')
 
 const problemDetailSchema = z

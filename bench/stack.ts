@@ -51,13 +51,15 @@ async function start(undo: (() => Promise<unknown> | void)[]): Promise<Stack> {
   undo.push(() => rm(path, { recursive: true, force: true }))
   const state = await openStateDir({ path, log })
   undo.push(() => state.release())
-  const [postgres, temporal, ui] = await freePorts(3)
+  const [postgres, temporal, ui, bus, busAdmin] = await freePorts(5)
   const settings = readConfig({
     FREEHOLD_STATE_DIR: path,
     FREEHOLD_PORT: '0',
     FREEHOLD_POSTGRES_PORT: String(postgres),
     FREEHOLD_TEMPORAL_PORT: String(temporal),
     FREEHOLD_TEMPORAL_UI_PORT: String(ui),
+    FREEHOLD_SERVICE_BUS_PORT: String(bus),
+    FREEHOLD_SERVICE_BUS_ADMIN_PORT: String(busAdmin),
     FREEHOLD_PLATFORM_KEY: `file:${join(path, 'platform.key')}`,
     LOG_LEVEL: 'warn',
   })
@@ -71,10 +73,11 @@ async function start(undo: (() => Promise<unknown> | void)[]): Promise<Stack> {
     DATABASE_URL: servers.adminUrl,
     TEMPORAL_ADDRESS: servers.temporalAddress,
     FREEHOLD_PLATFORM_KEY: `file:${join(path, 'platform.key')}`,
+    ...servers.bus,
   }
   const logger = createLogger(config)
   installRuntime(logger)
-  const deps = await composeWorker(config, { FREEHOLD_WAREHOUSE_URL: provisionerUrl })
+  const deps = await composeWorker(config, { FREEHOLD_WAREHOUSE_URL: provisionerUrl, ...servers.bus })
   undo.push(() => deps.close())
   const client = await connectTemporal(config)
   undo.push(() => client.connection.close())

@@ -220,7 +220,7 @@ export interface TenantContext {
 
 export interface Resource {
   key: string
-  kind: 'secrets' | 'database' | 'object-store'
+  kind: 'secrets' | 'database' | 'object-store' | 'runtime' | 'network' | 'topic'
   environment: string
   placement: number
   cell: string
@@ -252,6 +252,7 @@ export interface Event {
 export interface Credentials {
   environment: string
   database: DatabaseCredentials
+  bus: BusCredentials | null
 }
 
 export interface DatabaseCredentials {
@@ -262,6 +263,17 @@ export interface DatabaseCredentials {
   user: string
   password: string
   url: string
+}
+
+export interface BusCredentials {
+  host: string
+  port: number
+  tls: boolean
+  topic: string
+  subscription: string
+  keyName: string
+  key: string
+  connectionString: string
 }
 
 export interface Problem {

@@ -34,6 +34,8 @@ const steps: Readonly<Record<string, string>> = {
   body_too_large: 'split the file; a manifest has room for 1 MiB',
   unsupported_media_type: 'send YAML or JSON in UTF-8',
   cell_exhausted: 'open a cell with room, then try again',
+  bus_exhausted: 'add a bus with room to the platform file, then try again',
+  network_exhausted: 'enlarge the address pool of the region, then try again',
   resource_not_owned: 'what is in the way belongs to another; see it with freehold describe TENANT',
   migration_failed: 'correct the migration, then: freehold retry TENANT --wait',
   migration_changed: 'restore the migration, then: freehold retry TENANT --wait',

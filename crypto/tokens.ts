@@ -10,6 +10,11 @@ export function newPassword(): string {
   return randomBytes(32).toString('base64url')
 }
 
+/** A new shared access key of a bus: 32 random bytes in base64, the form the service asks for. */
+export function newBusKey(): string {
+  return randomBytes(32).toString('base64')
+}
+
 /** SHA-256 in hex. Enough for a key of 256 random bits, which nobody can guess from the hash. */
 export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex')

@@ -1,7 +1,7 @@
 import type { TenantState } from './lifecycle.ts'
 import type { ResolvedManifest } from './manifest-resolve.ts'
-import type { Cell, Placement } from './placement.ts'
-import { topology } from './topology.ts'
+import type { Placement } from './placement.ts'
+import { topology, type Site } from './topology.ts'
 
 /**
  * The tenant context: the one document every downstream service consumes, the same for all profiles. Pure, so two
@@ -10,8 +10,8 @@ import { topology } from './topology.ts'
 export function tenantContext(
   tenant: { id: string; slug: string; code: string; dataKey: string; state: TenantState },
   { spec }: ResolvedManifest,
-  placement: Placement,
-  cell: Cell,
+  placement: Omit<Placement, 'bus'>,
+  site: Site,
 ) {
   return {
     version: 1 as const,
@@ -24,7 +24,7 @@ export function tenantContext(
     epoch: placement.epoch,
     dataKey: tenant.dataKey,
     plan: spec.plan,
-    topology: topology(tenant, placement, cell),
+    topology: topology(tenant, placement, site),
     policy: spec.policies,
     quotas: spec.quotas,
     features: spec.features,

@@ -32,6 +32,8 @@ export const errorCodes = {
   body_too_large: { status: 413, retry: false },
   unsupported_media_type: { status: 415, retry: false },
   cell_exhausted: { status: 409, retry: true },
+  bus_exhausted: { status: 409, retry: true },
+  network_exhausted: { status: 409, retry: true },
   resource_not_owned: { status: 409, retry: false },
   migration_failed: { status: 422, retry: false },
   migration_changed: { status: 409, retry: false },

@@ -46,6 +46,24 @@ export function secretPrefix(code: string, environment: string): string {
   return `secrets/${code}/${environment}/`
 }
 
+/** Topic of one (tenant, environment) on the bus. */
+export function topicName(code: string, environment: string): string {
+  return `tenant-${code}-${environment}`
+}
+
+/** The SAS rule of a topic that is the tenant's: it may send and listen there, and nothing else. */
+export const tenantKeyName = 'tenant'
+
+/** Name of the secret that holds the key with which the tenant opens its topic. */
+export function topicKeySecret(code: string, environment: string, placement: number): string {
+  return `${secretPrefix(code, environment)}topic-${placement}`
+}
+
+/** What tells one tenant's tasks from another's on a shared task queue. */
+export function fairnessKey(code: string, environment: string): string {
+  return `${code}-${environment}`
+}
+
 /** Name of the secret that holds the password of the app role of one placement. */
 export function databasePasswordSecret(code: string, environment: string, placement: number): string {
   return `${secretPrefix(code, environment)}database-${placement}`

@@ -1,4 +1,4 @@
-import type { CellDeclaration } from './platform.ts'
+import type { BusDeclaration, CellDeclaration } from './platform.ts'
 
 /** Where one (tenant, environment) lives. The placement is the fact, the manifest is the wish. */
 export type Placement = {
@@ -7,6 +7,10 @@ export type Placement = {
   readonly number: number
   readonly profile: string
   readonly cell: string
+  /** Namespace of the bus; null where events go by webhooks alone. */
+  readonly bus?: string | null | undefined
+  /** Addresses in CIDR notation; null where the region has no pool. */
+  readonly segment?: string | null | undefined
   readonly state: PlacementState
   /** Fencing token: grows with every cut, suspend and resume. */
   readonly epoch: number
@@ -20,15 +24,23 @@ export type Cell = {
   readonly region: string
   readonly database: { readonly host: string; readonly port: number; readonly name: string }
   readonly objectStore: { readonly root: string; readonly container: string }
+  readonly runtime: { readonly namespace: string; readonly taskQueue: string }
+  readonly network: { readonly policies: string }
 }
 
+/** A namespace of the bus as the registry knows it. */
+export type Bus = { readonly name: string; readonly region: string; readonly endpoint: BusEndpoint }
+
+/** Where a bus answers; `tls` is false for a development broker alone. */
+export type BusEndpoint = { readonly host: string; readonly port: number; readonly tls: boolean }
+
 /**
- * Cells that may take a tenant of this region, profile and environment, best first: rendezvous hash, so that a new cell
+ * Cells, or buses, that may take a tenant of this region, profile and environment, best first: rendezvous hash, so that a new cell
  * takes its share and moves nobody. Only open cells; room is checked where it is taken.
  * @param weigh hash of a text to a number; the higher the better. An input, because this folder has no hash of its own
  */
 export function candidateCells<
-  C extends Pick<CellDeclaration, 'name' | 'region' | 'profiles' | 'state' | 'environments'>,
+  C extends Pick<CellDeclaration | BusDeclaration, 'name' | 'region' | 'profiles' | 'state' | 'environments'>,
 >(
   cells: readonly C[],
   wanted: { tenantCode: string; region: string; profile: string; environment: string },

@@ -1,7 +1,14 @@
 import type { StepAction, PlanStep } from './operation.ts'
-import type { ResourceSpec } from './resources.ts'
+import type { ResourceKind, ResourceSpec } from './resources.ts'
 
-const kindTitles = { secrets: 'secrets', database: 'database', 'object-store': 'object store' } as const
+const kindTitles = {
+  secrets: 'secrets',
+  database: 'database',
+  'object-store': 'object store',
+  runtime: 'share of the runtime',
+  network: 'network segment',
+  topic: 'topic',
+} as const satisfies Record<ResourceKind, string>
 
 function step(action: StepAction, spec: ResourceSpec, key: string, title: string, after: readonly string[]): PlanStep {
   return {
@@ -39,9 +46,11 @@ export function removalSteps(specs: readonly ResourceSpec[]): PlanStep[] {
   return specs.map((spec) => step('remove', spec, spec.key, resourceTitle(spec), needs(spec)))
 }
 
-/** New credentials for the databases of one environment. */
+const withCredential: readonly ResourceKind[] = ['database', 'topic']
+
+/** New credentials for the database and the topic of one environment. */
 export function rotationSteps(specs: readonly ResourceSpec[], environment: string): PlanStep[] {
   return specs
-    .filter((spec) => spec.kind === 'database' && spec.environment === environment)
-    .map((spec) => step('rotate', spec, spec.key, `credentials of ${spec.environment}`, []))
+    .filter((spec) => withCredential.includes(spec.kind) && spec.environment === environment)
+    .map((spec) => step('rotate', spec, spec.key, `credentials of ${resourceTitle(spec)}`, []))
 }

@@ -8,19 +8,39 @@ import { machineName, plainText } from './text.ts'
  */
 const secretReference = z.string().regex(/^(env:[A-Z][A-Z0-9_]*|file:.+)$/, 'must be env:NAME or file:PATH')
 
-const cell = z.strictObject({
+/** What takes tenants up to its capacity; the number is the operator's own soft cap, below what the substrate can hold. */
+const shared = {
   name: machineName,
   region: machineName,
   environments: z.array(z.string().regex(environmentPattern)).optional(),
   profiles: z.array(machineName).min(1),
   capacity: z.int().min(0),
   state: z.enum(['open', 'draining', 'closed']).default('open'),
+}
+
+const cell = z.strictObject({
+  ...shared,
   database: z.strictObject({
     credential: secretReference,
     endpoint: z.strictObject({ host: plainText(253), port: z.int().min(1).max(65_535) }).optional(),
   }),
   objectStore: z.strictObject({ root: plainText(1_000), container: machineName.default('data-shared') }),
+  runtime: z
+    .strictObject({ namespace: machineName.default('workloads'), taskQueue: machineName.default('work') })
+    .prefault({}),
+  network: z.strictObject({ policies: plainText(1_000).default('network') }).prefault({}),
 })
+
+/** A namespace of the bus. `management` is the connection string of its management side where that has another address. */
+const bus = z.strictObject({ ...shared, credential: secretReference, management: secretReference.optional() })
+
+/** Addresses a region gives to tenants: each environment gets a segment of this prefix length out of the pool. */
+const network = z
+  .strictObject({ pool: z.cidrv4(), segmentPrefix: z.int().min(8).max(30) })
+  .refine(({ pool, segmentPrefix }) => {
+    const bits = segmentPrefix - Number(pool.split('/')[1])
+    return bits >= 0 && bits <= 20
+  }, 'must cut the pool into 1 to 1,048,576 segments')
 
 const plan = z.strictObject({
   name: machineName,
@@ -38,17 +58,29 @@ const unique = (list: readonly { name: string }[]) => new Set(list.map((item) =>
 export const platformSchema = z
   .strictObject({
     regions: z
-      .array(z.strictObject({ name: machineName, residency: machineName }))
+      .array(z.strictObject({ name: machineName, residency: machineName, network: network.optional() }))
       .min(1)
       .refine(unique, 'names a region twice'),
     plans: z.array(plan).min(1).refine(unique, 'names a plan twice'),
     cells: z.array(cell).min(1).refine(unique, 'names a cell twice'),
+    buses: z.array(bus).default([]).refine(unique, 'names a bus twice'),
+    /** Where the events of all tenants go for those who govern. */
+    governance: z.strictObject({ bus: machineName, topic: machineName.default('governance') }).optional(),
   })
   .refine(
     (platform) => platform.cells.every((item) => platform.regions.some((region) => region.name === item.region)),
     'has a cell in a region that is not listed',
   )
+  .refine(
+    (platform) => platform.buses.every((item) => platform.regions.some((region) => region.name === item.region)),
+    'has a bus in a region that is not listed',
+  )
+  .refine(
+    ({ governance, buses }) => governance === undefined || buses.some((item) => item.name === governance.bus),
+    'has a governance topic on a bus that is not listed',
+  )
 
 export type Platform = z.output<typeof platformSchema>
 export type Plan = Platform['plans'][number]
 export type CellDeclaration = Platform['cells'][number]
+export type BusDeclaration = Platform['buses'][number]

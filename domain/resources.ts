@@ -1,6 +1,6 @@
 import type { JsonObject } from './json.ts'
 
-export const resourceKinds = ['secrets', 'database', 'object-store'] as const
+export const resourceKinds = ['secrets', 'database', 'object-store', 'runtime', 'network', 'topic'] as const
 export type ResourceKind = (typeof resourceKinds)[number]
 
 /**

@@ -1,11 +1,17 @@
 import type { JsonObject } from '../domain/json.ts'
-import type { Cell } from '../domain/placement.ts'
+import type { Bus, Cell } from '../domain/placement.ts'
 import type { ResourceKind, ResourceSpec } from '../domain/resources.ts'
 
 /** A cell with what a mapper needs to work in it; the admin credential was resolved by the caller just now. */
 export type CellAccess = Cell & {
   /** Connection URL of the provisioner role, database included. */
   readonly provisionerUrl: string
+}
+
+/** The bus with what a mapper needs to manage it; resolved by the caller just now. */
+export type BusAccess = Bus & {
+  /** Connection string of the management side, with a key that may manage. */
+  readonly management: string
 }
 
 /**
@@ -31,6 +37,7 @@ export type Target = {
   readonly tenantId: string
   readonly epoch: number
   readonly cell: CellAccess
+  readonly bus: BusAccess | undefined
   readonly secrets: TenantSecrets
 }
 
@@ -55,6 +62,8 @@ export type Mapper = {
   thaw(target: Target): Promise<void>
   /** Destroys it with its data. What is not there is success; what is not ours is left alone and reported. */
   remove(target: Target): Promise<'removed' | 'absent' | 'not-owned'>
+  /** Where there is a credential: stores a new one, which the next `ensure` sets. */
+  renew?(target: Target): Promise<void>
   /** Releases connections. */
   close(): Promise<void>
 }

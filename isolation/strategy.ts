@@ -1,15 +1,17 @@
 import { FreeholdError } from '../domain/errors.ts'
 import type { Plan } from '../domain/platform.ts'
-import type { Cell, Placement } from '../domain/placement.ts'
+import type { Placement } from '../domain/placement.ts'
 import type { ResourceSpec } from '../domain/resources.ts'
+import type { Site } from '../domain/topology.ts'
 import { mtStandard } from './strategies/mt-standard.ts'
 
 /** What a strategy decides from: plain facts, no I/O. */
 export type StrategyInput = {
   readonly tenant: { readonly id: string; readonly code: string }
-  readonly placement: Pick<Placement, 'environment' | 'number' | 'profile'>
-  readonly cell: Cell
+  readonly placement: Pick<Placement, 'environment' | 'number' | 'profile' | 'segment'>
+  readonly site: Site
   readonly plan: Plan
+  readonly quotas: Plan['quotas']
 }
 
 /** Says what one environment of a tenant needs; pure. */

@@ -35,6 +35,8 @@ const schema = z.object({
   FREEHOLD_POSTGRES_PORT: port(7432).describe('Port of the embedded PostgreSQL'),
   FREEHOLD_TEMPORAL_PORT: port(7233).describe('Port of the embedded Temporal server'),
   FREEHOLD_TEMPORAL_UI_PORT: port(8233).describe('Port of the embedded Temporal Web UI'),
+  FREEHOLD_SERVICE_BUS_PORT: port(7672).describe('Port of the development broker'),
+  FREEHOLD_SERVICE_BUS_ADMIN_PORT: port(7673).describe('Port of the management side of the development broker'),
   FREEHOLD_TEMPORAL_UI_URL: z
     .string()
     .optional()
@@ -56,6 +58,24 @@ const schema = z.object({
     .describe(
       'Provisioner of the example cell’s database (env:FREEHOLD_WAREHOUSE_URL in the platform file). Unset: made by the embedded stack',
     ),
+  EVENTS: z
+    .enum(['service-bus', 'webhooks'])
+    .default('service-bus')
+    .describe('How events leave: by the buses of the platform file, or, without any bus, by webhooks alone'),
+  SERVICE_BUS_CONNECTION_STRING: z
+    .string()
+    .optional()
+    .describe(
+      'Namespace of the example bus, with a key that may manage, send and listen (env:SERVICE_BUS_CONNECTION_STRING in the platform file). Unset: the development broker of the embedded stack',
+    ),
+  SERVICE_BUS_ADMIN_CONNECTION_STRING: z
+    .string()
+    .optional()
+    .describe('The same for management, where that has another address. Default: SERVICE_BUS_CONNECTION_STRING'),
+  SERVICE_BUS_CA_FILE: z
+    .string()
+    .optional()
+    .describe('Certificates (PEM) to trust for the management side of a bus besides the public ones'),
   FREEHOLD_ACTIVITY_TIMEOUT_MS: milliseconds(60_000).describe('Longest time one try of a step may take'),
   FREEHOLD_ACTIVITY_ATTEMPTS: z.coerce
     .number()

@@ -3,12 +3,21 @@ import { resolve } from 'node:path'
 import { LineCounter, parseDocument } from 'yaml'
 import { FreeholdError } from '../domain/errors.ts'
 import { platformSchema, type Platform } from '../domain/platform.ts'
+import type { Config } from './config.ts'
+
+/** How the configuration says to read the platform file. */
+export function platformOptions(config: Pick<Config, 'FREEHOLD_STATE_DIR' | 'EVENTS'>) {
+  return { stateDir: config.FREEHOLD_STATE_DIR, withoutBus: config.EVENTS === 'webhooks' }
+}
 
 /**
  * Reads and checks the platform file. Throws `configuration_invalid` with file, path and line.
- * @param stateDir a relative root of an object store is below it
+ * @param options `stateDir`: relative folders are below it; `withoutBus`: what the file says of buses does not count
  */
-export async function readPlatformFile(file: string, stateDir: string): Promise<Platform> {
+export async function readPlatformFile(
+  file: string,
+  { stateDir, withoutBus = false }: { stateDir: string; withoutBus?: boolean },
+): Promise<Platform> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new FreeholdError('configuration_invalid', `the platform file ${file} cannot be read`, { cause })
   })
@@ -24,9 +33,11 @@ export async function readPlatformFile(file: string, stateDir: string): Promise<
   if (parsed.success)
     return {
       ...parsed.data,
+      ...(withoutBus ? { buses: [], governance: undefined } : {}),
       cells: parsed.data.cells.map((cell) => ({
         ...cell,
         objectStore: { ...cell.objectStore, root: resolve(stateDir, cell.objectStore.root) },
+        network: { policies: resolve(stateDir, cell.network.policies) },
       })),
     }
   const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)

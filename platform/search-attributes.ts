@@ -8,6 +8,9 @@ export const searchAttributes = {
   phase: defineSearchAttributeKey('Phase', SearchAttributeType.KEYWORD),
 }
 
+/** What the work of tenants is found by, in the namespace it runs in. */
+export const workloadAttributeTypes = { TenantId: 'Keyword', Environment: 'Keyword' } as const
+
 /** Name and type of each, as the server must have them. */
 export const searchAttributeTypes = Object.fromEntries(
   Object.values(searchAttributes).map((key) => [key.name, 'Keyword' as const]),

@@ -1,88 +1,49 @@
-import type { Actor } from '../domain/events.ts'
-import type { Cell as CellFacts } from '../domain/placement.ts'
-import type { CellDeclaration, Platform } from '../domain/platform.ts'
-import { platformStream } from '../domain/events.ts'
-import { Cell, type CellRow } from './entities/placement.ts'
-import { appendEvents } from './events.ts'
+import { FreeholdError } from '../domain/errors.ts'
+import type { Bus as BusFacts, Cell as CellFacts } from '../domain/placement.ts'
+import type { Platform } from '../domain/platform.ts'
+import type { Site } from '../domain/topology.ts'
+import { Bus, Cell, type BusRow, type CellRow, type PlacementRow } from './entities/placement.ts'
 import type { EntityManager } from './orm.ts'
 
 /** What the world needs to know of a cell, without its references to credentials. */
 export function cellFacts(row: Pick<CellRow, 'name' | 'region' | 'declaration' | 'database'>): CellFacts {
-  const { root, container } = row.declaration.objectStore
-  return { name: row.name, region: row.region, database: row.database, objectStore: { root, container } }
+  const { objectStore, runtime, network } = row.declaration
+  return { name: row.name, region: row.region, database: row.database, objectStore, runtime, network }
 }
 
-type Site = { cell: Omit<CellRow, 'updatedAt'>; epoch: number }
+/** What the world needs to know of a bus, without its references to credentials. */
+export function busFacts({ name, region, endpoint }: Pick<BusRow, 'name' | 'region' | 'endpoint'>): BusFacts {
+  return { name, region, endpoint }
+}
 
-/** The cell that holds a resource, and the epoch of the placement it is of. */
+/** Where a placement of a tenant with this plan lives. Throws `plan_not_configured` for a plan that is no longer on offer. */
 export async function siteOf(
   em: EntityManager,
-  { tenant, environment, placement, cell }: { tenant: string; environment: string; placement: number; cell: string },
-): Promise<Site> {
-  const [site] = await em.execute<Site[]>(
-    `select to_jsonb(c) as cell, to_jsonb(p.epoch) as epoch from placements p, cells c
-     where p.tenant_id = ? and p.environment = ? and p.number = ? and c.name = ?`,
-    [tenant, environment, placement, cell],
-  )
-  if (site === undefined) throw new Error(`placement ${placement} of tenant ${tenant} is not in the registry`)
-  return site
-}
-
-/** All cells by name. */
-export async function cellsByName(em: EntityManager): Promise<Map<string, CellRow>> {
-  return new Map((await em.find(Cell, {})).map((row) => [row.name, row]))
-}
-
-/**
- * Records the cells of the platform file; says so in the platform's stream where something changed. A cell that is no
- * longer declared is closed, never forgotten: tenants live there.
- * @param endpoint the database endpoint tenants are told for a cell
- */
-export async function applyCells(
-  em: EntityManager,
   platform: Platform,
-  endpoint: (cell: CellDeclaration) => Promise<CellFacts['database']>,
-): Promise<void> {
-  const wanted = await Promise.all(
-    platform.cells.map(async (declaration) => ({ declaration, database: await endpoint(declaration) })),
-  )
-  await em.transactional(async (tx) => {
-    await tx.execute(`select pg_advisory_xact_lock(hashtext('freehold/cells'))`)
-    const present = await cellsByName(tx)
-    const changed: string[] = []
-    for (const { declaration, database } of wanted) {
-      const { name, region, state, capacity } = declaration
-      const row = present.get(name)
-      if (row !== undefined && same(row, { region, state, capacity, declaration, database })) continue
-      changed.push(name)
-      if (row === undefined) tx.create(Cell, { name, region, state, capacity, declaration, database })
-      else Object.assign(row, { region, state, capacity, declaration, database })
-    }
-    for (const row of present.values()) {
-      if (row.state === 'closed' || platform.cells.some((cell) => cell.name === row.name)) continue
-      row.state = 'closed'
-      changed.push(row.name)
-    }
-    await tx.flush()
-    const actor: Actor = 'system:platform-file'
-    await appendEvents(
-      tx,
-      platformStream,
-      changed.map((cell) => ({ type: 'TENANCY_CELL_CHANGED' as const, actor, data: { cell } })),
-    )
-  })
+  plan: string,
+  placement: Pick<PlacementRow, 'cell' | 'bus'>,
+): Promise<Site> {
+  const weight = platform.plans.find(({ name }) => name === plan)?.weight
+  if (weight === undefined)
+    throw new FreeholdError('plan_not_configured', `plan "${plan}" is no longer in the platform file`)
+  const cell = await em.findOneOrFail(Cell, { name: placement.cell })
+  const bus = placement.bus ? await em.findOneOrFail(Bus, { name: placement.bus }) : undefined
+  return { cell: cellFacts(cell), bus: bus && busFacts(bus), weight }
 }
 
-function same(row: CellRow, wanted: Partial<CellRow>): boolean {
-  const order = (value: unknown): unknown =>
-    value !== null && typeof value === 'object' && !Array.isArray(value)
-      ? Object.fromEntries(
-          Object.entries(value)
-            .toSorted(([a], [b]) => (a < b ? -1 : 1))
-            .map(([key, inner]) => [key, order(inner)]),
-        )
-      : value
-  return Object.entries(wanted).every(
-    ([key, value]) => JSON.stringify(order(row[key as keyof CellRow])) === JSON.stringify(order(value)),
+type Access = { cell: Omit<CellRow, 'updatedAt'>; bus: Omit<BusRow, 'updatedAt'> | null; epoch: number }
+
+/** Cell and bus of a resource's placement, with their references to credentials, and the epoch of the placement. */
+export async function accessOf(
+  em: EntityManager,
+  { tenant, environment, placement }: { tenant: string; environment: string; placement: number },
+): Promise<Access> {
+  const [access] = await em.execute<Access[]>(
+    `select to_jsonb(c) as cell, to_jsonb(b) as bus, to_jsonb(p.epoch) as epoch
+     from placements p join cells c on c.name = p.cell left join buses b on b.name = p.bus
+     where p.tenant_id = ? and p.environment = ? and p.number = ?`,
+    [tenant, environment, placement],
   )
+  if (access === undefined) throw new Error(`placement ${placement} of tenant ${tenant} is not in the registry`)
+  return access
 }

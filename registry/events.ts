@@ -1,5 +1,6 @@
 import { canonicalText, chainHash, emptyHead } from '../crypto/hash-chain.ts'
-import { platformStream, type NewEvent } from '../domain/events.ts'
+import type { NewEvent } from '../domain/events.ts'
+import { governance } from './deliveries.ts'
 import { Event } from './entities/event.ts'
 import type { EntityManager } from './orm.ts'
 
@@ -17,14 +18,16 @@ const append = `with e as (
   ), appended as (
     insert into events (stream, seq, id, type, time, operation_id, body, previous_hash, hash)
     select ?, seq, id, type, time, operation, body, previous, hash from e
-  ), queued as (
-    insert into outbox (stream, destination, seq)
-    select ?, destination, seq from e, jsonb_array_elements_text(?::jsonb) as destination
+  ), governed as (
+    insert into deliveries (stream, destination, head) values (?, '${governance}', ?)
+    on conflict (stream, destination) do update set head = excluded.head
+  ), delivered as (
+    update deliveries set head = ? where stream = ? and destination <> '${governance}'
   )
   update event_streams set head = ? where id = ?`
 
 /**
- * Appends events to a stream, chained by hash, in the caller's transaction, and puts them into the outbox. The stream's
+ * Appends events to a stream, chained by hash, in the caller's transaction, and tells every destination of the stream. The stream's
  * row stays locked until the commit, so take every other lock first.
  * @param stream a tenant's id, or `platform`
  */
@@ -53,12 +56,8 @@ export async function appendEvents(em: EntityManager, stream: string, events: re
     head = chainHash(previous, body)
     return { seq, id, type, time: at.now, operation: operationId ?? null, body, previous, hash: head }
   })
-  const queues = JSON.stringify(destinations(stream))
-  await em.execute(append, [JSON.stringify(rows), stream, stream, queues, head, stream])
-}
-
-function destinations(stream: string): string[] {
-  return stream === platformStream ? ['governance'] : ['governance', 'tenant']
+  const last = Number(at.before) + events.length
+  await em.execute(append, [JSON.stringify(rows), stream, stream, last, last, stream, head, stream])
 }
 
 /**

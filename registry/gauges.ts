@@ -22,8 +22,8 @@ const query = `
     from operations where ${open}
   union all select 'slotsUsed', jsonb_build_object('cell', name), used from cells
   union all select 'slotsCapacity', jsonb_build_object('cell', name), capacity from cells
-  union all select 'outboxUndelivered', jsonb_build_object('destination', destination), count(*)
-    from outbox group by destination`
+  union all select 'outboxUndelivered', jsonb_build_object('destination', split_part(destination, '/', 1)), sum(head - cursor)
+    from deliveries where head > cursor group by split_part(destination, '/', 1)`
 
 /** What is there at all times, so that a series does not begin with its first trouble. */
 const zeroes: readonly Sample[] = [

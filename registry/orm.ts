@@ -1,9 +1,9 @@
 import { MikroORM, type EntityManager } from '@mikro-orm/postgresql'
 import { Migrator, TSMigrationGenerator } from '@mikro-orm/migrations'
 import { ApiKey, IdempotencyRecord } from './entities/access.ts'
-import { Event, EventStream, Outbox } from './entities/event.ts'
+import { Delivery, Event, EventStream } from './entities/event.ts'
 import { Operation } from './entities/operation.ts'
-import { Cell, Placement } from './entities/placement.ts'
+import { Bus, Cell, Placement } from './entities/placement.ts'
 import { Resource } from './entities/resource.ts'
 import { Secret, TenantKey } from './entities/secret.ts'
 import { Generation, Tenant } from './entities/tenant.ts'
@@ -26,12 +26,13 @@ export async function openRegistry(url: string, options: { role?: string; connec
       Tenant,
       Generation,
       Cell,
+      Bus,
       Placement,
       Operation,
       Resource,
       EventStream,
       Event,
-      Outbox,
+      Delivery,
       ApiKey,
       IdempotencyRecord,
       TenantKey,

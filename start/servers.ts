@@ -5,8 +5,9 @@ import { resolveTemporalBinary } from '../local/temporal-binary.ts'
 import { ensureNamespaces, ensureSearchAttributes } from '../local/temporal-namespaces.ts'
 import { startTemporal } from '../local/temporal.ts'
 import type { Config } from '../platform/config.ts'
-import { searchAttributeTypes } from '../platform/search-attributes.ts'
+import { searchAttributeTypes, workloadAttributeTypes } from '../platform/search-attributes.ts'
 import { keptSecret } from './kept-secret.ts'
+import { startBus, type BusVariables } from './service-bus.ts'
 
 /** The servers everything stands on, embedded or those the configuration names. */
 export type Servers = {
@@ -16,6 +17,8 @@ export type Servers = {
   embedded: boolean
   temporalAddress: string
   temporalUiUrl: string | undefined
+  /** Connection strings of the bus as variables; empty without one. */
+  bus: BusVariables
   /** Ends with a sentence when one of the servers died by itself. */
   died: Promise<string>
   stop(): Promise<void>
@@ -23,7 +26,7 @@ export type Servers = {
 
 type Started<T> = T & { died?: Promise<string>; stop?: () => Promise<void> }
 
-/** Starts what the configuration does not name, PostgreSQL and Temporal side by side. What came up is ended when the other fails. */
+/** Starts what the configuration does not name, PostgreSQL, Temporal and the bus side by side. What came up is ended when the other fails. */
 export async function startServers(
   config: Config,
   stateDir: string,
@@ -33,14 +36,15 @@ export async function startServers(
   const results = await Promise.allSettled([
     postgres(config, stateDir, options.log),
     temporal(config, stateDir, options),
+    startBus(config, stateDir, options.log),
   ])
-  const [database, workflows] = results
+  const [database, workflows, bus] = results
   const stop = async () => {
     for (const result of results) if (result.status === 'fulfilled') await result.value.stop?.()
   }
-  if (database.status === 'rejected' || workflows.status === 'rejected') {
+  if (database.status === 'rejected' || workflows.status === 'rejected' || bus.status === 'rejected') {
     await stop()
-    throw database.status === 'rejected' ? database.reason : (workflows as PromiseRejectedResult).reason
+    throw results.find((result) => result.status === 'rejected')?.reason
   }
   const deaths = [database.value.died, workflows.value.died].filter((died) => died !== undefined)
   return {
@@ -48,6 +52,7 @@ export async function startServers(
     embedded: database.value.stop !== undefined,
     temporalAddress: workflows.value.address,
     temporalUiUrl: config.FREEHOLD_TEMPORAL_UI_URL ?? workflows.value.uiUrl,
+    bus: bus.value.variables,
     died: Promise.race([...deaths, new Promise<string>(() => undefined)]),
     stop,
   }
@@ -57,6 +62,16 @@ async function checkPorts(config: Config): Promise<void> {
   await requireFreePort(config.FREEHOLD_PORT, { purpose: 'the API', variable: 'FREEHOLD_PORT' })
   if (config.DATABASE_URL === undefined)
     await requireFreePort(config.FREEHOLD_POSTGRES_PORT, { purpose: 'PostgreSQL', variable: 'FREEHOLD_POSTGRES_PORT' })
+  if (config.EVENTS === 'service-bus' && config.SERVICE_BUS_CONNECTION_STRING === undefined) {
+    await requireFreePort(config.FREEHOLD_SERVICE_BUS_PORT, {
+      purpose: 'the broker',
+      variable: 'FREEHOLD_SERVICE_BUS_PORT',
+    })
+    await requireFreePort(config.FREEHOLD_SERVICE_BUS_ADMIN_PORT, {
+      purpose: 'the management side of the broker',
+      variable: 'FREEHOLD_SERVICE_BUS_ADMIN_PORT',
+    })
+  }
   if (config.TEMPORAL_ADDRESS !== undefined) return
   await requireFreePort(config.FREEHOLD_TEMPORAL_PORT, { purpose: 'Temporal', variable: 'FREEHOLD_TEMPORAL_PORT' })
   await requireFreePort(config.FREEHOLD_TEMPORAL_UI_PORT, {
@@ -93,6 +108,7 @@ async function temporal(
     { name: 'workloads', retentionDays: 7 },
   ])
   await ensureSearchAttributes(server.address, config.TEMPORAL_NAMESPACE, searchAttributeTypes)
+  await ensureSearchAttributes(server.address, 'workloads', workloadAttributeTypes)
   return server
 }
 

@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   await requireRegistry(DATABASE_URL)
   const connecting = connectTemporal({ ...config, TEMPORAL_ADDRESS })
   const client = await reach('the Temporal server', 'TEMPORAL_ADDRESS', connecting)
-  const deps = await composeWorker({ ...config, DATABASE_URL, FREEHOLD_PLATFORM_KEY }, process.env)
+  const deps = await composeWorker({ ...config, DATABASE_URL, TEMPORAL_ADDRESS, FREEHOLD_PLATFORM_KEY }, process.env)
   const metrics = createMetricsRegistry()
   const monitoring =
     config.FREEHOLD_METRICS_PORT === 0

@@ -1,8 +1,10 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import { FreeholdError } from '../../domain/errors.ts'
 import { allowedCommands } from '../../domain/lifecycle.ts'
-import { topology } from '../../domain/topology.ts'
-import { cellFacts, cellsByName } from '../../registry/cells.ts'
+import { tenantKeyName } from '../../domain/names.ts'
+import { topology, type Topology } from '../../domain/topology.ts'
+import { entityConnectionString } from '../../platform/bus-endpoint.ts'
+import { siteOf } from '../../registry/cells.ts'
 import type { TenantRow } from '../../registry/entities/tenant.ts'
 import { appendEvents } from '../../registry/events.ts'
 import type { EntityManager } from '../../registry/orm.ts'
@@ -53,9 +55,10 @@ export function credentialRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
         const tenant = await lockTenant(em, call, named)
         c.set('tenantId', tenant.id)
         assertActive(tenant)
-        const read = await readCredentials(em, deps.platformKey, tenant, environment)
+        const read = await readCredentials(em, deps, tenant, environment)
         const { actor, correlationId } = call
-        const data = { environment, kind: 'database', ...(reason === undefined ? {} : { reason }) }
+        const kinds = read.bus === null ? ['database'] : ['database', 'bus']
+        const data = { environment, kinds, ...(reason === undefined ? {} : { reason }) }
         await appendEvents(em, tenant.id, [{ type: 'TENANCY_CREDENTIALS_READ', actor, correlationId, data }])
         return read
       })
@@ -74,18 +77,34 @@ function assertActive({ state }: TenantRow): void {
   )
 }
 
-async function readCredentials(em: EntityManager, platformKey: Buffer, tenant: TenantRow, environment: string) {
+async function readCredentials(em: EntityManager, deps: ApiDeps, tenant: TenantRow, environment: string) {
   const placement = await placementOf(em, tenant, environment)
-  const cell = (await cellsByName(em)).get(placement.cell)
-  if (cell === undefined)
-    throw new FreeholdError('configuration_invalid', `cell "${placement.cell}" is not in the registry`)
-  const { host, port, database, schema, role, passwordSecret } = topology(tenant, placement, cellFacts(cell)).database
-  const password = await tenantSecrets(em, platformKey, tenant.id).read(passwordSecret)
-  if (password === undefined)
-    throw new FreeholdError('secret_unreadable', `there is no secret ${passwordSecret}; rotate the credentials`)
+  const site = await siteOf(em, deps.platform, tenant.plan, placement)
+  const secrets = tenantSecrets(em, deps.platformKey, tenant.id)
+  const { database, events } = topology(tenant, placement, site)
+  return {
+    environment,
+    database: databaseCredentials(database, await required(secrets, database.passwordSecret)),
+    bus: events.transport === 'service-bus' ? busCredentials(events, await required(secrets, events.keySecret)) : null,
+  }
+}
+
+async function required({ read }: Pick<ReturnType<typeof tenantSecrets>, 'read'>, name: string): Promise<string> {
+  const value = await read(name)
+  if (value !== undefined) return value
+  throw new FreeholdError('secret_unreadable', `there is no secret ${name}; rotate the credentials`)
+}
+
+function databaseCredentials({ host, port, database, schema, role }: Topology['database'], password: string) {
   const authority = `${encodeURIComponent(role)}:${encodeURIComponent(password)}@${host}:${port}`
   const url = `postgresql://${authority}/${encodeURIComponent(database)}`
-  return { environment, database: { host, port, database, schema, user: role, password, url } }
+  return { host, port, database, schema, user: role, password, url }
+}
+
+function busCredentials(events: Extract<Topology['events'], { transport: 'service-bus' }>, key: string) {
+  const { endpoint, topic, subscription } = events
+  const connectionString = entityConnectionString(endpoint, { keyName: tenantKeyName, key, entity: topic })
+  return { ...endpoint, topic, subscription, keyName: tenantKeyName, key, connectionString }
 }
 
 async function placementOf(em: EntityManager, tenant: TenantRow, environment: string) {

@@ -3,7 +3,7 @@ import { canonicalText } from '../../crypto/hash-chain.ts'
 import { sha256 } from '../../crypto/tokens.ts'
 import { tenantContext } from '../../domain/context.ts'
 import { FreeholdError } from '../../domain/errors.ts'
-import { cellFacts, cellsByName } from '../../registry/cells.ts'
+import { siteOf } from '../../registry/cells.ts'
 import { readEvents } from '../../registry/events.ts'
 import { resourcesOf } from '../../registry/ledger.ts'
 import { listTenants, placementsOf } from '../../registry/queries.ts'
@@ -79,11 +79,11 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       c.set('tenantId', tenant.id)
       const { environment } = c.req.valid('query')
       const placement = (await placementsOf(em, [tenant.id])).findLast((one) => one.environment === environment)
-      const cell = placement === undefined ? undefined : (await cellsByName(em)).get(placement.cell)
-      if (placement === undefined || cell === undefined)
+      if (placement === undefined)
         throw new FreeholdError('environment_not_found', `tenant ${tenant.slug} has no environment "${environment}"`)
       const { resolved } = await readGeneration(em, tenant.id, tenant.observedGeneration || tenant.generation)
-      const context = tenantContext(tenant, resolved, placement, cellFacts(cell))
+      const site = await siteOf(em, deps.platform, resolved.spec.plan, placement)
+      const context = tenantContext(tenant, resolved, placement, site)
       const etag = `"${sha256(canonicalText(context))}"`
       c.header('ETag', etag)
       c.header('Cache-Control', 'private, no-cache')

@@ -1,5 +1,5 @@
 import { defineEntity, p, type InferEntity } from '@mikro-orm/core'
-import { instant } from './types.ts'
+import { instant, laterInstant } from './types.ts'
 
 const refusal = `raise exception 'events are insert-only'`
 
@@ -31,14 +31,24 @@ export const Event = defineEntity({
 })
 export type EventRow = InferEntity<typeof Event>
 
-/** Events still to be delivered; a row goes when its destination has it. */
-export const Outbox = defineEntity({
-  name: 'Outbox',
-  tableName: 'outbox',
+/**
+ * The outbox: how far a destination has the events of a stream. `head` is the newest event of the stream and moves in the
+ * transaction that appends it; `cursor` is the last one delivered. A relay that works on it holds the lease.
+ */
+export const Delivery = defineEntity({
+  name: 'Delivery',
+  tableName: 'deliveries',
   properties: {
-    stream: p.text().primary(),
+    stream: () => p.manyToOne(EventStream).mapToPk().primary().joinColumn('stream'),
     destination: p.text().primary(),
-    seq: p.bigint('number').primary(),
-    createdAt: instant(),
+    head: p.bigint('number').default(0),
+    cursor: p.bigint('number').default(0),
+    /** Failures in a row, and why the last one was. */
+    attempts: p.integer().default(0),
+    error: p.text().nullable(),
+    dueAt: instant(),
+    leasedBy: p.uuid().nullable(),
+    leasedUntil: laterInstant(),
   },
+  indexes: [{ name: 'deliveries_due', properties: ['dueAt'], where: 'head > cursor' }],
 })

@@ -1,8 +1,8 @@
 import { defineEntity, p, type InferEntity } from '@mikro-orm/core'
-import { placementStates } from '../../domain/placement.ts'
-import type { CellDeclaration } from '../../domain/platform.ts'
+import { placementStates, type BusEndpoint } from '../../domain/placement.ts'
+import type { BusDeclaration, CellDeclaration } from '../../domain/platform.ts'
 import { Tenant } from './tenant.ts'
-import { instant } from './types.ts'
+import { CidrType, instant } from './types.ts'
 
 /** A cell: what the platform file declares, the database endpoint tenants are told, and how many placements it holds. */
 export const Cell = defineEntity({
@@ -22,6 +22,24 @@ export const Cell = defineEntity({
 })
 export type CellRow = InferEntity<typeof Cell>
 
+/** A namespace of the bus: what the platform file declares, the endpoint tenants are told, and how many topics it holds. */
+export const Bus = defineEntity({
+  name: 'Bus',
+  tableName: 'buses',
+  properties: {
+    name: p.text().primary(),
+    region: p.text(),
+    state: p.enum(['open', 'draining', 'closed'] as const),
+    capacity: p.integer(),
+    used: p.integer().default(0),
+    declaration: p.json<BusDeclaration>(),
+    endpoint: p.json<BusEndpoint>(),
+    updatedAt: instant(),
+  },
+  checks: [{ name: 'buses_used_not_negative', expression: 'used >= 0' }],
+})
+export type BusRow = InferEntity<typeof Bus>
+
 export const Placement = defineEntity({
   name: 'Placement',
   tableName: 'placements',
@@ -31,10 +49,19 @@ export const Placement = defineEntity({
     number: p.integer().primary(),
     profile: p.text(),
     cell: () => p.manyToOne(Cell).mapToPk().joinColumn('cell'),
+    bus: () => p.manyToOne(Bus).mapToPk().joinColumn('bus').nullable().deleteRule('no action'),
+    /** No two that live overlap: the check below. */
+    segment: p.type(CidrType).$type<string>().nullable(),
     state: p.enum(placementStates).default('pending'),
     epoch: p.bigint('number').default(1),
     updatedAt: instant(),
   },
   indexes: [{ name: 'placements_cell', properties: ['cell'] }],
+  checks: [
+    {
+      name: 'placements_segment',
+      expression: `exclude using gist ("segment" inet_ops with &&) where ("state" <> 'released')`,
+    },
+  ],
 })
 export type PlacementRow = InferEntity<typeof Placement>

@@ -10,6 +10,16 @@ export class LtreeType extends Type<string, string> {
   }
 }
 
+/** A range of addresses, such as 10.64.0.16/28. */
+export class CidrType extends Type<string, string> {
+  override getColumnType(): string {
+    return 'cidr'
+  }
+  override compareAsType(): string {
+    return 'string'
+  }
+}
+
 /** A moment by the database's clock, which is the only clock of stored times. */
 export function instant() {
   return p.datetime().columnType('timestamptz').defaultRaw('now()')

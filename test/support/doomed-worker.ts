@@ -11,7 +11,7 @@ const config = readConfig(process.env)
 const { DATABASE_URL, TEMPORAL_ADDRESS, FREEHOLD_PLATFORM_KEY } = config
 if (DATABASE_URL === undefined || TEMPORAL_ADDRESS === undefined || FREEHOLD_PLATFORM_KEY === undefined)
   throw new Error('not configured')
-const deps = await composeWorker({ ...config, DATABASE_URL, FREEHOLD_PLATFORM_KEY }, process.env)
+const deps = await composeWorker({ ...config, DATABASE_URL, TEMPORAL_ADDRESS, FREEHOLD_PLATFORM_KEY }, process.env)
 const client = await connectTemporal({ ...config, TEMPORAL_ADDRESS })
 const taskQueue = process.env['DOOMED_QUEUE'] ?? config.FREEHOLD_TASK_QUEUE
 await startWorker(deps, {

@@ -78,6 +78,7 @@ async function temporal(project: TestProject, state: StateDir, stops: Stop[]): P
   ])
   const attributes = { TenantId: 'Keyword', TenantSlug: 'Keyword', Operation: 'Keyword', Phase: 'Keyword' } as const
   await ensureSearchAttributes(address, 'freehold', attributes)
+  await ensureSearchAttributes(address, 'workloads', { TenantId: 'Keyword', Environment: 'Keyword' })
   project.provide('temporalAddress', address)
   project.provide('temporalBinary', binary)
 }

@@ -20,6 +20,7 @@ import { exposeRegistry } from '../../registry/gauges.ts'
 import { migrateRegistry } from '../../registry/migrate.ts'
 import { composeWorker } from '../../worker/compose.ts'
 import { startWorker, type RunningWorker } from '../../worker/worker.ts'
+import { startTestBus } from './bus.ts'
 import { testTiming } from './timing.ts'
 
 export type World = Awaited<ReturnType<typeof createWorld>>
@@ -63,7 +64,9 @@ export async function createWorld(options: { migrationsDir?: string } = {}) {
     database: `${name}_warehouse`,
   })
   const stateDir = mkdtempSync(join(tmpdir(), `freehold-world-`))
+  const bus = await startTestBus(stateDir)
   const environment = {
+    ...bus.variables,
     DATABASE_URL: at(name),
     TEMPORAL_ADDRESS: inject('temporalAddress'),
     FREEHOLD_TASK_QUEUE: name,
@@ -132,6 +135,7 @@ export async function createWorld(options: { migrationsDir?: string } = {}) {
   return {
     name,
     environment,
+    bus,
     deps,
     client,
     starter,
@@ -200,6 +204,7 @@ export async function createWorld(options: { migrationsDir?: string } = {}) {
       await Promise.all(workers.map((worker) => worker.stop().catch(() => undefined)))
       await client.connection.close()
       await deps.close()
+      await bus.stop()
       for (const database of [`${name}_warehouse`, name])
         await admin.query(`drop database if exists ${database} with (force)`)
       const { rows } = await admin.query<{ rolname: string }>(

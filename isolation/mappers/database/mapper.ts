@@ -94,6 +94,7 @@ export function createDatabaseMapper(
     freeze,
     thaw,
     remove,
+    renew: (target) => target.secrets.replace(databaseProperties(target.spec).passwordSecret, newPassword()),
     migrate: (target, migrations) =>
       use(target.cell, (client) => migrateSchema(client, target, migrations, options.migrationTimeoutMs ?? 60_000)),
     close,

@@ -2,7 +2,7 @@ import { lstat, mkdir, readFile, realpath, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { FreeholdError } from '../../../domain/errors.ts'
-import { exists, pruneEmpty, refuseLinks, syncDirectory, unless, writeDurably } from './files.ts'
+import { exists, pruneEmpty, refuseLinks, syncDirectory, unless, writeDurably } from '../files.ts'
 import { keySegments, reservedName } from './keys.ts'
 import type { Area, AreaState } from './port.ts'
 

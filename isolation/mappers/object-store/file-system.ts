@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { FreeholdError } from '../../../domain/errors.ts'
 import { destroyArea, makeArea, placeOf, readState, refuseForeign, scratchOf, writeTag, type Place } from './area.ts'
 import { checkCredential, issueCredential } from './credential.ts'
-import { codeOf, exists, filesBelow, pruneEmpty, refuseLinks, unless, writeDurably } from './files.ts'
+import { codeOf, exists, filesBelow, pruneEmpty, refuseLinks, unless, writeDurably } from '../files.ts'
 import { keySegments, reservedName } from './keys.ts'
 import type { Area, ObjectAccess, ObjectListing, ObjectStore, Permission } from './port.ts'
 

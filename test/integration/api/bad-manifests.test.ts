@@ -186,7 +186,7 @@ describe('changes nothing and says where: a manifest with', () => {
   ])('%s, but for the event that tells of it', async (_, fields, path) => {
     const answer = await api.unchanged(
       () => api.call('POST', '/v1/tenants', spec(fields)),
-      ['events', 'event_streams', 'outbox'],
+      ['events', 'event_streams', 'deliveries'],
     )
     expect([answer.status, answer.body.code]).toEqual([422, 'policy_denied'])
     expect(answer.body.errors).toMatchObject([{ path }])

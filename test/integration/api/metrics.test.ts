@@ -63,9 +63,11 @@ test('a scrape tells how many tenants, open operations, slots and undelivered ev
   const used = cells.map((cell) => samples.get(`freehold_cell_slots_used{cell="${cell}"}`) ?? 0)
   expect(used.reduce((sum, each) => sum + each)).toBe(3)
   expect(samples.get('freehold_cell_slots_capacity{cell="shared-1"}')).toBe(500)
-  const [outbox] = await api.sql(`select count(*)::int as waiting from outbox where destination = 'tenant'`)
+  const [outbox] = await api.sql(
+    `select sum(head - cursor)::int as waiting from deliveries where destination = 'governance'`,
+  )
   expect(outbox?.waiting).toBeGreaterThan(0)
-  expect(samples.get('freehold_outbox_undelivered{destination="tenant"}')).toBe(outbox?.waiting)
+  expect(samples.get('freehold_outbox_undelivered{destination="governance"}')).toBe(outbox?.waiting)
 })
 
 test('a registry that is down fails no scrape, leaves no old figures, and is seen when it is back', async () => {

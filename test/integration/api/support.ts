@@ -8,7 +8,7 @@ import { platformSchema } from '../../../domain/platform.ts'
 import { apiMetrics, createMetricsRegistry } from '../../../platform/metrics.ts'
 import type { Startable } from '../../../platform/temporal.ts'
 import { createApiKey } from '../../../registry/api-keys.ts'
-import { applyCells } from '../../../registry/cells.ts'
+import { applyPlatform } from '../../../registry/apply-platform.ts'
 import { exposeRegistry } from '../../../registry/gauges.ts'
 import { migrateRegistry } from '../../../registry/migrate.ts'
 import { openRegistry, runtimeRole } from '../../../registry/orm.ts'
@@ -50,7 +50,10 @@ export async function openTestApi() {
   await migrateRegistry(url.href)
   const orm = await openRegistry(url.href, { role: runtimeRole, connections: 25 })
   const em = () => orm.em.fork()
-  await applyCells(em(), platform, async () => ({ host: '127.0.0.1', port: 5432, name: 'warehouse_shared' }))
+  await applyPlatform(em(), platform, {
+    database: async () => ({ host: '127.0.0.1', port: 5432, name: 'warehouse_shared' }),
+    bus: async () => ({ host: '127.0.0.1', port: 5672, tls: false }),
+  })
   const keys = {
     admin: await createApiKey(em(), 'boss', 'platform-admin'),
     auditor: await createApiKey(em(), 'auditor', 'platform-auditor'),

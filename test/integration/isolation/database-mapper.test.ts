@@ -45,7 +45,7 @@ async function catalogues() {
 }
 
 async function ensured(connections?: number): Promise<TestTenant> {
-  const tenant = testTenant(cell.cell, connections)
+  const tenant = testTenant(cell.cell, connections === undefined ? {} : { connections })
   await mapper.ensure(tenant.target('database'))
   return tenant
 }

@@ -23,6 +23,8 @@ beforeEach(async () => {
     region: 'eu-north',
     database: { host: '127.0.0.1', port: 1, name: 'none' },
     objectStore: { root, container: 'data-shared' },
+    runtime: { namespace: 'workloads', taskQueue: 'work' },
+    network: { policies: root },
     provisionerUrl: '',
   }
 })

@@ -6,7 +6,7 @@ import pg from 'pg'
 import { inject } from 'vitest'
 import { newCode, newPassword } from '../../../crypto/tokens.ts'
 import type { ResourceKind, ResourceSpec } from '../../../domain/resources.ts'
-import type { CellAccess, Target, TenantSecrets } from '../../../isolation/mapper.ts'
+import type { BusAccess, CellAccess, Target, TenantSecrets } from '../../../isolation/mapper.ts'
 import { bootstrapCell } from '../../../isolation/mappers/database/bootstrap.ts'
 import { databaseProperties } from '../../../isolation/mappers/database/properties.ts'
 import { resourcesOf } from '../../../isolation/strategy.ts'
@@ -51,11 +51,14 @@ export async function testCell() {
     return url.href
   }
   const { hostname, port } = new URL(adminUrl)
+  const root = await mkdtemp(join(tmpdir(), 'freehold-objects-'))
   const cell: CellAccess = {
     name: `cell-${suffix}`,
     region: 'eu-north',
     database: { host: hostname, port: Number(port), name: database },
-    objectStore: { root: await mkdtemp(join(tmpdir(), 'freehold-objects-')), container: 'data-shared' },
+    objectStore: { root, container: 'data-shared' },
+    runtime: { namespace: 'workloads', taskQueue: 'work' },
+    network: { policies: join(root, 'network') },
     provisionerUrl: urlOf(provisionerRole, provisionerPassword),
   }
   const inside = new URL(adminUrl)
@@ -85,20 +88,20 @@ export async function testCell() {
 export type TestCell = Awaited<ReturnType<typeof testCell>>
 
 /** A tenant that exists in no registry, with the resources the shared profile gives it. */
-export function testTenant(cell: CellAccess, connections = 5): TestTenant {
+export function testTenant(
+  cell: CellAccess,
+  { connections = 5, bus }: { connections?: number; bus?: BusAccess } = {},
+): TestTenant {
   const id = randomUUID()
   const code = newCode()
   const secrets = memorySecrets()
+  const quotas = { storageGiB: 1, requestsPerSecond: 1, concurrentTasks: 1 }
   const specs = resourcesOf({
     tenant: { id, code },
-    placement: { environment: 'prod', number: 1, profile: 'mt-standard' },
-    cell,
-    plan: {
-      name: 'pro',
-      weight: 1,
-      databaseConnections: connections,
-      quotas: { storageGiB: 1, requestsPerSecond: 1, concurrentTasks: 1 },
-    },
+    placement: { environment: 'prod', number: 1, profile: 'mt-standard', segment: '10.64.0.64/26' },
+    site: { cell, bus, weight: 1 },
+    plan: { name: 'pro', weight: 1, databaseConnections: connections, quotas },
+    quotas,
   })
   const specOf = (kind: ResourceKind): ResourceSpec => {
     const spec = specs.find((one) => one.kind === kind)
@@ -109,7 +112,7 @@ export function testTenant(cell: CellAccess, connections = 5): TestTenant {
     id,
     code,
     secrets,
-    target: (kind, epoch = 1) => ({ spec: specOf(kind), tenantId: id, epoch, cell, secrets }),
+    target: (kind, epoch = 1) => ({ spec: specOf(kind), tenantId: id, epoch, cell, bus, secrets }),
   }
 }
 

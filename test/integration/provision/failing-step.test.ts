@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FreeholdError } from '../../../domain/errors.ts'
-import type { ResourceKind } from '../../../domain/resources.ts'
+import { resourceKinds, type ResourceKind } from '../../../domain/resources.ts'
+import type { Mapper, Target } from '../../../isolation/mapper.ts'
 import { createWorld, type World } from '../../support/world.ts'
 
 /** What fails is undone, and only what the operation made; the tenant can then be retried or removed. */
@@ -39,45 +40,43 @@ describe('a provision that fails', () => {
               (select count(*)::int from tenancy.placement) as placements`,
       [`${world.name}_provisioner`],
     )
-    const folders = readdirSync(world.environment.FREEHOLD_STATE_DIR, { recursive: true, encoding: 'utf8' }).toSorted(
-      (a, b) => a.localeCompare(b),
-    )
+    const folders = readdirSync(world.environment.FREEHOLD_STATE_DIR, { recursive: true, encoding: 'utf8' })
+      .filter((path) => !path.startsWith('service-bus'))
+      .toSorted((a, b) => a.localeCompare(b))
+    const topics = await world.bus.topics()
     const secrets = await world.deps.orm.em.fork().execute('select count(*)::int as secrets from secrets')
-    return { rows, folders, secrets }
+    return { rows, folders, topics: topics.filter((name) => name.startsWith('tenant-')), secrets }
   }
 
-  it.each(['secrets', 'database', 'object-store'] as const)(
-    'at the %s leaves no residue, and retry makes it',
-    async (kind: ResourceKind) => {
-      let broken = true
-      const mapper = world.deps.mappers[kind]
-      const failing = {
-        ...mapper,
-        async ensure(target: Parameters<typeof mapper.ensure>[0]) {
-          const facts = await mapper.ensure(target)
-          if (broken) throw new FreeholdError('configuration_invalid', 'the disk is on fire')
-          return facts
-        },
-      }
-      const worker = await world.worker({ mappers: { ...world.deps.mappers, [kind]: failing } })
-      const before = await residue()
-      const { operation } = await world.apply(`fails-${kind}`, { schema: { appVersion: '1.0.0' } })
-      const failed = await world.until(operation.id, 'failed')
-      expect(failed.error).toMatchObject({
-        code: 'configuration_invalid',
-        message: 'the disk is on fire',
-        step: `prod/${kind}`,
-      })
-      expect(failed.error?.unresolved).toBeUndefined()
-      expect(await world.tenant(`fails-${kind}`)).toMatchObject({ state: 'failed' })
-      expect(await residue()).toEqual(before)
-      broken = false
-      expect((await world.request('POST', `/v1/tenants/fails-${kind}/retry`, {})).status).toBe(202)
-      await world.until(operation.id, 'succeeded')
-      expect(await world.tenant(`fails-${kind}`)).toMatchObject({ state: 'active' })
-      await worker.stop()
-    },
-  )
+  it.each(resourceKinds)('at the %s leaves no residue, and retry makes it', async (kind: ResourceKind) => {
+    let broken = true
+    const mapper: Mapper = world.deps.mappers[kind]
+    const failing = {
+      ...mapper,
+      async ensure(target: Target) {
+        const facts = await mapper.ensure(target)
+        if (broken) throw new FreeholdError('configuration_invalid', 'the disk is on fire')
+        return facts
+      },
+    }
+    const worker = await world.worker({ mappers: { ...world.deps.mappers, [kind]: failing } })
+    const before = await residue()
+    const { operation } = await world.apply(`fails-${kind}`, { schema: { appVersion: '1.0.0' } })
+    const failed = await world.until(operation.id, 'failed')
+    expect(failed.error).toMatchObject({
+      code: 'configuration_invalid',
+      message: 'the disk is on fire',
+      step: `prod/${kind}`,
+    })
+    expect(failed.error?.unresolved).toBeUndefined()
+    expect(await world.tenant(`fails-${kind}`)).toMatchObject({ state: 'failed' })
+    expect(await residue()).toEqual(before)
+    broken = false
+    expect((await world.request('POST', `/v1/tenants/fails-${kind}/retry`, {})).status).toBe(202)
+    await world.until(operation.id, 'succeeded')
+    expect(await world.tenant(`fails-${kind}`)).toMatchObject({ state: 'active' })
+    await worker.stop()
+  })
 
   it('half-way in a migration tells file and line, and the slug is free again after the tenant is removed', async () => {
     const worker = await world.worker()

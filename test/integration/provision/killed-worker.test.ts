@@ -11,6 +11,9 @@ const boundaries = [
   'ensure prod/secrets',
   'ensure prod/database',
   'ensure prod/object-store',
+  'ensure prod/runtime',
+  'ensure prod/network',
+  'ensure prod/topic',
   'migrate prod/schema',
   'settle',
 ]
@@ -42,9 +45,13 @@ describe.concurrent('a worker killed after', () => {
     const { body } = await world.request('GET', `/v1/tenants/${slug}/resources`)
     expect((body['items'] as { key: string; state: string }[]).map(({ key, state }) => `${key} ${state}`)).toEqual([
       'prod/database present',
+      'prod/network present',
       'prod/object-store present',
+      'prod/runtime present',
       'prod/secrets present',
+      'prod/topic present',
     ])
+    expect(await world.bus.topics()).toContain(`tenant-${tenant.code}-prod`)
     const admin = new pg.Client({ connectionString: world.adminUrl('warehouse') })
     await admin.connect()
     try {
@@ -61,6 +68,6 @@ describe.concurrent('a worker killed after', () => {
     }[]
     for (const once_ of ['TENANCY_OPERATION_SUCCEEDED', 'TENANCY_SCHEMA_MIGRATED', 'TENANCY_OPERATION_STARTED'])
       expect(events.filter(({ type }) => type === once_)).toHaveLength(1)
-    expect(events.filter(({ type }) => type === 'TENANCY_RESOURCE_CREATED')).toHaveLength(3)
+    expect(events.filter(({ type }) => type === 'TENANCY_RESOURCE_CREATED')).toHaveLength(6)
   })
 })

@@ -12,7 +12,7 @@ import { temporaryPrefix } from '../../support/temp-dir.ts'
 /** `npm start` as a person has it: the process, what it prints, what it leaves behind. */
 describe('npm start', async () => {
   const directory = mkdtempSync(join(tmpdir(), `${temporaryPrefix}${process.pid}-`))
-  const [api = 0, postgres = 0, temporal = 0, ui = 0] = await freePorts(4)
+  const [api = 0, postgres = 0, temporal = 0, ui = 0, bus = 0, busAdmin = 0] = await freePorts(6)
   const environment = {
     PATH: process.env['PATH'],
     HOME: process.env['HOME'],
@@ -22,6 +22,8 @@ describe('npm start', async () => {
     FREEHOLD_POSTGRES_PORT: String(postgres),
     FREEHOLD_TEMPORAL_PORT: String(temporal),
     FREEHOLD_TEMPORAL_UI_PORT: String(ui),
+    FREEHOLD_SERVICE_BUS_PORT: String(bus),
+    FREEHOLD_SERVICE_BUS_ADMIN_PORT: String(busAdmin),
   }
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
@@ -46,8 +48,8 @@ describe('npm start', async () => {
   async function stop(run: ReturnType<typeof start>, signal: NodeJS.Signals): Promise<void> {
     run.child.kill(signal)
     expect(await run.ended).toEqual([0, null])
-    const open = await Promise.all([api, postgres, temporal, ui].map(accepts))
-    expect(open).toEqual([false, false, false, false])
+    const open = await Promise.all([api, postgres, temporal, ui, bus, busAdmin].map(accepts))
+    expect(open).toEqual([false, false, false, false, false, false])
     expect(readdirSync(join(environment.FREEHOLD_STATE_DIR, 'processes'))).toEqual([])
   }
 

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { tenantContext } from '../../../domain/context.ts'
 import { readManifest } from '../../../domain/manifest-read.ts'
 import { resolveManifest } from '../../../domain/manifest-resolve.ts'
-import type { Cell, Placement } from '../../../domain/placement.ts'
-import { topology } from '../../../domain/topology.ts'
+import type { Bus, Cell, Placement } from '../../../domain/placement.ts'
+import { topology, type Site } from '../../../domain/topology.ts'
 import { manifestText, platform } from './support.ts'
 
 const cell: Cell = {
@@ -11,12 +11,18 @@ const cell: Cell = {
   region: 'eu-west',
   database: { host: 'db.example.com', port: 5432, name: 'warehouse' },
   objectStore: { root: '/srv/objects', container: 'data-shared' },
+  runtime: { namespace: 'workloads', taskQueue: 'work' },
+  network: { policies: '/srv/policies' },
 }
+const bus: Bus = { name: 'bus-a', region: 'eu-west', endpoint: { host: 'bus.example.com', port: 5671, tls: true } }
+const site: Site = { cell, bus, weight: 4 }
 const placement: Placement = {
   environment: 'prod',
   number: 1,
   profile: 'mt-standard',
   cell: 'cell-a',
+  bus: 'bus-a',
+  segment: '10.64.3.64/26',
   state: 'active',
   epoch: 3,
 }
@@ -27,7 +33,7 @@ function freeze<T extends object>(value: T): T {
 }
 
 test('the topology says where everything is, by reference and without a credential or a path of the host', () => {
-  expect(topology(freeze({ code: 'k3v9x2ab' }), freeze(placement), freeze(cell))).toEqual({
+  expect(topology(freeze({ code: 'k3v9x2ab' }), freeze(placement), freeze(site))).toEqual({
     database: {
       cell: 'cell-a',
       host: 'db.example.com',
@@ -38,13 +44,32 @@ test('the topology says where everything is, by reference and without a credenti
       passwordSecret: 'secrets/k3v9x2ab/prod/database-1',
     },
     objectStore: { cell: 'cell-a', container: 'data-shared', prefix: 'tenants/k3v9x2ab/prod/' },
+    runtime: { namespace: 'workloads', taskQueue: 'work', fairnessKey: 'k3v9x2ab-prod', fairnessWeight: 4 },
     secrets: { prefix: 'secrets/k3v9x2ab/prod/', key: 'tenant-key' },
+    network: { segment: '10.64.3.64/26', enforcement: 'external' },
+    events: {
+      transport: 'service-bus',
+      bus: 'bus-a',
+      endpoint: { host: 'bus.example.com', port: 5671, tls: true },
+      topic: 'tenant-k3v9x2ab-prod',
+      subscription: 'all',
+      keySecret: 'secrets/k3v9x2ab/prod/topic-1',
+    },
   })
 })
 
+test('without a bus and a pool of addresses the topology says so', () => {
+  const { network, events } = topology(
+    { code: 'k3v9x2ab' },
+    { environment: 'prod', number: 1 },
+    { ...site, bus: undefined },
+  )
+  expect({ network, events }).toEqual({ network: null, events: { transport: 'webhooks' } })
+})
+
 test('a move changes roles and the password, not the schema and the prefixes', () => {
-  const before = topology({ code: 'k3v9x2ab' }, placement, cell)
-  const after = topology({ code: 'k3v9x2ab' }, { ...placement, number: 2 }, cell)
+  const before = topology({ code: 'k3v9x2ab' }, placement, site)
+  const after = topology({ code: 'k3v9x2ab' }, { ...placement, number: 2 }, site)
   expect(after.database.role).not.toBe(before.database.role)
   expect(after.database.passwordSecret).not.toBe(before.database.passwordSecret)
   expect(after.database.schema).toBe(before.database.schema)
@@ -55,7 +80,7 @@ test('two readers of the same facts get the same bytes of the context', () => {
   const read = () => {
     const { resolved } = resolveManifest(readManifest(manifestText()), platform, [])
     const tenant = { id: 'id', slug: 'acme', code: 'k3v9x2ab', dataKey: 'key', state: 'active' as const }
-    return JSON.stringify(tenantContext(tenant, freeze(resolved), placement, cell))
+    return JSON.stringify(tenantContext(tenant, freeze(resolved), placement, site))
   }
   expect(read()).toBe(read())
   expect(JSON.parse(read())).toMatchObject({ version: 1, environment: 'prod', epoch: 3, policy: { residency: 'eu' } })

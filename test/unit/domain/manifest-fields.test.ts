@@ -61,9 +61,16 @@ test('what is marked as handed on is in the tenant context', () => {
     region: 'eu-west',
     database: { host: 'db.example.com', port: 5432, name: 'warehouse' },
     objectStore: { root: '/srv/objects', container: 'data-shared' },
+    runtime: { namespace: 'workloads', taskQueue: 'work' },
+    network: { policies: '/srv/policies' },
   }
   const placement = { environment: 'staging', number: 1, profile: 'mt-standard', cell: 'cell-a', epoch: 1 }
-  const context = tenantContext(tenant, resolved, { ...placement, state: 'active' }, cell)
+  const context = tenantContext(
+    tenant,
+    resolved,
+    { ...placement, state: 'active' },
+    { cell, bus: undefined, weight: 1 },
+  )
   const { quotas, features, settings, policies } = available.spec
   expect(context).toMatchObject({ quotas, features, settings, policy: policies })
   const handedOn = fatesOf(manifestJsonSchema()).filter(({ fate }) => fate === 'context')

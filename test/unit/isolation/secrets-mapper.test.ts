@@ -23,7 +23,10 @@ function target(tenantId: string, stored = new Map<string, string>()): Target {
       provisionerUrl: '',
       database: { host: 'h', port: 1, name: 'd' },
       objectStore: { root: '/', container: 'c' },
+      runtime: { namespace: 'n', taskQueue: 'q' },
+      network: { policies: '/' },
     },
+    bus: undefined,
     secrets: {
       read: async (name) => stored.get(name),
       readOrCreate: async (name, make) => {

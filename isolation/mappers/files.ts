@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { constants, type Dirent } from 'node:fs'
 import { lstat, mkdir, open, opendir, realpath, rename, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { FreeholdError } from '../../../domain/errors.ts'
+import { FreeholdError } from '../../domain/errors.ts'
 
 type Body = string | Uint8Array | AsyncIterable<Uint8Array>
 
