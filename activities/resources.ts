@@ -1,10 +1,11 @@
 import type { NewEvent } from '../domain/events.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/json.ts'
-import type { BusDeclaration } from '../domain/platform.ts'
+import { callsPerSecond } from '../domain/placement.ts'
 import type { OperationInput, PlanStep, StepState } from '../domain/operation.ts'
 import type { Mapper, Target } from '../isolation/mapper.ts'
 import { accessOf, busFacts, cellFacts } from '../registry/cells.ts'
+import type { BusRow } from '../registry/entities/placement.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import type { ResourceRow } from '../registry/entities/resource.ts'
 import { closeDelivery, openDelivery } from '../registry/deliveries.ts'
@@ -117,12 +118,18 @@ export function createResourceActivities(deps: ActivityDeps) {
       tenantId: row.tenant,
       epoch,
       cell: { ...cellFacts(cell), provisionerUrl },
-      bus: bus === null ? undefined : { ...busFacts(bus), management: await managementOf(bus.declaration) },
+      bus: bus === null ? undefined : { ...busFacts(bus), ...(await managementOf(bus)) },
       secrets: tenantSecrets(em, deps.platformKey, row.tenant),
     }
   }
 
-  const managementOf = ({ management, credential }: BusDeclaration) => deps.resolveSecret(management ?? credential)
+  async function managementOf({ declaration, endpoint }: Pick<BusRow, 'declaration' | 'endpoint'>) {
+    const { management, credential, managementCallsPerSecond } = declaration
+    return {
+      management: await deps.resolveSecret(management ?? credential),
+      callsPerSecond: managementCallsPerSecond ?? callsPerSecond(endpoint),
+    }
+  }
 
   return { ensure, migrate, remove, rotate }
 }

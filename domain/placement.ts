@@ -35,6 +35,14 @@ export type Bus = { readonly name: string; readonly region: string; readonly end
 export type BusEndpoint = { readonly host: string; readonly port: number; readonly tls: boolean }
 
 /**
+ * How many management calls a second a bus is asked for where its declaration does not say: a Standard namespace has
+ * 1,000 credits a second for everything and a call costs ten; a development broker has no such limit.
+ */
+export function callsPerSecond({ tls }: BusEndpoint): number {
+  return tls ? 10 : 1_000
+}
+
+/**
  * Cells, or buses, that may take a tenant of this region, profile and environment, best first: rendezvous hash, so that a new cell
  * takes its share and moves nobody. Only open cells; room is checked where it is taken.
  * @param weigh hash of a text to a number; the higher the better. An input, because this folder has no hash of its own

@@ -31,8 +31,16 @@ const cell = z.strictObject({
   network: z.strictObject({ policies: plainText(1_000).default('network') }).prefault({}),
 })
 
-/** A namespace of the bus. `management` is the connection string of its management side where that has another address. */
-const bus = z.strictObject({ ...shared, credential: secretReference, management: secretReference.optional() })
+/**
+ * A namespace of the bus. `management` is the connection string of its management side where that has another address;
+ * `managementCallsPerSecond` bounds what one worker asks of it, because each call costs as much as ten messages.
+ */
+const bus = z.strictObject({
+  ...shared,
+  credential: secretReference,
+  management: secretReference.optional(),
+  managementCallsPerSecond: z.int().min(1).optional(),
+})
 
 /** Addresses a region gives to tenants: each environment gets a segment of this prefix length out of the pool. */
 const network = z

@@ -12,6 +12,8 @@ export type CellAccess = Cell & {
 export type BusAccess = Bus & {
   /** Connection string of the management side, with a key that may manage. */
   readonly management: string
+  /** How many calls a second the management side is asked for. */
+  readonly callsPerSecond: number
 }
 
 /**

@@ -5,13 +5,11 @@ import pThrottle from 'p-throttle'
 import { FreeholdError } from '../domain/errors.ts'
 
 /** The management side of a bus. */
-export type ManagedBus = { readonly name: string; readonly management: string }
+export type ManagedBus = { readonly name: string; readonly management: string; readonly callsPerSecond: number }
 
 export type BusAdministrationOptions = {
   /** PEM, trusted besides the public ones. */
   readonly certificateAuthority?: string
-  /** Management calls a second to one bus; 10, because each costs ten of the 1,000 credits a Standard namespace has. */
-  readonly callsPerSecond?: number
 }
 
 /** One call to the management side of a bus, in its turn. Throws what `busError` makes of it. */
@@ -25,10 +23,10 @@ export function createBusAdministration(options: BusAdministrationOptions): Mana
     options.certificateAuthority === undefined ? {} : { ca: [...rootCertificates, options.certificateAuthority] }
   const clients = new LRUCache<string, ReturnType<typeof open>>({ max: maxClients })
 
-  function open({ name, management }: ManagedBus) {
+  function open({ name, management, callsPerSecond }: ManagedBus) {
     const settings = { tlsOptions: tls, retryOptions: { maxRetries: 2 } }
     const client = connect(name, management, settings)
-    const inTurn = pThrottle({ limit: options.callsPerSecond ?? 10, interval: 1_000 })
+    const inTurn = pThrottle({ limit: callsPerSecond, interval: 1_000 })
     return { client, turn: inTurn(async () => {}) }
   }
 
