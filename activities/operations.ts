@@ -69,12 +69,15 @@ export function createOperationActivities({ orm, platform }: Pick<ActivityDeps, 
     return orm.em.fork().transactional(async (em) => {
       const { operation } = await lockBoth(em, input.operationId)
       if (!isOpen(operation.state) || operation.attempt !== input.attempt) return []
-      touch(operation, { state: 'running', phase: 'compensating' })
+      touch(operation, { state: 'running', intent: 'compensate', phase: 'compensating' })
       return planUndo(em, operation)
     })
   }
 
-  /** Writes the outcome: state of tenant and placements, operation and events in one transaction. Settling twice is settling once. */
+  /**
+   * Writes the outcome: state of tenant and placements, operation and events in one transaction. Settling twice is settling
+   * once. Success is not settled any more once an abort was accepted: the answer is then that it has to be undone.
+   */
   async function settle({
     input,
     outcome,
@@ -83,16 +86,18 @@ export function createOperationActivities({ orm, platform }: Pick<ActivityDeps, 
     input: OperationInput
     outcome: Outcome
     error?: OperationError
-  }): Promise<void> {
-    await orm.em.fork().transactional(async (em) => {
+  }): Promise<'settled' | 'to-be-undone'> {
+    return orm.em.fork().transactional(async (em) => {
       const { operation, tenant } = await lockBoth(em, input.operationId)
-      if (!isOpen(operation.state) || operation.attempt !== input.attempt) return
+      if (!isOpen(operation.state) || operation.attempt !== input.attempt) return 'settled'
+      if (outcome === 'succeeded' && operation.intent === 'compensate') return 'to-be-undone'
       const events =
         outcome === 'succeeded'
           ? await succeed(em, tenant, operation)
           : await fall(em, tenant, operation, outcome, error)
       await em.flush()
       await appendEvents(em, tenant.id, events)
+      return 'settled'
     })
   }
 

@@ -19,8 +19,8 @@ import type { ActivityDeps } from './deps.ts'
 
 type StepInput = { input: OperationInput; step: PlanStep }
 type Work = { em: EntityManager; operation: OperationRow; row: ResourceRow; target: Target }
-/** What became of the step, and what to say about it. */
-type Done = { state: StepState; phase: string; events: NewEvent[] }
+/** What became of the step, what to say about it, and what has to be the last thing of the transaction. */
+type Done = { state: StepState; phase: string; events: NewEvent[]; last?: () => Promise<void> }
 
 /**
  * Activities that work on one resource. Each holds the resource's row in the ledger for as long as it works, so a late
@@ -44,13 +44,15 @@ export function createResourceActivities(deps: ActivityDeps) {
       const version = resolved.spec.schema.appVersion
       if (version === null) return { state: 'done', phase: 'schema', events: [] }
       const { applied } = await deps.mappers.database.migrate(target, await deps.migrations.migrationsUpTo(version))
+      // By the ledger, not by what ran just now: an attempt whose commit was lost ran it and could not tell.
+      const isNews = row.facts['schemaVersion'] !== version
       await markPresent(em, row, { schemaVersion: version })
       const event: NewEvent = {
         type: 'TENANCY_SCHEMA_MIGRATED',
         actor: 'system:worker',
         data: { ...describe(row), version, applied },
       }
-      return { state: 'done', phase: 'schema', events: applied.length > 0 ? [event] : [] }
+      return { state: 'done', phase: 'schema', events: isNews || applied.length > 0 ? [event] : [] }
     })
 
   /** Destroys the resource with its data; what is not the tenant's is left alone. */
@@ -60,13 +62,14 @@ export function createResourceActivities(deps: ActivityDeps) {
       async ({ em, row, target }) => {
         const result = await deps.mappers[row.kind].remove(target)
         await forgetResource(em, row)
-        if (row.kind === 'topic') await closeDelivery(em, row)
         const event: NewEvent = {
           type: 'TENANCY_RESOURCE_REMOVED',
           actor: 'system:worker',
           data: { ...describe(row), result },
         }
-        return { state: 'undone', phase: 'removing', events: [event] }
+        // Its row is locked last, as by everyone who appends events: two removals must not wait in a circle.
+        const last = async () => (row.kind === 'topic' ? closeDelivery(em, row) : undefined)
+        return { state: 'undone', phase: 'removing', events: [event], last }
       },
       'absent-is-done',
     )
@@ -100,25 +103,29 @@ export function createResourceActivities(deps: ActivityDeps) {
         if (whenGone === 'absent-is-done') return recordStep(em, operation.id, step.key, 'undone', 'removing')
         throw new FreeholdError('operation_superseded', `${step.resource} is no longer in the ledger`)
       }
-      const { state, phase, events } = await work({ em, operation, row, target: await targetOf(em, row) })
+      const { state, phase, events, last } = await work({ em, operation, row, target: await targetOf(em, row) })
       await recordStep(em, operation.id, step.key, state, phase)
       await appendEvents(
         em,
         input.tenantId,
         events.map((event) => ({ ...event, operationId: operation.id, correlationId: operation.correlationId })),
       )
+      await last?.()
     })
   }
 
   async function targetOf(em: EntityManager, row: ResourceRow): Promise<Target> {
     const { cell, bus, epoch } = await accessOf(em, row)
-    const provisionerUrl = await deps.resolveSecret(cell.declaration.database.credential)
+    // Only what this kind needs: a credential that cannot be read must not keep the others from being removed.
+    const provisionerUrl = row.kind === 'database' ? await deps.resolveSecret(cell.declaration.database.credential) : ''
+    const managed =
+      row.kind === 'topic' && bus !== null ? { ...busFacts(bus), ...(await managementOf(bus)) } : undefined
     return {
       spec: row.spec,
       tenantId: row.tenant,
       epoch,
       cell: { ...cellFacts(cell), provisionerUrl },
-      bus: bus === null ? undefined : { ...busFacts(bus), ...(await managementOf(bus)) },
+      bus: managed,
       secrets: tenantSecrets(em, deps.platformKey, row.tenant),
     }
   }

@@ -19,8 +19,8 @@ export type Call = {
   readonly correlationId: string
   readonly idempotencyKey: string | undefined
   readonly requestHash: string
-  /** Generations one of which the tenant must have; undefined: any. */
-  readonly ifMatch: readonly number[] | undefined
+  /** Generations one of which the tenant must have; `any`: it must exist; undefined: nothing is asked. */
+  readonly ifMatch: readonly number[] | 'any' | undefined
 }
 
 /** What a command answers, and what the workflow service is to be told once it is committed. */
@@ -51,8 +51,8 @@ export function callOf(c: Context<ApiEnv>, body: string): Call {
   }
 }
 
-function generationsOf(header: string): readonly number[] | undefined {
-  if (header.trim() === '*') return undefined
+function generationsOf(header: string): readonly number[] | 'any' {
+  if (header.trim() === '*') return 'any'
   return header.split(',').map((tag) => {
     const number = /^"(\d{1,9})"$/.exec(tag.trim())?.[1]
     if (number === undefined)
@@ -148,7 +148,7 @@ export async function lockTenant(em: EntityManager, call: Call, idOrSlug: string
   await em.findOneOrFail(Tenant, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE, refresh: true })
   // Found anew by id: it may have been purged while the lock was awaited.
   const tenant = await findTenant(em, id)
-  if (call.ifMatch !== undefined && !call.ifMatch.includes(tenant.generation))
+  if (Array.isArray(call.ifMatch) && !call.ifMatch.includes(tenant.generation))
     throw new FreeholdError(
       'generation_mismatch',
       `tenant ${tenant.slug} is at generation ${tenant.generation}, which is none of If-Match`,

@@ -2,9 +2,9 @@ import type { JsonObject } from '../domain/json.ts'
 import type { Bus, Cell } from '../domain/placement.ts'
 import type { ResourceKind, ResourceSpec } from '../domain/resources.ts'
 
-/** A cell with what a mapper needs to work in it; the admin credential was resolved by the caller just now. */
+/** A cell with what a mapper needs to work in it; the credential of its kind was resolved by the caller just now. */
 export type CellAccess = Cell & {
-  /** Connection URL of the provisioner role, database included. */
+  /** Connection URL of the provisioner role, database included; empty for kinds that do not work in the database. */
   readonly provisionerUrl: string
 }
 
@@ -39,6 +39,7 @@ export type Target = {
   readonly tenantId: string
   readonly epoch: number
   readonly cell: CellAccess
+  /** For a topic alone. */
   readonly bus: BusAccess | undefined
   readonly secrets: TenantSecrets
 }

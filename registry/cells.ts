@@ -1,4 +1,3 @@
-import { FreeholdError } from '../domain/errors.ts'
 import type { Bus as BusFacts, Cell as CellFacts } from '../domain/placement.ts'
 import type { Platform } from '../domain/platform.ts'
 import type { Site } from '../domain/topology.ts'
@@ -16,16 +15,14 @@ export function busFacts({ name, region, endpoint }: Pick<BusRow, 'name' | 'regi
   return { name, region, endpoint }
 }
 
-/** Where a placement of a tenant with this plan lives. Throws `plan_not_configured` for a plan that is no longer on offer. */
+/** Where a placement of a tenant with this plan lives. A plan that is no longer on offer weighs 1 among others. */
 export async function siteOf(
   em: EntityManager,
   platform: Platform,
   plan: string,
   placement: Pick<PlacementRow, 'cell' | 'bus'>,
 ): Promise<Site> {
-  const weight = platform.plans.find(({ name }) => name === plan)?.weight
-  if (weight === undefined)
-    throw new FreeholdError('plan_not_configured', `plan "${plan}" is no longer in the platform file`)
+  const weight = platform.plans.find(({ name }) => name === plan)?.weight ?? 1
   const cell = await em.findOneOrFail(Cell, { name: placement.cell })
   const bus = placement.bus ? await em.findOneOrFail(Bus, { name: placement.bus }) : undefined
   return { cell: cellFacts(cell), bus: bus && busFacts(bus), weight }

@@ -9,7 +9,7 @@ type Head = { before: string; head: string; now: string; ids: string }
 /** The stream's row, made when it is the first event, with its sequence number moved on. */
 const take = `insert into event_streams as s (id, seq, head) values (?, ?, ?)
   on conflict (id) do update set seq = s.seq + excluded.seq
-  returning seq - ? as before, head, to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as now,
+  returning seq - ? as before, head, to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as now,
     array_to_string(array(select uuidv7() from generate_series(1, ?)), ',') as ids`
 
 const append = `with e as (
@@ -21,8 +21,10 @@ const append = `with e as (
   ), governed as (
     insert into deliveries (stream, destination, head) values (?, '${governance}', ?)
     on conflict (stream, destination) do update set head = excluded.head
+  ), locked as materialized (
+    select destination from deliveries where stream = ? and destination <> '${governance}' order by destination for update
   ), delivered as (
-    update deliveries set head = ? where stream = ? and destination <> '${governance}'
+    update deliveries d set head = ? from locked where d.stream = ? and d.destination = locked.destination
   )
   update event_streams set head = ? where id = ?`
 
@@ -57,7 +59,9 @@ export async function appendEvents(em: EntityManager, stream: string, events: re
     return { seq, id, type, time: at.now, operation: operationId ?? null, body, previous, hash: head }
   })
   const last = Number(at.before) + events.length
-  await em.execute(append, [JSON.stringify(rows), stream, stream, last, last, stream, head, stream])
+  const appended = [JSON.stringify(rows), stream]
+  const destinations = [stream, last, stream, last, stream]
+  await em.execute(append, [...appended, ...destinations, head, stream])
 }
 
 /**

@@ -1,9 +1,12 @@
 import { LockMode } from '@mikro-orm/core'
+import { FreeholdError } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/json.ts'
 import type { ResourceSpec } from '../domain/resources.ts'
 import { Resource, type ResourceRow } from './entities/resource.ts'
 import { databaseNow } from './entities/types.ts'
 import type { EntityManager } from './orm.ts'
+
+const lockNotAvailable = '55P03'
 
 /**
  * Enters resources that are going to be made. One that is in the ledger already stays as it is, with its creator.
@@ -32,7 +35,8 @@ export async function planResources(
 /**
  * Locks one entry for the length of the caller's transaction: whoever works on a resource holds its row, so two attempts
  * at the same resource follow each other and an undo waits for a late one.
- * @returns undefined when it is not in the ledger, or no longer
+ * Throws `substrate_unavailable` when another works on it for longer than the registry lets one wait.
+ * @returns null when it is not in the ledger, or no longer
  */
 export async function lockResource(
   em: EntityManager,
@@ -40,7 +44,18 @@ export async function lockResource(
   placement: number,
   key: string,
 ): Promise<ResourceRow | null> {
-  return em.findOne(Resource, { tenant, placement, key }, { lockMode: LockMode.PESSIMISTIC_WRITE, refresh: true })
+  try {
+    return await em.findOne(
+      Resource,
+      { tenant, placement, key },
+      { lockMode: LockMode.PESSIMISTIC_WRITE, refresh: true },
+    )
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code !== lockNotAvailable) throw cause
+    throw new FreeholdError('substrate_unavailable', `an earlier attempt still works on ${key}; this one comes again`, {
+      cause,
+    })
+  }
 }
 
 /** Notes that the resource exists, with public facts of it. */

@@ -15,6 +15,18 @@ export type Orm = MikroORM
 export const runtimeRole = 'freehold_runtime'
 
 /**
+ * What keeps one that hangs from holding up all the others: who waits for a row gives up and comes again, a transaction
+ * nobody goes on with ends, and a client whose machine is gone is noticed within a minute instead of hours.
+ */
+const guards = [
+  'lock_timeout=10s',
+  'idle_in_transaction_session_timeout=15min',
+  'tcp_keepalives_idle=30',
+  'tcp_keepalives_interval=10',
+  'tcp_keepalives_count=3',
+]
+
+/**
  * Opens the registry.
  * @param url the registry database
  * @param options `role` to drop to after connecting, and how many connections the pool may hold
@@ -44,7 +56,9 @@ export async function openRegistry(url: string, options: { role?: string; connec
     driverOptions: {
       connectionTimeoutMillis: 10_000,
       application_name: 'freehold',
-      ...(options.role === undefined ? {} : { options: `-c role=${options.role}` }),
+      options: [...guards, ...(options.role === undefined ? [] : [`role=${options.role}`])]
+        .map((one) => `-c ${one}`)
+        .join(' '),
     },
     migrations: {
       path: new URL('./migrations', import.meta.url).pathname,

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises'
 import pg from 'pg'
 import { reach } from '../platform/service.ts'
 import { runtimeRole } from './orm.ts'
@@ -11,6 +12,12 @@ export async function requireRegistry(url: string): Promise<void> {
   await reach('the registry database', 'DATABASE_URL', ask(url))
 }
 
+/** Names as the migrator records them. */
+async function knownMigrations(): Promise<string[]> {
+  const files = await readdir(new URL('./migrations', import.meta.url))
+  return files.filter((file) => file.endsWith('.ts')).map((file) => file.replace(/\.ts$/, ''))
+}
+
 async function ask(url: string): Promise<void> {
   const client = new pg.Client({
     connectionString: url,
@@ -19,7 +26,9 @@ async function ask(url: string): Promise<void> {
   })
   try {
     await client.connect()
-    await client.query('select from tenants limit 0')
+    const { rows } = await client.query<{ name: string }>('select name from mikro_orm_migrations')
+    const missing = (await knownMigrations()).filter((name) => !rows.some((row) => row.name === name))
+    if (missing.length > 0) throw new Error(`it is not migrated to this version: ${missing.join(', ')}`)
   } finally {
     await client.end()
   }

@@ -39,12 +39,11 @@ export function tenantSecrets(em: EntityManager, platformKey: Buffer, tenant: st
   }
 
   async function list(prefix: string): Promise<string[]> {
-    const rows = await em.find(
-      Secret,
-      { tenant, name: { $gte: prefix, $lt: `${prefix}\u{10ffff}` } },
-      { orderBy: { name: 'asc' } },
+    const rows = await em.execute<{ name: string }[]>(
+      'select name from secrets where tenant_id = ? and starts_with(name, ?) order by name collate "C"',
+      [tenant, prefix],
     )
-    return rows.map((row) => row.name).filter((name) => name.startsWith(prefix))
+    return rows.map((row) => row.name)
   }
 
   async function destroy(prefix: string): Promise<number> {

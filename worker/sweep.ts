@@ -62,7 +62,9 @@ async function look({ orm, starter, log, metrics }: SweepDeps, operation: Operat
       await starter.cancel(operation)
       metrics.countSweepAction('cancelled')
     }
-    if (operation.state === 'interrupted' && (await resumed(orm, operation))) metrics.countSweepAction('resumed')
+    // One that has stalled has said so and is about to close.
+    const mayResume = operation.state === 'interrupted' && operation.phase !== 'stalled'
+    if (mayResume && (await resumed(orm, operation))) metrics.countSweepAction('resumed')
     return
   }
   if (operation.state === 'accepted' && standing === 'missing') {

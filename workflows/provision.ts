@@ -20,7 +20,8 @@ export async function provision(input: OperationInput): Promise<void> {
     progress.plan(steps)
     progress.phase('resources')
     await carryOut(input, steps, progress)
-    await settle({ input, outcome: 'succeeded' })
+    const settled = await settle({ input, outcome: 'succeeded' })
+    if (settled === 'to-be-undone') throw new CancelledFailure('an operator asked to abort')
     progress.phase('done')
   } catch (failure) {
     if (isCancelled(failure)) {

@@ -142,7 +142,10 @@ async function apply(em: EntityManager, deps: ApiDeps, call: Call, wish: Wish): 
   })
   if (isThere === null) {
     if (call.ifMatch !== undefined)
-      throw new FreeholdError('generation_mismatch', `If-Match names a generation, and there is no tenant "${slug}"`)
+      throw new FreeholdError(
+        'generation_mismatch',
+        `If-Match asks for a tenant that is there, and there is no tenant "${slug}"`,
+      )
     const created = await createTenant(em, deps, call, wish)
     return { ...created, body: { ...created.body, changed: true } }
   }

@@ -59,6 +59,8 @@ export function createConnections(options: ConnectionOptions) {
     })
     // An idle connection that dies is replaced at the next use; without a listener it would end the process.
     pool.on('error', () => {})
+    // The pool listens to idle ones only; one that is cut off in the middle of a query would end the process too.
+    pool.on('connect', (client) => client.on('error', () => {}))
     return pool
   }
 

@@ -37,7 +37,7 @@ export async function migrateSchema(
   timeoutMs: number,
 ): Promise<Migrated> {
   const names = databaseProperties(target.spec)
-  const recorded = await openLedger(client, target, names)
+  const recorded = await openLedger(client, target, names, timeoutMs)
   for (const migration of migrations) refuseChanged(migration, recorded.get(migration.file), target)
   const applied = []
   for (const migration of migrations)
@@ -48,8 +48,13 @@ export async function migrateSchema(
   return { applied, version: migrations.at(-1)?.version ?? null }
 }
 
-/** Makes the table in the tenant's schema, and reads it. */
-async function openLedger(client: ClientBase, target: Target, names: DatabaseProperties): Promise<Map<string, string>> {
+/** Makes the table in the tenant's schema, reads it, and leaves the session as its owner. */
+async function openLedger(
+  client: ClientBase,
+  target: Target,
+  names: DatabaseProperties,
+  timeoutMs: number,
+): Promise<Map<string, string>> {
   await client.query('begin')
   await lockPlacement(client, target, names)
   const found = await find(client, names)
@@ -67,8 +72,21 @@ async function openLedger(client: ClientBase, target: Target, names: DatabasePro
       `grant select on ${ledger} to ${quoteIdentifier(names.appRole)}`,
       readLedger,
       'commit',
+      ...asOwner(names, timeoutMs),
     ),
   )
+}
+
+/**
+ * For the session and outside of any transaction, so that neither what follows a COMMIT nor what follows a ROLLBACK in a
+ * script runs as the provisioner; set anew before each file, because a script may change it.
+ */
+function asOwner(names: DatabaseProperties, timeoutMs: number): string[] {
+  return [
+    `set role ${quoteIdentifier(names.ownerRole)}`,
+    `set search_path to ${quoteIdentifier(names.schema)}`,
+    `set statement_timeout to ${timeoutMs}`,
+  ]
 }
 
 const readLedger = `select file, checksum from ${ledger}`
@@ -102,10 +120,6 @@ async function runOne(
 ): Promise<boolean> {
   const opened = await together(
     client,
-    // For the session, so that what follows a COMMIT in a script does not run as the provisioner.
-    `set role ${quoteIdentifier(names.ownerRole)}`,
-    `set search_path to ${quoteIdentifier(names.schema)}`,
-    `set statement_timeout to ${timeoutMs}`,
     'begin',
     `lock table ${ledger} in share row exclusive mode`,
     readLedger,
@@ -136,6 +150,7 @@ async function runOne(
     client,
     `insert into ${quoteIdentifier(names.schema)}.${ledger} (file, version, checksum) values (${record})`,
     'commit',
+    ...asOwner(names, timeoutMs),
   )
   return true
 }

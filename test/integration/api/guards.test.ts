@@ -32,6 +32,15 @@ describe('Idempotency-Key', () => {
   })
 })
 
+test('If-Match: * lets a manifest change what is there and make nothing new', async () => {
+  const wish = manifest()
+  const put = () => api.call('PUT', `/v1/tenants/${wish.metadata.slug}`, { body: wish, headers: { 'If-Match': '*' } })
+  const refused = await api.unchanged(put)
+  expect([refused.status, refused.body.code]).toEqual([412, 'generation_mismatch'])
+  expect((await api.call('POST', '/v1/tenants', { body: wish })).status).toBe(202)
+  expect((await put()).status).toBe(200)
+})
+
 test('If-Match guards every change of a tenant that exists', async () => {
   const { tenant } = await api.settled('failed')
   const refused = async (ifMatch: string) =>

@@ -35,6 +35,23 @@ test('a refused login and an unprepared database are configuration, not weather'
     })
 })
 
+test('a connection cut off in the middle of a query fails that query and nothing else', async () => {
+  const tenant = testTenant(cell.cell)
+  await mapper.ensure(tenant.target('database'))
+  const slow = { version: '1', file: '1.0.0/001-slow.sql', sql: 'select pg_sleep(60)', checksum: 'x' }
+  const running = mapper.migrate(tenant.target('database'), [slow]).catch((error: unknown) => error)
+  const cut = async () => {
+    const { rowCount } = await cell.admin.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where usename = $1 and query like '%pg_sleep(60)%'`,
+      [cell.bootstrap.provisionerRole],
+    )
+    expect(rowCount).toBe(1)
+  }
+  await vi.waitFor(cut, { timeout: 10_000 })
+  expect(await running).toMatchObject({ code: 'substrate_unavailable' })
+  expect(await mapper.observe(tenant.target('database'))).toMatchObject({ exists: true })
+})
+
 test('many cells do not hold a connection each', async () => {
   const tenant = testTenant(cell.cell)
   for (let n = 0; n < 40; n += 1) {

@@ -165,6 +165,14 @@ test.each([
   expect(await queryAs(tenant, cell, 'select file from _freehold_migrations')).toEqual([])
 })
 
+test.each(['commit', 'rollback'])('what follows a %s in a file does not run as the provisioner', async (ending) => {
+  const tenant = await ensured()
+  const sneaky = migration('1.0.0/001-x.sql', `${ending}; create schema stolen_${ending}`)
+  await expect(migrate(tenant, sneaky)).rejects.toMatchObject({ code: 'migration_failed' })
+  const { rows } = await cell.admin.query(`select from pg_namespace where nspname = 'stolen_${ending}'`)
+  expect(rows).toEqual([])
+})
+
 test('a file that leaves settings behind does not disturb the next', async () => {
   const tenant = await ensured()
   await migrate(
