@@ -6,7 +6,7 @@ import { startApi } from './api/server.ts'
 import { FreeholdError } from './domain/errors.ts'
 import { LocalStackError } from './local/errors.ts'
 import { openStateDir } from './local/state-dir.ts'
-import { readConfig, type Config } from './platform/config.ts'
+import { readConfig, setVariables, type Config } from './platform/config.ts'
 import { createLogger } from './platform/logger.ts'
 import { apiMetrics, createMetricsRegistry, workerMetrics } from './platform/metrics.ts'
 import { reach } from './platform/service.ts'
@@ -17,6 +17,7 @@ import { applyFirstTenant } from './start/first-tenant.ts'
 import { keptSecret } from './start/kept-secret.ts'
 import { prepareDatabases } from './start/databases.ts'
 import { startServers } from './start/servers.ts'
+import { startTenantWorkloads } from './start/workloads.ts'
 import { composeWorker } from './worker/compose.ts'
 import { installRuntime } from './worker/runtime.ts'
 import { startWorker } from './worker/worker.ts'
@@ -64,14 +65,14 @@ async function startProduct(config: Config, stateDir: string, servers: Awaited<R
   const deps = await composeWorker(settings, {
     FREEHOLD_WAREHOUSE_URL: provisionerUrl,
     ...servers.bus,
-    ...process.env,
+    ...setVariables(process.env),
   })
   undo.push(() => deps.close())
   const client = await connectTemporal(settings)
   undo.push(() => client.connection.close())
   const starter = operationStarter(client, { taskQueue: config.FREEHOLD_TASK_QUEUE, timing: timingOf(config) })
   const metrics = createMetricsRegistry()
-  exposeRegistry(metrics, { orm: deps.orm, log })
+  exposeRegistry(metrics, { orm: deps.orm, log, hasGovernance: deps.platform.governance !== undefined })
   const worker = await startWorker(deps, {
     address: settings.TEMPORAL_ADDRESS,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -109,7 +110,10 @@ async function startProduct(config: Config, stateDir: string, servers: Awaited<R
     await applyFirstTenant(api.url, key, firstTenant, say)
     writeFileSync(keyFile, `${key}\n`, { mode: 0o600 })
   }
-  const died = worker.ended.then(
+  const at = { stateDir, api: api.url, temporalAddress: settings.TEMPORAL_ADDRESS }
+  const workloads = await startTenantWorkloads(deps.orm, at)
+  undo.push(() => workloads.stop())
+  const died = Promise.race([worker.ended, workloads.ended]).then(
     () => 'the worker ended by itself',
     (error: unknown) => `the worker died: ${error instanceof Error ? error.message : 'unknown'}`,
   )
@@ -128,6 +132,7 @@ function welcome(api: string, ui: string | undefined): string {
     '  npx freehold list',
     '  npx freehold describe acme',
     '  npx freehold connect acme -- psql',
+    '  npx node examples/workloads/submit.ts acme',
     '',
     'Ctrl-C stops everything; state is kept.',
   ].join('\n')

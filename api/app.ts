@@ -8,6 +8,7 @@ import { requestLog } from './request-log.ts'
 import { commandRoutes } from './routes/commands.ts'
 import { newApp } from './routes/common.ts'
 import { credentialRoutes } from './routes/credentials.ts'
+import { keyRoutes } from './routes/keys.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { streamRoutes } from './routes/stream.ts'
 import { systemRoutes } from './routes/system.ts'
@@ -27,6 +28,7 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
   const groups = [tenantRoutes, commandRoutes, credentialRoutes, operationRoutes, streamRoutes]
   for (const group of groups) app.route('/', group(deps))
   app.route('/', systemRoutes(deps))
+  app.route('/', keyRoutes(deps))
   describe(app)
   refuseOtherMethods(app)
   return { app, fetch: app.fetch }

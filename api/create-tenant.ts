@@ -23,7 +23,8 @@ type Created = { tenant: TenantView; operation: OperationView }
 
 /**
  * Accepts a manifest of a tenant that does not exist: tenant, key, generation, places in cells and the operation that
- * provisions it. Throws what `resolveManifest` throws, `slug_taken` and `cell_exhausted`.
+ * provisions it. Throws what `resolveManifest` throws, `slug_taken`, `cell_exhausted`, `bus_exhausted`
+ * and `network_exhausted`.
  */
 export async function createTenant(
   em: EntityManager,

@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   const client = await reach('the Temporal server', 'TEMPORAL_ADDRESS', connecting)
   const orm = await openRegistry(databaseUrl, { role: runtimeRole, connections: 10 })
   const metrics = createMetricsRegistry()
-  exposeRegistry(metrics, { orm, log })
+  exposeRegistry(metrics, { orm, log, hasGovernance: platform.governance !== undefined })
 
   const api = await startApi({
     orm,

@@ -1,5 +1,8 @@
 import { parseArgs } from 'node:util'
+import { benchFairness } from './fairness.ts'
+import { benchIdle } from './idle.ts'
 import { benchProvision } from './provision.ts'
+import { benchRelay } from './relay.ts'
 import { benchServiceBus } from './service-bus.ts'
 
 /** `npm run bench -- NAME [--json]`: measures one thing and prints the figures; nothing is asserted. */
@@ -8,7 +11,10 @@ const { positionals, values } = parseArgs({
   options: { json: { type: 'boolean', default: false } },
 })
 const benches = {
+  fairness: benchFairness,
+  idle: benchIdle,
   provision: benchProvision,
+  relay: () => benchRelay({ tenants: 20, eventsOfEach: 250 }),
   'service-bus': () => benchServiceBus({ messages: 5_000 }),
 }
 const name = positionals[0] ?? ''

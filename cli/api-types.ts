@@ -116,7 +116,36 @@ export interface Answers {
   }
   'GET /readyz': {
     '200': {
-      [k: string]: boolean
+      [k: string]:
+        | boolean
+        | {
+            governance:
+              | {
+                  undelivered: number
+                  failing: number
+                  oldestSeconds: number
+                  worstError: string | null
+                }
+              | 'not configured'
+            topic: {
+              undelivered: number
+              failing: number
+              oldestSeconds: number
+              worstError: string | null
+            }
+          }
+    }
+  }
+  'GET /.well-known/freehold/keys.json': {
+    '200': {
+      keys: {
+        kty: 'OKP'
+        crv: 'Ed25519'
+        x: string
+        kid: string
+        use: 'sig'
+        alg: 'EdDSA'
+      }[]
     }
   }
 }

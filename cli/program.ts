@@ -63,11 +63,12 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     .action(to(tenantContext))
   command(
     'connect <tenant> [command...]',
-    'print the database URL, or run the command after -- with PGHOST, … DATABASE_URL',
+    'print the database URL, or run the command after -- with it in PGHOST, … DATABASE_URL',
   )
     .showHelpAfterError('next: a command with options goes behind --, as in freehold connect acme -- psql -c ...')
     .option('--environment <name>', 'which environment (default: prod)')
-    .option('--rotate', 'have a new password made first')
+    .option('--bus', 'the topic instead: its connection string, or SERVICE_BUS_…, TENANT_ID for the command')
+    .option('--rotate', 'have a new password and a new key of the topic made first')
     .action(to(connect))
   command('events <tenant>', 'the audit trail, oldest first')
     .option('--after <seq>', 'only behind this one', whole)

@@ -8,7 +8,7 @@ import { FreeholdError } from '../domain/errors.ts'
  */
 export function busEndpoint(connectionString: string, what: string): BusEndpoint {
   const { endpoint } = parsed(connectionString, what)
-  const tls = !/;\s*UseDevelopmentEmulator\s*=\s*true/i.test(connectionString)
+  const tls = !/(?:^|;)\s*UseDevelopmentEmulator\s*=\s*true/i.test(connectionString)
   const url = URL.parse(endpoint.replace(/^\w+:/, 'https:'))
   if (url === null) throw invalid(what)
   return { host: url.hostname, port: Number(url.port || (tls ? 5671 : 5672)), tls }

@@ -129,6 +129,15 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   throw new FreeholdError('configuration_invalid', `the environment is not usable: ${faults.join('; ')}`)
 }
 
+/** The variables that are set: an empty one counts as unset, so it must not hide a value from elsewhere. */
+export function setVariables(
+  environment: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
+  )
+}
+
 /** Variables of the command line client, which may stand in the same environment. */
 const cliVariables = ['FREEHOLD_URL', 'FREEHOLD_API_KEY', 'FREEHOLD_API_KEY_FILE']
 

@@ -41,11 +41,24 @@ export function registryGauges(registry: Registry, collect: () => Promise<void>)
     slotsUsed: gauge('freehold_cell_slots_used', 'Placements the cell holds', 'cell'),
     slotsCapacity: gauge('freehold_cell_slots_capacity', 'Placements the cell may hold', 'cell'),
     outboxUndelivered: gauge('freehold_outbox_undelivered', 'Events that wait for delivery', 'destination'),
+    outboxOldest: gauge(
+      'freehold_outbox_oldest_undelivered_seconds',
+      'Age of the oldest event that waits for delivery; 0 when none does',
+      'destination',
+    ),
+    outboxFailing: gauge(
+      'freehold_outbox_failing',
+      'Streams whose last delivery failed, and that are tried again',
+      'destination',
+    ),
   }
 }
 
 const outcomes = ['succeeded', 'failed', 'cancelled'] as const
 const actions = ['started', 'cancelled', 'interrupted', 'resumed', 'postponed'] as const
+
+/** Kinds of destinations of events. */
+const destinations = ['governance', 'topic'] as const
 
 /** What the worker measures. Once for each registry, for a name is registered once. */
 export function workerMetrics(registry: Registry) {
@@ -57,6 +70,19 @@ export function workerMetrics(registry: Registry) {
     registers,
   })
   for (const action of actions) sweepActions.inc({ action }, 0)
+  const published = new Counter({
+    name: 'freehold_relay_published_total',
+    help: 'Events a bus took',
+    labelNames: ['destination'],
+    registers,
+  })
+  for (const destination of destinations) published.inc({ destination }, 0)
+  const publishFailures = new Counter({
+    name: 'freehold_relay_failures_total',
+    help: 'Deliveries that failed and are tried again, by what was wrong',
+    labelNames: ['destination', 'code'],
+    registers,
+  })
   const activityDuration = new Histogram({
     name: 'freehold_activity_duration_seconds',
     help: `Time of one try of a step; outcome: ${outcomes.join(', ')}`,
@@ -87,6 +113,12 @@ export function workerMetrics(registry: Registry) {
       help: 'Kept answers to calls with an Idempotency-Key that were deleted for their age',
       registers,
     }),
+    countPublished(destination: (typeof destinations)[number], events: number): void {
+      published.inc({ destination }, events)
+    },
+    countPublishFailure(destination: (typeof destinations)[number], code: string): void {
+      publishFailures.inc({ destination, code })
+    },
   }
 }
 export type WorkerMetrics = ReturnType<typeof workerMetrics>

@@ -5,6 +5,10 @@ type TopicOf = { tenant: string; environment: string; placement: number }
 /** Destination of what goes to the governance topic: the events of every stream. */
 export const governance = 'governance'
 
+/** Kinds of destinations; the first part of a destination's name. */
+export const destinationKinds = ['governance', 'topic'] as const
+export type DestinationKind = (typeof destinationKinds)[number]
+
 /** Destination of what goes to the topic of one placement: the events of its tenant. */
 export function topicDestination({ environment, placement }: Omit<TopicOf, 'tenant'>): string {
   return `topic/${environment}/${placement}`
@@ -13,9 +17,11 @@ export function topicDestination({ environment, placement }: Omit<TopicOf, 'tena
 /** Has the topic receive the events of its tenant, from the first one on. */
 export async function openDelivery(em: EntityManager, topic: TopicOf): Promise<void> {
   await em.execute(
-    `insert into deliveries (stream, destination, head) select id, ?, seq from event_streams where id = ?
+    `insert into deliveries (stream, destination, head, bus)
+     select s.id, ?, s.seq, p.bus from event_streams s, placements p
+     where s.id = ? and p.tenant_id = ? and p.environment = ? and p.number = ?
      on conflict do nothing`,
-    [topicDestination(topic), topic.tenant],
+    [topicDestination(topic), topic.tenant, topic.tenant, topic.environment, topic.placement],
   )
 }
 
@@ -25,4 +31,144 @@ export async function closeDelivery(em: EntityManager, topic: TopicOf): Promise<
     topic.tenant,
     topicDestination(topic),
   ])
+}
+
+/** A destination of a stream that a relay holds the lease of. */
+export type ClaimedDelivery = {
+  readonly stream: string
+  readonly destination: string
+  /** Sequence number of the last event it has. */
+  readonly cursor: number
+  /** The topic behind it and the reference to its bus' credential; null for the governance topic, or when it is gone. */
+  readonly topic: string | null
+  readonly credential: string | null
+}
+
+const claim = (whose: string) => `with due as (
+    select stream, destination from deliveries
+    where head > cursor and ${whose} and due_at <= now() and (leased_until is null or leased_until < now())
+    order by due_at limit ? for update skip locked
+  ), claimed as (
+    update deliveries d set leased_by = ?, leased_until = now() + make_interval(secs => ?)
+    from due where d.stream = due.stream and d.destination = due.destination
+    returning d.stream, d.destination, d.cursor::float8 as cursor, d.bus
+  )
+  select c.stream, c.destination, c.cursor, r.name as topic, b.declaration ->> 'credential' as credential
+  from claimed c left join buses b on b.name = c.bus
+  left join resources r on r.kind = 'topic'
+    and r.tenant_id = case when c.bus is not null then c.stream::uuid end
+    and r.environment = split_part(c.destination, '/', 2)
+    and r.placement = case when c.bus is not null then split_part(c.destination, '/', 3)::int end`
+const claimOfBus = claim('bus = ?')
+const claimGovernance = claim('bus is null')
+
+/**
+ * Takes the lease of destinations that lack events and are due, those that wait longest first; never one that another
+ * relay holds. One short transaction, so that those who append do not wait for the relay.
+ * @param options `bus` whose topics; null for the governance topic. `relay` a UUID; `leaseSeconds` until others may take over
+ */
+export async function claimDeliveries(
+  em: EntityManager,
+  options: { relay: string; bus: string | null; limit: number; leaseSeconds: number },
+): Promise<ClaimedDelivery[]> {
+  const { relay, bus, limit, leaseSeconds } = options
+  return bus === null
+    ? em.execute<ClaimedDelivery[]>(claimGovernance, [limit, relay, leaseSeconds])
+    : em.execute<ClaimedDelivery[]>(claimOfBus, [bus, limit, relay, leaseSeconds])
+}
+
+/** An event as it is stored; `body` is the canonical text. */
+export type StoredEvent = {
+  readonly stream: string
+  readonly seq: number
+  readonly body: string
+  readonly previousHash: string
+  readonly hash: string
+}
+
+/** A claimed delivery with events it lacks, in order. */
+export type Lack = { readonly delivery: ClaimedDelivery; readonly events: readonly StoredEvent[] }
+
+/**
+ * What each of the claimed lacks, in the order of the claims.
+ * @param limits how many events of one stream, and in all, at most
+ */
+export async function undelivered(
+  em: EntityManager,
+  claimed: readonly ClaimedDelivery[],
+  limits: { perStream: number; inAll: number },
+): Promise<Lack[]> {
+  const wanted = claimed.map(({ stream, cursor }, turn) => ({ turn, stream, cursor }))
+  const rows = await em.execute<(StoredEvent & { turn: number })[]>(
+    `select w.turn, e.* from jsonb_to_recordset(?::jsonb) as w (turn int, stream text, cursor bigint),
+       lateral (select stream, seq::float8 as seq, body, previous_hash as "previousHash", hash
+         from events where stream = w.stream and seq > w.cursor order by events.seq limit ?) e
+     order by w.turn, e.seq limit ?`,
+    [JSON.stringify(wanted), limits.perStream, limits.inAll],
+  )
+  const events = Map.groupBy(rows, ({ turn }) => turn)
+  return claimed.map((delivery, turn) => ({ delivery, events: events.get(turn) ?? [] }))
+}
+
+/** What became of a claimed delivery: how far it is now, and, unless nothing was tried, whether and why it failed. */
+export type DeliveryResult = Pick<ClaimedDelivery, 'stream' | 'destination' | 'cursor'> & {
+  readonly tried: boolean
+  readonly error?: string
+  /** The longest a failure is left alone, in seconds. */
+  readonly longestWait?: number
+}
+
+/** Rows are locked in one order, as those who append lock them, so that the two never wait for each other in a circle. */
+const settle = `with result as (
+    select * from jsonb_to_recordset(?::jsonb)
+      as r (stream text, destination text, cursor bigint, tried boolean, error text, "longestWait" int)
+  ), held as (
+    select d.stream, d.destination,
+      case when not r.tried then d.attempts when r.error is null then 0
+        when r.cursor > d.cursor then 1 else d.attempts + 1 end as attempts
+    from deliveries d join result r using (stream, destination)
+    where d.leased_by = ? order by d.stream, d.destination for update of d
+  )
+  update deliveries d set cursor = r.cursor, leased_by = null, leased_until = null,
+    attempts = h.attempts,
+    error = case when r.tried then r.error else d.error end,
+    due_at = case when not r.tried then d.due_at when r.error is null then now()
+      else now() + make_interval(secs => least(r."longestWait", power(2, least(h.attempts, 20) - 1)) * (0.75 + random() / 4)) end
+  from held h join result r using (stream, destination)
+  where d.stream = h.stream and d.destination = h.destination
+  returning d.stream, d.head > d.cursor and r.error is null as more`
+
+/**
+ * Records what became of claimed deliveries and gives the leases back. What failed is left alone for 1 s, then twice as
+ * long with each failure in a row, a little less by chance so that not all come back at once. Of a delivery whose lease
+ * has gone to another relay nothing is recorded.
+ * @returns whether any of those that did not fail lacks more
+ */
+export async function settleDeliveries(
+  em: EntityManager,
+  relay: string,
+  results: readonly DeliveryResult[],
+): Promise<boolean> {
+  const rows = await em.execute<{ more: boolean }[]>(settle, [JSON.stringify(results), relay])
+  return rows.some(({ more }) => more)
+}
+
+/** Makes due at once what waits after a failure: of one bus (null: the governance topic), or everywhere. */
+export async function hastenDeliveries(em: EntityManager, where?: { bus: string | null }): Promise<void> {
+  const [whose, values] =
+    where === undefined ? ['true', []] : where.bus === null ? ['bus is null', []] : ['bus = ?', [where.bus]]
+  await em.execute(
+    `with waiting as (
+       select stream, destination from deliveries
+       where head > cursor and due_at > now() and ${whose} for update skip locked
+     )
+     update deliveries d set due_at = now() from waiting w where d.stream = w.stream and d.destination = w.destination`,
+    values,
+  )
+}
+
+/** Names of all buses tenants may have topics on. */
+export async function busNames(em: EntityManager): Promise<string[]> {
+  const rows = await em.execute<{ name: string }[]>('select name from buses order by name')
+  return rows.map(({ name }) => name)
 }

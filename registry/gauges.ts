@@ -4,6 +4,8 @@ import { openStates } from '../domain/operation.ts'
 import { within } from '../platform/deadline.ts'
 import type { Logger } from '../platform/logger.ts'
 import { registryGauges } from '../platform/metrics.ts'
+import { lagQuery } from './delivery-lag.ts'
+import { destinationKinds, governance } from './deliveries.ts'
 import type { Orm } from './orm.ts'
 
 const freshMs = 1_000
@@ -22,8 +24,9 @@ const query = `
     from operations where ${open}
   union all select 'slotsUsed', jsonb_build_object('cell', name), used from cells
   union all select 'slotsCapacity', jsonb_build_object('cell', name), capacity from cells
-  union all select 'outboxUndelivered', jsonb_build_object('destination', split_part(destination, '/', 1)), sum(head - cursor)
-    from deliveries where head > cursor group by split_part(destination, '/', 1)`
+  union all select gauge, jsonb_build_object('destination', destination), value
+    from (${lagQuery}) lag, lateral (values
+      ('outboxUndelivered', undelivered), ('outboxOldest', "oldestSeconds"), ('outboxFailing', failing)) as v (gauge, value)`
 
 /** What is there at all times, so that a series does not begin with its first trouble. */
 const zeroes: readonly Sample[] = [
@@ -33,13 +36,25 @@ const zeroes: readonly Sample[] = [
     .flatMap(([kind]) =>
       openStates.map((state): Sample => ({ gauge: 'operationsOpen', labels: { kind, state }, value: 0 })),
     ),
+  ...destinationKinds.flatMap((destination) =>
+    (['outboxUndelivered', 'outboxOldest', 'outboxFailing'] as const).map((gauge): Sample => ({
+      gauge,
+      labels: { destination },
+      value: 0,
+    })),
+  ),
 ]
 
 /**
  * Adds the gauges of the registry to the metrics. They are read when they are scraped, all by one query, at most once a
  * second. A registry that does not answer within 2 s makes no scrape fail: `freehold_registry_up` says so.
+ * @param of `hasGovernance`: whether there is a governance topic; without one nothing waits for it
  */
-export function exposeRegistry(metrics: Registry, { orm, log }: { orm: Orm; log: Logger }): void {
+export function exposeRegistry(
+  metrics: Registry,
+  { orm, log, hasGovernance }: { orm: Orm; log: Logger; hasGovernance: boolean },
+): void {
+  const expected = (labels: Sample['labels']) => hasGovernance || labels['destination'] !== governance
   let last: { at: number; done: Promise<void> } | undefined
   const gauges = registryGauges(metrics, () => {
     if (last === undefined || performance.now() - last.at > freshMs) last = { at: performance.now(), done: refresh() }
@@ -54,7 +69,9 @@ export function exposeRegistry(metrics: Registry, { orm, log }: { orm: Orm; log:
     gauges.up.set(samples === undefined ? 0 : 1)
     // A gauge without labels is 0 after a reset, and 0 would say that nothing is open.
     if (samples === undefined) gauges.oldestOpen.remove()
-    else for (const { gauge, labels, value } of [...zeroes, ...samples]) gauges[gauge].set(labels, value)
+    else
+      for (const { gauge, labels, value } of [...zeroes, ...samples])
+        if (expected(labels)) gauges[gauge].set(labels, value)
   }
 }
 

@@ -5,7 +5,7 @@ import type { EntityManager } from './orm.ts'
 
 type Pool = NonNullable<Platform['regions'][number]['network']>
 
-const chunk = 256
+const firstChunk = 16
 
 /** The first free segment at or behind a place in the pool, and before another. */
 const firstFree = `
@@ -15,25 +15,31 @@ const firstFree = `
   order by place limit 1`
 
 /**
- * A free segment of the region's pool. The search begins where the tenant's code says, so that two at once rarely meet;
- * when they do, the exclusion constraint of the placements refuses the second. Throws `network_exhausted`.
+ * A free segment of the region's pool, kept for the caller until its transaction ends: the next one waits, so that two
+ * accepted at once are not given the same. What the exclusion constraint of the placements refuses after that overlaps in
+ * another region, or was written by other hands. The search begins where the seed says, so that neighbours in the pool are
+ * not neighbours in time; it looks at what is taken, not at how it was cut, so a pool may be changed at any time. Throws
+ * `network_exhausted`.
  * @param seed what spreads the tenants over the pool
  */
 export async function freeSegment(em: EntityManager, region: string, pool: Pool, seed: string): Promise<string> {
-  const bits = pool.segmentPrefix - Number(pool.pool.split('/')[1])
-  const count = 2 ** bits
+  await em.execute(`select pg_advisory_xact_lock(hashtext('freehold/segments'), hashtext(?))`, [region])
+  const count = 2 ** (pool.segmentPrefix - Number(pool.pool.split('/')[1]))
   const size = 2 ** (32 - pool.segmentPrefix)
-  const start = Math.floor(weigh(seed) % count)
-  // From the start to the end of the pool, then from its beginning, in chunks: a full pool is rare, a long scan is not wanted.
-  for (let seen = 0; seen < count;) {
+  const start = weigh(seed) % count
+  // From the start to the end of the pool, then from its beginning. The chunks grow: most find a place in the first, and a
+  // full pool takes few queries.
+  for (let seen = 0, chunk = firstChunk; seen < count; chunk *= 4) {
     const from = (start + seen) % count
-    const to = Math.min(from + chunk, count, from < start ? start : count)
+    const to = Math.min(from + chunk, from < start ? start : count)
     const [free] = await em.execute<{ segment: string }[]>(firstFree, [from, to, pool.pool, size, pool.segmentPrefix])
     if (free !== undefined) return free.segment
     seen += to - from
   }
   throw new FreeholdError(
     'network_exhausted',
-    `all ${count} segments of the pool ${pool.pool} of region "${region}" are taken; enlarge the pool in the platform file`,
+    `the pool ${pool.pool} of region "${region}" has no free segment of prefix length ${pool.segmentPrefix}, of ${count}; ` +
+      'enlarge it in the platform file and start again, or remove tenants that failed',
+    { facts: { region, pool: pool.pool, segmentPrefix: pool.segmentPrefix } },
   )
 }

@@ -31,7 +31,8 @@ export async function prepareDatabases(
   return url.href
 }
 
-async function createDatabase(registryUrl: string): Promise<void> {
+/** Makes the database of this URL if it is not there; the URL is of one who may, and `postgres` is there to connect to. */
+export async function createDatabase(registryUrl: string): Promise<void> {
   const url = new URL(registryUrl)
   const name = decodeURIComponent(url.pathname.slice(1))
   url.pathname = '/postgres'

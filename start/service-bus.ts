@@ -35,6 +35,8 @@ export async function startBus(
   if (namespace === undefined) throw new Error('the broker serves no namespace')
   const caFile = join(dataDir, 'ca.pem')
   writeFileSync(caFile, namespace.ca)
+  // For services of the platform that are tried out beside it; the key opens every topic.
+  writeFileSync(join(dataDir, 'connection-string'), namespace.connectionString, { mode: 0o600 })
   return {
     variables: {
       SERVICE_BUS_CONNECTION_STRING: namespace.connectionString,

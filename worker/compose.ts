@@ -1,18 +1,20 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, stat } from 'node:fs/promises'
+import { resolve, sep } from 'node:path'
 import type { ActivityDeps } from '../activities/deps.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import { createMappers } from '../isolation/mappers/index.ts'
-import type { Config } from '../platform/config.ts'
-import type { BusAdministrationOptions } from '../platform/bus-administration.ts'
+import { setVariables, type Config } from '../platform/config.ts'
+import { createBusAdministration, type BusAdministrationOptions } from '../platform/bus-administration.ts'
 import { busEndpoint } from '../platform/bus-endpoint.ts'
 import { openMigrationSource } from '../platform/migration-source.ts'
 import { platformOptions, readPlatformFile } from '../platform/platform-file.ts'
 import { readPlatformKey, secretResolver } from '../platform/secret-reference.ts'
 import { applyPlatform } from '../registry/apply-platform.ts'
 import { openRegistry, runtimeRole } from '../registry/orm.ts'
+import type { RelaySources } from './relay.ts'
 
-/** What activities need, and how to give it back. */
-export type WorkerDeps = ActivityDeps & { close(): Promise<void> }
+/** What activities and the relay need, and how to give it back. */
+export type WorkerDeps = ActivityDeps & RelaySources & { close(): Promise<void> }
 
 /**
  * Wires what the activities work with from the configuration, and records the cells of the platform file.
@@ -22,23 +24,25 @@ export async function composeWorker(
   config: Config & { DATABASE_URL: string; FREEHOLD_PLATFORM_KEY: string; TEMPORAL_ADDRESS: string },
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<WorkerDeps> {
-  const { SERVICE_BUS_CONNECTION_STRING } = environment
+  const variables = setVariables(environment)
+  const { SERVICE_BUS_CONNECTION_STRING } = variables
   const resolveSecret = secretResolver({
     SERVICE_BUS_ADMIN_CONNECTION_STRING: SERVICE_BUS_CONNECTION_STRING,
-    ...environment,
+    ...variables,
   })
   const platform = await readPlatformFile(config.FREEHOLD_PLATFORM_FILE, platformOptions(config))
   const platformKey = await readPlatformKey(config.FREEHOLD_PLATFORM_KEY, resolveSecret)
-  for (const { objectStore, network } of platform.cells)
-    for (const folder of [objectStore.root, network.policies]) await mkdir(folder, { recursive: true, mode: 0o700 })
-  // An activity holds one connection while it works; begin, settle and the sweep come on top.
+  for (const { name, objectStore, network } of platform.cells)
+    for (const folder of [objectStore.root, network.policies]) await prepareFolder(folder, name, config)
+  // An activity holds one connection while it works; begin, settle, the sweep and the relay come on top.
   const orm = await openRegistry(config.DATABASE_URL, {
     role: runtimeRole,
-    connections: config.FREEHOLD_WORKER_CONCURRENCY + 4,
+    connections: config.FREEHOLD_WORKER_CONCURRENCY + 8,
   })
+  const manageBus = createBusAdministration(await busTrust(config))
   const mappers = createMappers({
     database: { connections: config.FREEHOLD_WORKER_CONCURRENCY },
-    topic: await busTrust(config),
+    manageBus,
     temporal: { address: config.TEMPORAL_ADDRESS },
   })
   const close = async () => {
@@ -66,8 +70,26 @@ export async function composeWorker(
     mappers,
     migrations: openMigrationSource(config.FREEHOLD_MIGRATIONS_DIR || undefined),
     resolveSecret,
+    manageBus,
     close,
   }
+}
+
+/**
+ * Makes a folder of the local stack. Any other has to be there: an empty folder in place of a volume that is not mounted
+ * would pass for one in which every tenant was removed.
+ */
+async function prepareFolder(folder: string, cell: string, { FREEHOLD_STATE_DIR }: Config): Promise<void> {
+  if (folder.startsWith(`${resolve(FREEHOLD_STATE_DIR)}${sep}`)) await mkdir(folder, { recursive: true, mode: 0o700 })
+  const isThere = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
+  if (!isThere)
+    throw new FreeholdError(
+      'configuration_invalid',
+      `cell "${cell}" keeps things in ${folder}, which is no folder; make or mount it`,
+    )
 }
 
 async function busTrust({ SERVICE_BUS_CA_FILE: file }: Config): Promise<BusAdministrationOptions> {

@@ -7,7 +7,9 @@ import type { WorkerMetrics } from '../platform/metrics.ts'
 import type { OperationStarter } from '../platform/temporal.ts'
 import { answersKeptSeconds, createHousekeeping } from './housekeeping.ts'
 import { activityInterceptor } from './interceptor.ts'
+import { startServiceBusRelay, type RelaySources } from './relay.ts'
 import { sweepOnce } from './sweep.ts'
+import { workflowBundle } from './workflow-bundle.ts'
 
 export type WorkerOptions = {
   address: string
@@ -29,15 +31,15 @@ export type RunningWorker = {
   stop(): Promise<void>
 }
 
-/** Starts the Temporal worker of the control plane and the sweep beside it. */
-export async function startWorker(deps: ActivityDeps, options: WorkerOptions): Promise<RunningWorker> {
+/** Starts the Temporal worker of the control plane, and beside it the sweep and the relay of events. */
+export async function startWorker(deps: ActivityDeps & RelaySources, options: WorkerOptions): Promise<RunningWorker> {
   const { log, metrics, starter } = options
   const connection = await NativeConnection.connect({ address: options.address })
   const worker = await Worker.create({
     connection,
     namespace: options.namespace,
     taskQueue: options.taskQueue,
-    workflowsPath: new URL('../workflows/index.ts', import.meta.url).pathname,
+    workflowBundle: await workflowBundle(new URL('../workflows/index.ts', import.meta.url)),
     activities: createActivities(deps),
     interceptors: { activity: [activityInterceptor(log, metrics), ...(options.interceptors ?? [])] },
     maxConcurrentActivityTaskExecutions: options.concurrency,
@@ -46,6 +48,7 @@ export async function startWorker(deps: ActivityDeps, options: WorkerOptions): P
   })
   const stopping = new AbortController()
   const sweeping = sweepUntil(stopping.signal, deps, options)
+  const relay = startServiceBusRelay(deps, { log, metrics })
   const ended = run()
   log.info({ task_queue: options.taskQueue, namespace: options.namespace }, 'worker is running')
   return {
@@ -61,7 +64,7 @@ export async function startWorker(deps: ActivityDeps, options: WorkerOptions): P
       await worker.run()
     } finally {
       stopping.abort()
-      await sweeping
+      await Promise.all([sweeping, relay.stop()])
       await connection.close()
     }
   }

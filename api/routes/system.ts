@@ -3,10 +3,15 @@ import { createRequire } from 'node:module'
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import { FreeholdError } from '../../domain/errors.ts'
 import { manifestJsonSchema } from '../../domain/manifest.ts'
+import { within } from '../../platform/deadline.ts'
+import type { DestinationKind } from '../../registry/deliveries.ts'
+import { deliveryLag } from '../../registry/delivery-lag.ts'
 import { roles } from '../../registry/entities/access.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
 import { json, newApp, problems, security } from './common.ts'
 
+const patienceMs = 2_000
+const nothingWaits = { destination: undefined, undelivered: 0, failing: 0, oldestSeconds: 0, worstError: null }
 const { resolve } = createRequire(import.meta.url)
 const docsFiles = {
   'swagger-ui.css': 'text/css; charset=utf-8',
@@ -28,6 +33,28 @@ const docsPage = `<!doctype html>
 </html>
 `
 const docsStart = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true })\n`
+
+const delivery = z.object({
+  undelivered: z.int(),
+  failing: z.int(),
+  oldestSeconds: z.number(),
+  worstError: z.string().nullable(),
+})
+const deliveries = z.object({ governance: delivery.or(z.literal('not configured')), topic: delivery })
+/** Every part by its name; of the events how their delivery stands, which makes nothing unready. */
+const readySchema = z.record(z.string(), z.boolean().or(deliveries))
+
+/** How the delivery of events stands, or nothing when that cannot be told in time. */
+async function eventDelivery({ orm, platform }: ApiDeps): Promise<z.output<typeof readySchema>> {
+  const lags = await within(patienceMs, deliveryLag(orm.em.fork())).catch(() => undefined)
+  if (lags === undefined) return {}
+  const of = (kind: DestinationKind) => {
+    const { destination: _, ...lag } = lags.find(({ destination }) => destination === kind) ?? nothingWaits
+    return lag
+  }
+  const hasGovernance = platform.governance !== undefined
+  return { events: { governance: hasGovernance ? of('governance') : 'not configured', topic: of('topic') } }
+}
 
 /** Who am I, health, metrics, and the documents about the API itself. */
 export function systemRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
@@ -57,11 +84,11 @@ export function systemRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   app.openapi(
     createRoute({
       ...route('/readyz', 'Whether everything needed to serve answers'),
-      responses: { 200: json(z.record(z.string(), z.boolean()), 'It does'), ...problems },
+      responses: { 200: json(readySchema, 'It does; events that wait do not count'), ...problems },
     }),
     async (c) => {
-      const ready = await deps.ready()
-      if (Object.values(ready).every(Boolean)) return c.json(ready, 200)
+      const [ready, events] = await Promise.all([deps.ready(), eventDelivery(deps)])
+      if (Object.values(ready).every(Boolean)) return c.json({ ...ready, ...events }, 200)
       const missing = Object.keys(ready).filter((name) => ready[name] !== true)
       throw new FreeholdError('not_ready', `not answering: ${missing.join(', ')}`, { facts: ready })
     },

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import type { Answers, Credentials, DatabaseCredentials } from '../api-types.ts'
+import type { Answers, BusCredentials, Credentials, DatabaseCredentials, Tenant } from '../api-types.ts'
 import { CliError, exitCodes } from '../failures.ts'
 import { awaitOperation } from '../outcome.ts'
 import { print } from '../output.ts'
@@ -9,16 +9,18 @@ import type { Session } from '../session.ts'
 
 type Rotated = Answers['POST /v1/tenants/{idOrSlug}/credentials']['202']
 
+type Options = { environment?: string; bus?: true; rotate?: true }
+
 /**
- * `connect`: prints the connection URL of a tenant's database, or runs a command with the connection in its environment,
- * where psql and every libpq program find it; the password is on no command line. With `rotate` it has a new password
- * made first. Gives the exit code, that of the command if there is one.
+ * `connect`: prints the connection URL of a tenant's database, or with `bus` the connection string of its topic, or runs a
+ * command with the connection in its environment, where psql and every libpq program find it; the secret is on no command
+ * line. With `rotate` it has password and key renewed first. Gives the exit code, that of the command if there is one.
  */
 export async function connect(
   session: Session,
   tenant: string,
   command: readonly string[],
-  { environment, rotate }: { environment?: string; rotate?: true },
+  { environment, bus, rotate }: Options,
 ): Promise<number> {
   const { client, io, format } = session
   const to = path('tenants', tenant, 'credentials')
@@ -29,13 +31,40 @@ export async function connect(
     await awaitOperation(session, operation.id)
   }
   const credentials = await client.change<Credentials>('POST', to, body(ask))
+  const topic = bus ? required(credentials, tenant) : undefined
   const [program, ...args] = command
-  if (program !== undefined) return run(program, args, { ...io.env, ...connectionEnv(credentials.database) }, io.cwd)
-  print(io.stdout, format, credentials, () => credentials.database.url)
-  return exitCodes.ok
+  if (program === undefined) {
+    print(io.stdout, format, credentials, () => topic?.connectionString ?? credentials.database.url)
+    return exitCodes.ok
+  }
+  const connection =
+    topic === undefined
+      ? databaseEnv(credentials.database)
+      : { ...busEnv(topic), TENANT_ID: (await client.get<Tenant>(path('tenants', tenant))).id }
+  return run(program, args, { ...io.env, ...connection }, io.cwd)
 }
 
-function connectionEnv({ host, port, user, password, database, url }: DatabaseCredentials): Record<string, string> {
+function required({ bus, environment }: Credentials, tenant: string): BusCredentials {
+  if (bus !== null) return bus
+  throw new CliError(
+    exitCodes.usage,
+    `environment ${environment} of ${tenant} has no topic: its events go by webhooks`,
+    {
+      next: `freehold connect ${tenant}, without --bus, gives its database; where Freehold runs with EVENTS=service-bus, new tenants get a topic`,
+    },
+  )
+}
+
+/** What a tenant's service needs for its topic; every message there carries the id of the tenant. */
+function busEnv({ connectionString, topic, subscription }: BusCredentials): Record<string, string> {
+  return {
+    SERVICE_BUS_CONNECTION_STRING: connectionString,
+    SERVICE_BUS_TOPIC: topic,
+    SERVICE_BUS_SUBSCRIPTION: subscription,
+  }
+}
+
+function databaseEnv({ host, port, user, password, database, url }: DatabaseCredentials): Record<string, string> {
   return {
     PGHOST: host,
     PGPORT: String(port),
@@ -58,7 +87,7 @@ function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv, c
       const exitCode = cause.code === 'ENOENT' ? exitCodes.commandNotFound : exitCodes.usage
       reject(
         new CliError(exitCode, `${program} does not start: ${cause.message}`, {
-          next: 'install it, or check its name; without a command, connect prints the URL',
+          next: 'install it, or check its name; without a command, connect prints the connection',
         }),
       )
     })

@@ -31,13 +31,18 @@ export async function describeTenant({ client, io, format }: Session, name: stri
       ),
       section(
         'Resources',
-        resources.map((one) => [one.environment, one.kind, one.state, one.cell, one.name]),
+        resources.map((one) => [one.environment, one.kind, one.state, one.cell, `${one.name}${enforcedBy(one)}`]),
       ),
       ...(operation === null ? [] : [describeOperation(operation)]),
     ]
       .filter(Boolean)
       .join('\n\n'),
   )
+}
+
+/** A rule that the platform only writes down must not look like one it keeps. */
+function enforcedBy({ facts: { enforcement } }: Resources['items'][number]): string {
+  return typeof enforcement === 'string' ? ` (enforcement: ${enforcement})` : ''
 }
 
 /** Where a command of this program is not named as the API names it. */

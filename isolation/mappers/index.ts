@@ -1,5 +1,5 @@
 import type { ResourceKind } from '../../domain/resources.ts'
-import type { BusAdministrationOptions } from '../../platform/bus-administration.ts'
+import type { ManageBus } from '../../platform/bus-administration.ts'
 import type { Mapper } from '../mapper.ts'
 import type { ConnectionOptions } from './database/connections.ts'
 import { createDatabaseMapper } from './database/mapper.ts'
@@ -12,7 +12,7 @@ import { createTopicMapper } from './topic/mapper.ts'
 /** One mapper for each kind of resource. Whoever makes them closes them. */
 export function createMappers(options: {
   database?: ConnectionOptions
-  topic?: BusAdministrationOptions
+  manageBus: ManageBus
   temporal: RuntimeOptions
 }) {
   return {
@@ -21,7 +21,7 @@ export function createMappers(options: {
     'object-store': createObjectStoreMapper(),
     runtime: createRuntimeMapper(options.temporal),
     network: createNetworkMapper(),
-    topic: createTopicMapper(options.topic),
+    topic: createTopicMapper(options.manageBus),
   } satisfies Record<ResourceKind, Mapper>
 }
 export type Mappers = ReturnType<typeof createMappers>

@@ -1,10 +1,25 @@
-import { Client, Connection } from '@temporalio/client'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  Client,
+  Connection,
+  defaultGrpcRetryOptions,
+  isGrpcServiceError,
+  makeGrpcRetryInterceptor,
+  NamespaceNotFoundError,
+  WorkflowNotFoundError,
+  type WorkflowExecutionInfo,
+} from '@temporalio/client'
 import { z } from 'zod'
 import { FreeholdError } from '../../domain/errors.ts'
 import type { Mapper, Target } from '../mapper.ts'
 
-/** `host:port` of the Temporal server that runs the tenants' work. */
-export type RuntimeOptions = { readonly address: string }
+/** Where the tenants' work runs, and how long the server may take to list what was just started. */
+export type RuntimeOptions = {
+  /** `host:port` of the Temporal server. */
+  readonly address: string
+  /** Default 1,000: lists of workflows are eventually consistent, on a busy server by about a second. */
+  readonly visibilityLagMs?: number
+}
 
 const propertiesSchema = z.object({
   namespace: z.string(),
@@ -14,81 +29,145 @@ const propertiesSchema = z.object({
   concurrentTasks: z.number(),
 })
 
+const callMs = 10_000
+/** Bounds of one `remove`; what is left is for its next try, so a tenant's tasks must not be started for ever. */
+const maximumPasses = 20
+const passSize = 1_000
+const atATime = 20
+
 /**
  * Mapper of kind `runtime` on a shared task queue. There is nothing to make there: a share is the fairness key and weight
- * that tasks are started with, and workers ask for the tenant's state before they run one, which is how it is frozen. What
- * exists in the world is the tenant's work itself, found by its search attribute; removing ends it.
+ * that tasks are started with, and workers ask for the tenant's state before they run one, which is how it is frozen. So a
+ * share is always observed as existing; what exists in the world is the tenant's work, counted as `open` and found by its
+ * search attributes. Removing ends it.
  */
-export function createRuntimeMapper({ address }: RuntimeOptions): Mapper {
-  let opening: Promise<Connection> | undefined
+export function createRuntimeMapper({ address, visibilityLagMs = 1_000 }: RuntimeOptions): Mapper {
+  let connection: Connection | undefined
 
-  async function on<T>(target: Target, work: (client: Client) => Promise<T>): Promise<T> {
+  /**
+   * The connection finds a server again by itself, and soon, so there is one for the life of the mapper. A call to
+   * a server that is down is given up within about a second, because its caller holds a row of the registry and tries again later.
+   */
+  async function on<T>(target: Target, call: (client: Client) => Promise<T>): Promise<T> {
     const { namespace } = propertiesOf(target)
+    connection ??= Connection.lazy({
+      address,
+      channelArgs: { 'grpc.max_reconnect_backoff_ms': 2_000 },
+      interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ maxAttempts: 4 }))],
+    })
+    const client = new Client({ connection, namespace })
     try {
-      opening ??= Connection.connect({ address, connectTimeout: 5_000 })
-      const connection = await opening
-      return await connection.withDeadline(Date.now() + 10_000, () => work(new Client({ connection, namespace })))
+      return await connection.withDeadline(Date.now() + callMs, () => call(client))
     } catch (error) {
-      opening = (await opening?.catch(() => undefined)) === undefined ? undefined : opening
       throw runtimeError(error, address, namespace)
     }
+  }
+
+  const countOpen = async (target: Target): Promise<number> =>
+    (await on(target, (client) => client.workflow.count(openWork(target)))).count
+
+  /** Ends what is listed as open, and gives how many it ended; what had ended already does not count. */
+  async function endListed(target: Target): Promise<number> {
+    const listed = await on(target, async (client) => {
+      const page: WorkflowExecutionInfo[] = []
+      for await (const execution of client.workflow.list({ query: openWork(target) }))
+        if (page.push(execution) === passSize) break
+      return page
+    })
+    let ended = 0
+    for (let from = 0; from < listed.length; from += atATime) {
+      const some = listed.slice(from, from + atATime)
+      const results = await on(target, (client) => Promise.all(some.map((one) => terminate(client, one, target))))
+      ended += results.filter(Boolean).length
+    }
+    return ended
   }
 
   return {
     kind: 'runtime',
 
     async observe(target) {
-      const open = await on(target, (client) => client.workflow.count(openWork(target)))
-      return {
-        exists: true,
-        owner: target.tenantId,
-        frozen: false,
-        facts: { ...propertiesOf(target), open: open.count },
-      }
+      const facts = { ...propertiesOf(target), open: await countOpen(target) }
+      return { exists: true, owner: target.tenantId, frozen: false, facts }
     },
 
+    /** Counting proves that the namespace is there and that the tenant's work can be found in it. */
     async ensure(target) {
-      const facts = propertiesOf(target)
-      await on(target, (client) => client.workflowService.describeNamespace({ namespace: facts.namespace }))
-      return facts
+      await countOpen(target)
+      return propertiesOf(target)
     },
 
     async freeze() {},
     async thaw() {},
 
+    /** Work that was started just now may not be listed yet, so it is over when two lists in a row hold nothing to end. */
     async remove(target) {
-      const ended = await on(target, async (client) => {
-        let count = 0
-        for await (const { workflowId, runId } of client.workflow.list({ query: openWork(target) })) {
-          await client.workflow.getHandle(workflowId, runId).terminate(`tenant ${target.tenantId} is removed`)
-          count += 1
-        }
-        return count
-      })
-      return ended > 0 ? 'removed' : 'absent'
+      let ended = 0
+      for (let pass = 1, quiet = 0; ; pass += 1) {
+        const count = await endListed(target)
+        ended += count
+        quiet = count === 0 ? quiet + 1 : 0
+        if (quiet === 2) return ended > 0 ? 'removed' : 'absent'
+        if (pass === maximumPasses)
+          throw new FreeholdError(
+            'substrate_unavailable',
+            `ended ${ended} tasks of tenant ${target.tenantId} in namespace "${propertiesOf(target).namespace}" and there are still more; stop what starts them`,
+          )
+        await sleep(visibilityLagMs)
+      }
     },
 
     async close() {
-      await (await opening?.catch(() => undefined))?.close()
+      await connection?.close()
+      connection = undefined
     },
   }
 }
 
 const propertiesOf = ({ spec }: Target) => propertiesSchema.parse(spec.properties)
 
-/** Every task of a tenant carries its id and environment; ids hold no quote. */
+/** Every task of a tenant carries its id and environment; neither can hold a quote. A paused one is open as well. */
 function openWork({ tenantId, spec }: Target): string {
-  return `TenantId = '${tenantId}' and Environment = '${spec.environment}' and ExecutionStatus = 'Running'`
+  return `TenantId = '${tenantId}' and Environment = '${spec.environment}' and CloseTime is null`
+}
+
+async function terminate(
+  client: Client,
+  { workflowId, runId }: WorkflowExecutionInfo,
+  { tenantId }: Target,
+): Promise<boolean> {
+  try {
+    await client.workflow.getHandle(workflowId, runId).terminate(`tenant ${tenantId} is removed`)
+    return true
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false
+    throw error
+  }
+}
+
+/** Statuses of gRPC that no later try can cure, with what to do. */
+const faults: Record<number, string> = {
+  3: 'does not know the search attributes TenantId and Environment (Keyword); add them',
+  5: 'is not there; make it, or correct the cell in the platform file',
+  7: 'may not be used by Freehold; grant it',
+  16: 'may not be used by Freehold; grant it',
 }
 
 function runtimeError(error: unknown, address: string, namespace: string): FreeholdError {
-  if (error instanceof FreeholdError) return error
-  const code = (error as { code?: unknown }).code
-  if (code === 5)
-    return new FreeholdError(
-      'configuration_invalid',
-      `the Temporal server at ${address} has no namespace "${namespace}"`,
-    )
-  const said = error instanceof Error ? error.message.split('\n', 1)[0] : 'unknown'
-  return new FreeholdError('substrate_unavailable', `namespace "${namespace}" at ${address} is not available: ${said}`)
+  const cause = error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : error
+  const status =
+    error instanceof NamespaceNotFoundError ? 5 : isGrpcServiceError(cause) ? Number(cause.code) : undefined
+  const fault = status === undefined ? undefined : faults[status]
+  if (fault !== undefined)
+    return new FreeholdError('configuration_invalid', `Temporal namespace "${namespace}" at ${address} ${fault}`, {
+      cause: error,
+    })
+  const [said = ''] = cause instanceof Error ? cause.message.split('\n', 1) : []
+  return new FreeholdError(
+    'substrate_unavailable',
+    `namespace "${namespace}" at ${address} is not available: ${said}`,
+    {
+      cause: error,
+    },
+  )
 }

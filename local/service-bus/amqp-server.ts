@@ -24,6 +24,7 @@ const linkEvents = {
   modified: 'modified',
   released: 'released',
   rejected: 'rejected',
+  sender_flow: 'credited',
   sendable: 'sendable',
   sender_draining: 'draining',
   sender_close: 'closed',

@@ -24,7 +24,7 @@ const requestCredit = 100
 /** What a link's events do. */
 type LinkHandlers = Partial<
   Record<
-    'message' | 'accepted' | 'modified' | 'released' | 'rejected' | 'sendable' | 'draining',
+    'message' | 'accepted' | 'modified' | 'released' | 'rejected' | 'credited' | 'sendable' | 'draining',
     (c: EventContext) => void
   >
 > & { closed: () => void; disconnected: () => void }
@@ -127,6 +127,7 @@ export class ClientConnection {
     const outgoing = new OutgoingLink(link, source, this.#namespace.around.storage)
     const release = this.#guard(link, address, 'Listen', outgoing)
     this.#links.set(link, {
+      credited: () => outgoing.credited(),
       sendable: () => outgoing.flow(),
       draining: () => outgoing.drain(),
       accepted: (context) => outgoing.accepted(context),

@@ -19,15 +19,18 @@ function namespaceOptions(text: string): NamespaceOptions[] {
 const { env } = process
 const dataDir = env['SERVICE_BUS_DATA_DIR'] ?? '.freehold/service-bus'
 const topics = env['SERVICE_BUS_MAX_TOPICS']
+const rootKey = env['SERVICE_BUS_ROOT_KEY']
+const wanted = namespaceOptions(env['SERVICE_BUS_NAMESPACES'] ?? 'local:5672:5300')
 const bus = await startServiceBus({
   dataDir,
-  namespaces: namespaceOptions(env['SERVICE_BUS_NAMESPACES'] ?? 'local:5672:5300'),
+  namespaces: rootKey ? wanted.map((namespace) => ({ ...namespace, rootKey })) : wanted,
   ...(env['SERVICE_BUS_HOST'] ? { host: env['SERVICE_BUS_HOST'] } : {}),
   ...(topics ? { limits: { topics: Number(topics) } } : {}),
   log: (message) => console.error(message),
 })
 const connections = join(dataDir, 'connections.json')
 writeFileSync(connections, `${JSON.stringify(bus.namespaces, undefined, 2)}\n`, { mode: 0o600 })
+writeFileSync(join(dataDir, 'ca.pem'), bus.namespaces[0]?.ca ?? '')
 const namespaces = bus.namespaces.map(({ name, amqpPort, adminPort }) => ({ name, amqpPort, adminPort }))
 console.log(JSON.stringify({ ready: true, connections, namespaces }))
 

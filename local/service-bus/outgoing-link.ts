@@ -37,6 +37,7 @@ export class OutgoingLink implements Consumer {
   readonly #storage: Storage
   readonly #tokens = new WeakMap<Delivery, string>()
   #giveUpWait: (() => void) | undefined
+  #drained = false
 
   constructor(link: Sender, source: Source, storage: Storage) {
     this.#link = link
@@ -76,7 +77,12 @@ export class OutgoingLink implements Consumer {
   }
 
   capacity(): number {
-    return sendable(this.#link)
+    return this.#drained ? 0 : sendable(this.#link)
+  }
+
+  /** The client says anew how much credit it gives. */
+  credited(): void {
+    this.#drained = false
   }
 
   deliver({ token, entry, until }: Lock): void {
@@ -93,6 +99,8 @@ export class OutgoingLink implements Consumer {
 
   drain(): void {
     this.#source.dispatch()
+    // The credit that rhea shows until the answer is written is given back already.
+    this.#drained = true
     finishDrain(this.#link)
   }
 

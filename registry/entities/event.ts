@@ -1,4 +1,5 @@
 import { defineEntity, p, type InferEntity } from '@mikro-orm/core'
+import { Bus } from './placement.ts'
 import { instant, laterInstant } from './types.ts'
 
 const refusal = `raise exception 'events are insert-only'`
@@ -43,6 +44,8 @@ export const Delivery = defineEntity({
     destination: p.text().primary(),
     head: p.bigint('number').default(0),
     cursor: p.bigint('number').default(0),
+    /** Namespace the destination is on; none for the governance topic, whose place the platform file says. */
+    bus: () => p.manyToOne(Bus).mapToPk().joinColumn('bus').nullable().deleteRule('no action'),
     /** Failures in a row, and why the last one was. */
     attempts: p.integer().default(0),
     error: p.text().nullable(),
@@ -50,5 +53,5 @@ export const Delivery = defineEntity({
     leasedBy: p.uuid().nullable(),
     leasedUntil: laterInstant(),
   },
-  indexes: [{ name: 'deliveries_due', properties: ['dueAt'], where: 'head > cursor' }],
+  indexes: [{ name: 'deliveries_due', properties: ['bus', 'dueAt'], where: 'head > cursor' }],
 })

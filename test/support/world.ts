@@ -8,7 +8,7 @@ import type { ActivityInterceptorsFactory } from '@temporalio/worker'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { createApi } from '../../api/app.ts'
-import type { OperationState } from '../../domain/operation.ts'
+import type { OperationState, Timing } from '../../domain/operation.ts'
 import type { ActivityDeps } from '../../activities/deps.ts'
 import { bootstrapCell } from '../../isolation/mappers/database/bootstrap.ts'
 import { readConfig } from '../../platform/config.ts'
@@ -43,7 +43,15 @@ export type SeenTenant = {
 }
 
 /** A whole installation of its own on the run's servers: registry, warehouse, task queue, API; gone with `close()`. */
-export async function createWorld(options: { migrationsDir?: string } = {}) {
+export async function createWorld(
+  options: {
+    migrationsDir?: string
+    /** Variables beside or instead of the usual ones. */
+    environment?: Record<string, string>
+    busLimits?: { topics?: number }
+    timing?: Partial<Timing>
+  } = {},
+) {
   const name = `w_${randomBytes(5).toString('hex')}`
   const server = new URL(inject('postgresUrl'))
   const at = (database: string, user?: { name: string; password: string }) => {
@@ -64,7 +72,7 @@ export async function createWorld(options: { migrationsDir?: string } = {}) {
     database: `${name}_warehouse`,
   })
   const stateDir = mkdtempSync(join(tmpdir(), `freehold-world-`))
-  const bus = await startTestBus(stateDir)
+  const bus = await startTestBus(stateDir, options.busLimits)
   const environment = {
     ...bus.variables,
     DATABASE_URL: at(name),
@@ -79,6 +87,7 @@ export async function createWorld(options: { migrationsDir?: string } = {}) {
     FREEHOLD_ACTIVITY_ATTEMPTS: '3',
     LOG_LEVEL: 'silent',
     ...(options.migrationsDir === undefined ? {} : { FREEHOLD_MIGRATIONS_DIR: options.migrationsDir }),
+    ...options.environment,
   }
   const config = {
     ...readConfig(environment),
@@ -89,9 +98,9 @@ export async function createWorld(options: { migrationsDir?: string } = {}) {
   const log = createLogger(config)
   const deps = await composeWorker(config, environment)
   const client = await connectTemporal(config)
-  const starter = operationStarter(client, { taskQueue: name, timing: testTiming })
+  const starter = operationStarter(client, { taskQueue: name, timing: { ...testTiming, ...options.timing } })
   const metrics = createMetricsRegistry()
-  exposeRegistry(metrics, { orm: deps.orm, log })
+  exposeRegistry(metrics, { orm: deps.orm, log, hasGovernance: deps.platform.governance !== undefined })
   const measured = { api: apiMetrics(metrics), worker: workerMetrics(metrics) }
   const key = await createApiKey(deps.orm.em.fork(), 'test', 'platform-admin')
   const api = (with_: Partial<{ starter: typeof starter }> = {}) =>

@@ -1,62 +1,79 @@
-import type { CreateTopicOptions, CreateSubscriptionOptions, TopicProperties, WithResponse } from '@azure/service-bus'
+import type { CreateTopicOptions, SubscriptionProperties, TopicProperties, WithResponse } from '@azure/service-bus'
 import { z } from 'zod'
 import { tenantKeyName } from '../../../domain/names.ts'
 import type { ResourceSpec } from '../../../domain/resources.ts'
-import type { Target } from '../../mapper.ts'
-import { ownerTag } from '../owner-tag.ts'
+import { platformSubscription, tenantSubscription } from '../../../domain/tenant-messages.ts'
+import { readOwnerTag } from '../owner-tag.ts'
 
 export type Topic = WithResponse<TopicProperties>
 
+/** What a topic says of itself: whose it is, by which epoch it was opened or closed last, and which of the two. */
+export type Mark = { readonly owner: string; readonly epoch: number; readonly frozen: boolean }
+
 const propertiesSchema = z.object({ subscription: z.string(), keySecret: z.string() })
+const markSchema = z.object({ freehold: z.string(), epoch: z.number().default(0), frozen: z.boolean().default(false) })
 
 /** What the strategy says of a topic. */
 export function topicProperties(spec: ResourceSpec) {
   return propertiesSchema.parse(spec.properties)
 }
 
-const metadataSchema = z.object({ freehold: z.string(), epoch: z.number().default(0) })
-
-/** The owner tag of a topic, with the epoch of whoever changed it last. */
-export function metadataOf(tenantId: string, epoch: number): string {
-  return JSON.stringify({ ...JSON.parse(ownerTag(tenantId)), epoch })
+/** The mark of a topic: the owner tag and more. Undefined for one without our tag. */
+export function readMark({ userMetadata }: Pick<Topic, 'userMetadata'>): Mark | undefined {
+  const owner = readOwnerTag(userMetadata)
+  if (owner === undefined) return undefined
+  const { epoch, frozen } = markSchema
+    .catch({ freehold: owner, epoch: 0, frozen: false })
+    .parse(JSON.parse(userMetadata))
+  return { owner, epoch, frozen }
 }
-
-/** Whose a topic says it is; no owner for one without our tag. */
-export function readMetadata({ userMetadata }: Pick<Topic, 'userMetadata'>): {
-  owner: string | undefined
-  epoch: number
-} {
-  try {
-    const { freehold, epoch } = metadataSchema.parse(JSON.parse(userMetadata ?? ''))
-    return { owner: freehold, epoch }
-  } catch {
-    return { owner: undefined, epoch: 0 }
-  }
-}
-
-/** `all` is the tenant's own, `governance` the platform's; what nobody fetches there goes after a while. */
-export const subscriptions: readonly { name: string; settings: CreateSubscriptionOptions }[] = [
-  { name: 'all', settings: { maxDeliveryCount: 10, lockDuration: 'PT1M' } },
-  { name: 'governance', settings: { maxDeliveryCount: 10, lockDuration: 'PT1M', defaultMessageTimeToLive: 'P14D' } },
-]
 
 /** How long the bus remembers message ids: longer than a relay that was cut off takes to come back. */
 const duplicateWindow = 'PT1H'
 
-/** A topic as it shall be. The rules are sent with every update: the service takes away what is left out. */
-export function topicSettings(target: Target, key: string, epoch: number) {
+/**
+ * A topic as it shall be. It always takes messages in, so that what is said of a suspended tenant waits for it; what
+ * closes is receiving. The rules are sent with every update: the service takes away what is left out.
+ */
+export function topicSettings({ owner, epoch, frozen }: Mark, key: string) {
   return {
+    status: 'Active',
     requiresDuplicateDetection: true,
     duplicateDetectionHistoryTimeWindow: duplicateWindow,
-    userMetadata: metadataOf(target.tenantId, epoch),
+    userMetadata: JSON.stringify({ freehold: owner, epoch, frozen }),
     authorizationRules: [
       {
         claimType: 'SharedAccessKey',
         keyName: tenantKeyName,
         primaryKey: key,
         secondaryKey: key,
-        accessRights: ['Send', 'Listen'],
+        accessRights: frozen ? ['Send'] : ['Send', 'Listen'],
       },
     ],
   } satisfies CreateTopicOptions
+}
+
+/**
+ * The subscriptions of a topic as they shall be. What nobody fetches from the platform's goes after a while. The platform
+ * goes on reading the messages of a frozen tenant, whose key has no right left to listen there.
+ */
+export function subscriptionSettings({ frozen }: Pick<Mark, 'frozen'>) {
+  const common = { maxDeliveryCount: 10, lockDuration: 'PT1M' }
+  const status = frozen ? ('ReceiveDisabled' as const) : ('Active' as const)
+  return [
+    { name: tenantSubscription, settings: { ...common, status } },
+    { name: platformSubscription, settings: { ...common, status: 'Active', defaultMessageTimeToLive: 'P14D' } },
+  ] as const
+}
+
+/** Whether nobody with a key of the topic's own can receive. */
+export function isClosed(
+  { authorizationRules = [] }: Pick<Topic, 'authorizationRules'>,
+  subscriptions: readonly Pick<SubscriptionProperties, 'subscriptionName' | 'status'>[],
+): boolean {
+  const own = subscriptions.find(({ subscriptionName }) => subscriptionName === tenantSubscription)
+  return (
+    (own?.status === 'ReceiveDisabled' || own?.status === 'Disabled') &&
+    authorizationRules.every(({ accessRights = [] }) => !accessRights.includes('Listen'))
+  )
 }

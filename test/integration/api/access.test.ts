@@ -41,10 +41,15 @@ describe('who may do what', () => {
       expect((await api.call(method, path, { key, body: {} })).body.code).toBe('forbidden')
   })
 
-  test.each(['/healthz', '/readyz', '/metrics', '/openapi.json', '/schemas/tenant-v1alpha1.json', '/docs'])(
-    '%s needs no key',
-    async (path) => {
-      expect((await api.call('GET', path, { key: null })).status).toBe(200)
-    },
-  )
+  test.each([
+    '/healthz',
+    '/readyz',
+    '/metrics',
+    '/openapi.json',
+    '/schemas/tenant-v1alpha1.json',
+    '/docs',
+    '/.well-known/freehold/keys.json',
+  ])('%s needs no key', async (path) => {
+    expect((await api.call('GET', path, { key: null })).status).toBe(200)
+  })
 })

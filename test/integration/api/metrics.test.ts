@@ -68,6 +68,9 @@ test('a scrape tells how many tenants, open operations, slots and undelivered ev
   )
   expect(outbox?.waiting).toBeGreaterThan(0)
   expect(samples.get('freehold_outbox_undelivered{destination="governance"}')).toBe(outbox?.waiting)
+  expect(samples.get('freehold_outbox_oldest_undelivered_seconds{destination="governance"}')).toBeGreaterThan(0)
+  expect(samples.get('freehold_outbox_oldest_undelivered_seconds{destination="topic"}')).toBe(0)
+  expect(samples.get('freehold_outbox_failing{destination="governance"}')).toBe(0)
 })
 
 test('a registry that is down fails no scrape, leaves no old figures, and is seen when it is back', async () => {

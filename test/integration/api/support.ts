@@ -64,7 +64,7 @@ export async function openTestApi() {
   const platformKey = randomBytes(32)
   const log = pino({ level: 'info' }, { write: (line: string) => lines.push(line) })
   const metrics = createMetricsRegistry()
-  exposeRegistry(metrics, { orm, log })
+  exposeRegistry(metrics, { orm, log, hasGovernance: true })
   const closing = new AbortController()
   const deps: ApiDeps = {
     orm,

@@ -117,7 +117,10 @@ describe('a service that cannot start says why in one sentence', () => {
 
   it.concurrent.each(services)('a database that is not migrated: %s', async (service) => {
     expect(await start(service, { DATABASE_URL: world.adminUrl('warehouse') })).toEqual(
-      refusal(service, 'the registry database is not usable (relation "tenants" does not exist); see DATABASE_URL'),
+      refusal(
+        service,
+        'the registry database is not usable (relation "mikro_orm_migrations" does not exist); see DATABASE_URL',
+      ),
     )
   })
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { json, operation, startFake } from './support.ts'
+import { json, operation, startFake, tenant } from './support.ts'
 
 const database = {
   host: '127.0.0.1',
@@ -11,6 +11,17 @@ const database = {
   user: 't_k1_prod_app',
   password: 'p',
   url: 'postgres://t_k1_prod_app:p@127.0.0.1:5433/data',
+}
+const bus = {
+  host: '127.0.0.1',
+  port: 7672,
+  tls: false,
+  topic: 'tenant-k1-prod',
+  subscription: 'all',
+  keyName: 'tenant',
+  key: 'k',
+  connectionString:
+    'Endpoint=sb://127.0.0.1:7672/;SharedAccessKeyName=tenant;SharedAccessKey=k;EntityPath=tenant-k1-prod',
 }
 
 test('connect prints the URL, of the environment asked for', async () => {
@@ -39,6 +50,41 @@ test('connect runs a command with the connection in its environment and ends wit
   const missing = await fake.freehold(['connect', 'acme', '--', 'no-such-program-here'])
   expect(missing.exitCode).toBe(127)
   expect(missing.stderr).toContain('no-such-program-here')
+})
+
+test('connect --bus prints the connection string of the topic', async () => {
+  await using fake = await startFake((_, response) => json(response, 200, { environment: 'staging', database, bus }))
+  const { exitCode, stdout } = await fake.freehold(['connect', 'acme', '--bus', '--environment', 'staging'])
+  expect([exitCode, stdout]).toEqual([0, `${bus.connectionString}\n`])
+  expect(fake.received.map(({ body }) => body)).toEqual(['{"environment":"staging"}'])
+})
+
+test('connect --bus runs a command with what a service of the tenant needs, and without the database', async () => {
+  await using fake = await startFake(({ path }, response) =>
+    json(response, 200, path.endsWith('/credentials') ? { environment: 'prod', database, bus } : tenant('acme')),
+  )
+  const names = ['CONNECTION_STRING', 'TOPIC', 'SUBSCRIPTION'].map((name) => `SERVICE_BUS_${name}`)
+  const wanted = [...names, 'TENANT_ID', 'PGPASSWORD', 'DATABASE_URL']
+  const script = `require('node:fs').writeFileSync('env.json', JSON.stringify(${JSON.stringify(wanted)}.map(n => process.env[n] ?? null)))`
+  const { exitCode } = await fake.freehold(['connect', 'acme', '--bus', '--', process.execPath, '-e', script])
+  expect(exitCode).toBe(0)
+  expect(JSON.parse(readFileSync(join(fake.cwd, 'env.json'), 'utf8'))).toEqual([
+    bus.connectionString,
+    'tenant-k1-prod',
+    'all',
+    tenant('acme').id,
+    null,
+    null,
+  ])
+})
+
+test('connect --bus of a tenant without a topic says so and what to do, and shows no other secret', async () => {
+  await using fake = await startFake((_, response) => json(response, 200, { environment: 'prod', database, bus: null }))
+  const { exitCode, stdout, stderr } = await fake.freehold(['connect', 'acme', '--bus', '--', process.execPath])
+  expect([exitCode, stdout]).toEqual([2, ''])
+  expect(stderr).toContain('environment prod of acme has no topic')
+  expect(stderr).toContain('next: freehold connect acme')
+  expect(stderr).not.toContain(database.url)
 })
 
 test('connect --rotate waits for the new password before it reads it', async () => {

@@ -13,14 +13,29 @@ const rules: Record<string, string[]> = {
   activities: [...core, 'registry', 'isolation'],
   registry: core,
   isolation: core,
+  events: [...core, 'registry'],
   api: [...core, 'registry', 'type workflows'],
-  worker: [...core, 'registry', 'isolation', 'activities', 'workflows'],
+  worker: [...core, 'registry', 'isolation', 'events', 'activities', 'workflows'],
   cli: [],
   local: [],
-  start: [...core, 'registry', 'isolation', 'activities', 'workflows', 'worker', 'api', 'local'],
+  // What users copy: it asks the API like anybody, and knows nothing of ours but what services of the platform may use.
+  examples: ['events/tenant-links.ts'],
+  start: [...core, 'registry', 'isolation', 'events', 'activities', 'workflows', 'worker', 'api', 'local', 'examples'],
   // The API describes itself: its OpenAPI document, and from it the types of the command line, are written by a script.
   scripts: ['domain', 'platform', 'api'],
-  bench: [...core, 'registry', 'isolation', 'activities', 'workflows', 'worker', 'api', 'local', 'start'],
+  bench: [
+    ...core,
+    'registry',
+    'isolation',
+    'events',
+    'activities',
+    'workflows',
+    'worker',
+    'api',
+    'local',
+    'start',
+    'examples',
+  ],
 }
 
 const root = join(import.meta.dirname, '../../..')

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Connection } from '@temporalio/client'
+import { submitTask } from '../examples/workloads/submit-task.ts'
+import { createTenantContexts, type TenantContext } from '../examples/workloads/tenant-contexts.ts'
+import { startWorkloads } from '../examples/workloads/worker.ts'
+import { withStack, type Stack } from './stack.ts'
+
+/** Milliseconds from starting a task until its result is there. */
+type Latency = { p50Ms: number; p95Ms: number; tasks: number }
+
+/** A single task of a quiet tenant, when nothing else runs, and while hundreds of another tenant wait. */
+export type FairnessFigures = { idle: Latency; besideNoise: Latency; ratio: { p50Ms: number; p95Ms: number } }
+
+const noisyTasks = 300
+const rounds = 3
+const taskMs = 50
+/** Of the tasks of the quiet tenant those count that begin while this many of the noisy one are not done. */
+const stillNoisy = 100
+
+/** Measures with the worker of the example as `npm start` runs it, and tenants of the same plan. */
+export async function benchFairness(): Promise<FairnessFigures> {
+  return withStack(async (stack) => {
+    const contexts = createTenantContexts(stack.api)
+    const [noisy, quiet] = [await newTenant(stack, contexts), await newTenant(stack, contexts)]
+    const connection = await Connection.connect({ address: stack.temporalAddress })
+    const worker = await startWorkloads({ address: stack.temporalAddress, contexts })
+    const submit = (tenant: TenantContext) =>
+      submitTask(connection, tenant, randomUUID(), { name: 'bench', milliseconds: taskMs })
+    const once = async () => {
+      const begun = performance.now()
+      await (await submit(quiet)).result()
+      return performance.now() - begun
+    }
+    try {
+      for (let warm = 0; warm < 5; warm += 1) await once()
+      const idle: number[] = []
+      for (let run = 0; run < 30; run += 1) idle.push(await once())
+
+      const besideNoise: number[] = []
+      for (let round = 0; round < rounds; round += 1) {
+        let left = noisyTasks
+        const tasks = await Promise.all(Array.from({ length: noisyTasks }, () => submit(noisy)))
+        const done = Promise.all(tasks.map((task) => task.result().then(() => (left -= 1))))
+        while (left > stillNoisy) besideNoise.push(await once())
+        await done
+      }
+      const [before, beside] = [latency(idle), latency(besideNoise)]
+      const ratio = { p50Ms: rounded(beside.p50Ms / before.p50Ms), p95Ms: rounded(beside.p95Ms / before.p95Ms) }
+      return { idle: before, besideNoise: beside, ratio }
+    } finally {
+      await worker.stop()
+      await connection.close()
+    }
+  })
+}
+
+async function newTenant({ api }: Stack, contexts: ReturnType<typeof createTenantContexts>): Promise<TenantContext> {
+  const slug = `t-${randomUUID().slice(0, 13)}`
+  const answer = await fetch(`${api.url}/v1/tenants`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${api.key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      apiVersion: 'freehold.dev/v1alpha1',
+      kind: 'Tenant',
+      metadata: { slug, name: slug },
+      spec: { plan: 'pro', region: 'eu-north' },
+    }),
+  })
+  if (answer.status !== 202) throw new Error(`not accepted: ${answer.status} ${await answer.text()}`)
+  for (;;) {
+    const context = await contexts.read(slug, 'prod')
+    if (context.state === 'active') return context
+    if (context.state === 'failed') throw new Error(`tenant ${slug} failed`)
+    await sleep(100)
+  }
+}
+
+/** By nearest rank. */
+function latency(times: number[]): Latency {
+  const sorted = times.toSorted((a, b) => a - b)
+  const at = (share: number) => rounded(sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN)
+  return { p50Ms: at(0.5), p95Ms: at(0.95), tasks: times.length }
+}
+
+const rounded = (figure: number): number => Number(figure.toFixed(1))

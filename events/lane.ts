@@ -1,0 +1,149 @@
+import { claimDeliveries, hastenDeliveries, undelivered, type Lack } from '../registry/deliveries.ts'
+import { deliver, type Consignment, type RelayDeps } from './deliver.ts'
+import type { PublishFailure } from './publisher.ts'
+
+/** One way out of the registry, which no other has to wait for: to the governance topic, or to the topics of one bus. */
+export type Lane = {
+  /** Bus of the topics; null for the governance topic. */
+  readonly bus: string | null
+  /** How many consignments may be on their way, and how many deliveries are in one. */
+  readonly parallel: number
+  readonly deliveries: number
+  /** Makes consignments of what was claimed. */
+  readonly consign: (lacks: Lack[]) => Promise<Consignment[]>
+  /** Whether a failure says that no other consignment of the lane has a chance. */
+  readonly isBlocked: (failure: PublishFailure) => boolean
+}
+
+export type LaneOptions = {
+  /** Id of the relay. */
+  readonly relay: string
+  /** How often to look for work, in milliseconds; down to once a second while there is none. */
+  readonly pollMs: number
+  /** After which time others may take over. */
+  readonly leaseSeconds: number
+  readonly signal: AbortSignal
+}
+
+const longestPollMs = 1_000
+/** The share of its leases a consignment may use before it sends no more batches, so that the last one ends before they do. */
+const sendForShare = 2 / 3
+/** Events of a consignment: about what one batch holds. */
+export const perConsignment = 250
+const firstPauseMs = 500
+const longestPauseMs = 10_000
+const throttledPauseMs = 2_000
+
+/**
+ * Delivers until the signal, then lets what is on its way end. While the lane is blocked it tries one delivery at a time,
+ * with growing pauses, and leaves the others as they are; at the first success all are due.
+ */
+export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions): Promise<void> {
+  const { orm, log } = deps
+  const { relay, pollMs, leaseSeconds, signal } = options
+  const underWay = new Set<Promise<void>>()
+  const alarm = createAlarm(signal)
+  let pollsIn = pollMs
+  let failures = 0
+  let pauseMs = 0
+
+  while (!signal.aborted) {
+    try {
+      if ((await round()) === 'idle') {
+        await alarm.nap(pollsIn)
+        pollsIn = Math.min(pollsIn * 1.5, longestPollMs)
+      } else pollsIn = pollMs
+    } catch (error) {
+      log.warn({ reason: reasonOf(error) }, 'relay: the registry does not answer')
+      await alarm.nap(longestPollMs)
+    }
+  }
+  await Promise.all(underWay)
+
+  async function round(): Promise<'idle' | 'busy'> {
+    const isBlocked = failures > 0
+    const free = (isBlocked ? 1 : lane.parallel) - underWay.size
+    if (free <= 0) {
+      await Promise.race(underWay)
+      return 'busy'
+    }
+    const limit = isBlocked ? 1 : free * lane.deliveries
+    const claimed = await claimDeliveries(orm.em.fork(), { relay, bus: lane.bus, limit, leaseSeconds })
+    if (claimed.length === 0) return 'idle'
+    const until = performance.now() + leaseSeconds * 1_000 * sendForShare
+    const limits = { perStream: perConsignment, inAll: perConsignment * free }
+    for (const consignment of await lane.consign(await undelivered(orm.em.fork(), claimed, limits))) {
+      const work = send(consignment, until).finally(() => underWay.delete(work))
+      underWay.add(work)
+    }
+    // The first tells whether the way is free again.
+    if (isBlocked) await Promise.all(underWay)
+    if (pauseMs > 0) await alarm.nap(pauseMs, 'deaf')
+    pauseMs = 0
+    return 'busy'
+  }
+
+  async function send(consignment: Consignment, until: number): Promise<void> {
+    try {
+      const mayGoOn = () => !signal.aborted && performance.now() < until
+      const { more, failure } = await deliver(deps, relay, consignment, mayGoOn)
+      if (failure === undefined) await unblock()
+      else if (lane.isBlocked(failure)) block(failure)
+      if (more) alarm.ring()
+    } catch (error) {
+      // The leases run out, and what was sent is sent again under the same ids.
+      log.warn({ reason: reasonOf(error) }, 'relay: what became of a delivery could not be recorded')
+    }
+  }
+
+  async function unblock(): Promise<void> {
+    if (failures === 0) return
+    failures = 0
+    await hastenDeliveries(orm.em.fork(), { bus: lane.bus })
+    alarm.ring()
+  }
+
+  /** Consignments that were on their way together fail together, which counts once. */
+  function block({ code }: PublishFailure): void {
+    if (pauseMs > 0) return
+    pauseMs = Math.max(
+      Math.min(firstPauseMs * 2 ** failures, longestPauseMs),
+      code === 'throttled' ? throttledPauseMs : 0,
+    )
+    failures += 1
+    alarm.ring()
+  }
+}
+
+/** Sleep that a ring ends, also one from before; `deaf` hears nothing but the signal. */
+function createAlarm(signal: AbortSignal) {
+  let rung = false
+  let wake = () => {}
+  let end = () => {}
+  signal.addEventListener('abort', () => end(), { once: true })
+  return {
+    ring() {
+      rung = true
+      wake()
+    },
+    async nap(milliseconds: number, hearing?: 'deaf'): Promise<void> {
+      if (signal.aborted || (rung && hearing === undefined)) {
+        rung = false
+        return
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, milliseconds)
+        end = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+        wake = hearing === undefined ? end : () => {}
+      })
+      rung = false
+    },
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown'
+}

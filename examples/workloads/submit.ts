@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { Connection } from '@temporalio/client'
+import { readSettings } from './settings.ts'
+import { submitTask } from './submit-task.ts'
+import { createTenantContexts } from './tenant-contexts.ts'
+
+/** `submit.ts SLUG [--environment prod] [--count 1] [--milliseconds 100]`: starts tasks of a tenant and tells when each is done. */
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    environment: { type: 'string', default: 'prod' },
+    count: { type: 'string', default: '1' },
+    milliseconds: { type: 'string', default: '100' },
+  },
+})
+const [slug] = positionals
+const count = Number(values.count)
+const milliseconds = Number(values.milliseconds)
+if (slug === undefined || !(count >= 1) || !(milliseconds >= 0)) {
+  console.error('usage: submit.ts SLUG [--environment NAME] [--count N] [--milliseconds N]')
+  process.exit(2)
+}
+
+try {
+  const { url, key, temporalAddress } = readSettings()
+  const context = await createTenantContexts({ url, key }).read(slug, values.environment)
+  const connection = await Connection.connect({ address: temporalAddress })
+  const run = randomUUID().slice(0, 8)
+  const tasks = await Promise.all(
+    Array.from({ length: count }, (_, index) =>
+      submitTask(connection, context, `${run}-${index + 1}`, { name: `task ${index + 1}`, milliseconds }),
+    ),
+  )
+  console.log(
+    context.state === 'active'
+      ? `submitted ${count}`
+      : `submitted ${count}; they wait, because ${slug} is ${context.state}. Ctrl-C leaves them waiting.`,
+  )
+  await Promise.all(tasks.map(async (task) => console.log(await task.result())))
+  await connection.close()
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}

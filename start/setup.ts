@@ -1,0 +1,110 @@
+import { accessSync, constants, mkdirSync } from 'node:fs'
+import { FreeholdError } from '../domain/errors.ts'
+import type { Platform } from '../domain/platform.ts'
+import { bootstrapCell } from '../isolation/mappers/database/bootstrap.ts'
+import { ensureNamespaces, ensureSearchAttributes } from '../local/temporal-namespaces.ts'
+import { readConfig } from '../platform/config.ts'
+import { platformOptions, readPlatformFile } from '../platform/platform-file.ts'
+import { searchAttributeTypes, workloadAttributeTypes } from '../platform/search-attributes.ts'
+import { secretResolver, type ResolveSecret } from '../platform/secret-reference.ts'
+import { reach, runService } from '../platform/service.ts'
+import { migrateRegistry } from '../registry/migrate.ts'
+import { openRegistry } from '../registry/orm.ts'
+import { createDatabase } from './databases.ts'
+import { ensureAdminKey, ensurePlatformKey } from './first-keys.ts'
+import { ensureServiceLogin } from './service-login.ts'
+
+const say = (line: string) => console.log(line)
+
+/**
+ * Prepares servers that are there already for API and worker: the registry with their login, the databases of the cells,
+ * the namespaces of Temporal, the platform key and a first key of the API. Each part may run again and then finds nothing
+ * to do, so it goes before every start of a new version.
+ */
+async function main(): Promise<void> {
+  const config = readConfig(process.env)
+  const { DATABASE_URL, TEMPORAL_ADDRESS, FREEHOLD_PLATFORM_KEY, FREEHOLD_STATE_DIR: stateDir } = config
+  if (DATABASE_URL === undefined || TEMPORAL_ADDRESS === undefined || FREEHOLD_PLATFORM_KEY === undefined)
+    throw new FreeholdError(
+      'configuration_invalid',
+      'setup needs DATABASE_URL, TEMPORAL_ADDRESS and FREEHOLD_PLATFORM_KEY, and DATABASE_ADMIN_URL where the first is of no administrator',
+    )
+  const adminUrl = config.DATABASE_ADMIN_URL ?? DATABASE_URL
+  const resolveSecret = secretResolver(process.env)
+  const platform = await readPlatformFile(config.FREEHOLD_PLATFORM_FILE, platformOptions(config))
+
+  await reach('the registry database', 'DATABASE_ADMIN_URL', prepareRegistry(adminUrl))
+  await ensureServiceLogin(adminUrl, DATABASE_URL)
+  say('the registry is migrated')
+  await prepareCells(platform.cells, adminUrl, resolveSecret)
+  await reach(
+    'the Temporal server',
+    'TEMPORAL_ADDRESS',
+    prepareTemporal(TEMPORAL_ADDRESS, config.TEMPORAL_NAMESPACE, platform),
+  )
+  say('Temporal has the namespaces and search attributes')
+  requireFolder(stateDir)
+  const orm = await openRegistry(adminUrl, { connections: 1 })
+  try {
+    await ensurePlatformKey(orm.em.fork(), FREEHOLD_PLATFORM_KEY, resolveSecret, say)
+    await ensureAdminKey(orm.em.fork(), stateDir, say)
+  } finally {
+    await orm.close(true)
+  }
+  say('setup is done')
+}
+
+function requireFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    accessSync(path, constants.W_OK)
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new FreeholdError('configuration_invalid', `FREEHOLD_STATE_DIR: ${path} cannot be written to (${code})`, {
+      cause,
+    })
+  }
+}
+
+async function prepareRegistry(adminUrl: string): Promise<void> {
+  await createDatabase(adminUrl)
+  await migrateRegistry(adminUrl)
+}
+
+/** A cell on the administrator's own server is bootstrapped with the login of its credential; another is left as it is. */
+async function prepareCells(cells: Platform['cells'], adminUrl: string, resolveSecret: ResolveSecret): Promise<void> {
+  for (const { name, database } of cells) {
+    const url = URL.parse(await resolveSecret(database.credential))
+    if (url === null)
+      throw new FreeholdError(
+        'configuration_invalid',
+        `the database credential of cell "${name}" is not a connection URL`,
+      )
+    if (serverOf(url) !== serverOf(new URL(adminUrl))) {
+      say(`cell ${name} is on another server (${serverOf(url)}) than the administrator's; it was left as it is`)
+      continue
+    }
+    await bootstrapCell({
+      adminUrl,
+      provisionerRole: decodeURIComponent(url.username),
+      provisionerPassword: decodeURIComponent(url.password),
+      database: decodeURIComponent(url.pathname.slice(1)),
+    })
+    say(`the database of cell ${name} is there`)
+  }
+}
+
+const serverOf = ({ hostname, port }: URL) => `${hostname}:${port || 5432}`
+
+async function prepareTemporal(address: string, namespace: string, platform: Platform): Promise<void> {
+  const ofTenants = [...new Set(platform.cells.map(({ runtime }) => runtime.namespace))]
+  const names = [...new Set([namespace, ...ofTenants])]
+  await ensureNamespaces(
+    address,
+    names.map((name) => ({ name, retentionDays: 7 })),
+  )
+  await ensureSearchAttributes(address, namespace, searchAttributeTypes)
+  for (const name of ofTenants) await ensureSearchAttributes(address, name, workloadAttributeTypes)
+}
+
+await runService('setup', main)

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { graphOf } from './graph.ts'
+
+const root = join(import.meta.dirname, '../../..')
+const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  dependencies: Record<string, string>
+}
+
+/** What is started in production, and what the worker bundles; a process of each has only `npm ci --omit=dev`. */
+const services = ['api/main.ts', 'worker/main.ts', 'workflows/index.ts', 'start/setup.ts', 'local/service-bus/main.ts']
+
+test.each([...services, 'main.ts'])(
+  '%s runs on dependencies alone: nothing for developers, nothing by chance',
+  (entry) => {
+    const { files, packages } = graphOf(root, [entry])
+    expect([files.length, packages.size].every((count) => count > 0)).toBe(true)
+    const missing = [...packages].filter(([name]) => dependencies[name] === undefined)
+    expect(missing.map(([name, file]) => `${file} -> ${name}`)).toEqual([])
+  },
+)
+
+test('what runs in production starts no database server, so the image need not carry one', () => {
+  const usesServer = (entries: readonly string[]) => graphOf(root, entries).files.includes('local/postgres-binaries.ts')
+  expect(usesServer(['main.ts'])).toBe(true)
+  expect(usesServer(services)).toBe(false)
+})

@@ -1,0 +1,32 @@
+import type { ActivityDeps } from '../activities/deps.ts'
+import { createSigner } from '../crypto/signing.ts'
+import { governanceOf } from '../events/governance.ts'
+import { startRelay } from '../events/relay.ts'
+import { createServiceBusPublisher } from '../events/service-bus.ts'
+import type { ManageBus } from '../platform/bus-administration.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { WorkerMetrics } from '../platform/metrics.ts'
+
+/** How long one batch may take; a bus that says nothing for so long is tried again later. */
+const sendTimeoutMs = 5_000
+
+/** What the relay needs of what the worker has. */
+export type RelaySources = Pick<ActivityDeps, 'orm' | 'platform' | 'platformKey' | 'resolveSecret'> & {
+  readonly manageBus: ManageBus
+}
+
+/** Starts the relay on Service Bus. `stop` lets what is on its way end, gives the leases back and closes connections. */
+export function startServiceBusRelay(
+  { orm, platform, platformKey, resolveSecret, manageBus }: RelaySources,
+  { log, metrics }: { log: Logger; metrics: WorkerMetrics },
+): { stop(): Promise<void> } {
+  const publisher = createServiceBusPublisher(resolveSecret, { sendTimeoutMs })
+  const governance = governanceOf(platform, { manage: manageBus, resolveSecret })
+  const relay = startRelay({ orm, signer: createSigner(platformKey), publisher, governance, log, metrics })
+  return {
+    async stop() {
+      await relay.stop()
+      await publisher.close()
+    },
+  }
+}
