@@ -16,7 +16,10 @@ export function ifExists<T>(value: T): (error: unknown) => T {
  * is never carried along: its request holds a token.
  */
 export function busError(error: unknown, bus: string): unknown {
-  if (!(error instanceof Error) || error.name !== 'RestError') return error
+  if (!(error instanceof Error)) return error
+  if (error.name === 'AbortError')
+    return new FreeholdError('substrate_unavailable', `the management side of bus "${bus}" does not answer`)
+  if (error.name !== 'RestError') return error
   const status = busStatus(error)
   const code = codeOf(error) ?? 'no code'
   if (status === 401)

@@ -12,6 +12,9 @@ import { listen } from '../../../platform/http-server.ts'
 import { createApiKey } from '../../../registry/api-keys.ts'
 import { createWorld } from '../../support/world.ts'
 
+/** How long a worker of these tests goes by what it read. */
+export const contextsFreshMs = 50
+
 /** A world with its API on a port and a queue of its own for the work of tenants. */
 export async function createWorkloads() {
   const world = await createWorld()
@@ -23,7 +26,7 @@ export async function createWorkloads() {
   const serve = () => listen(world.api().fetch, { host: '127.0.0.1', port, variable: 'FREEHOLD_PORT' })
   let api = await serve()
   const key = await createApiKey(world.deps.orm.em.fork(), 'workloads', 'platform-auditor')
-  const contexts = () => createTenantContexts({ url: api.url, key, freshMs: 50 })
+  const contexts = () => createTenantContexts({ url: api.url, key, freshMs: contextsFreshMs })
   const workers: { stop(): Promise<void> }[] = []
 
   return {

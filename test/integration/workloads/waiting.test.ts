@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createWorkloads, recording, untilItWaits, type Workloads } from './support.ts'
+import { contextsFreshMs, createWorkloads, recording, untilItWaits, type Workloads } from './support.ts'
 
 describe('tasks of tenants', () => {
   let world: Workloads
@@ -53,6 +53,8 @@ describe('tasks of tenants', () => {
     await world.worker({ activities })
     await (await world.submit(tenant, 'before')).result()
     await world.stopApi()
+    // What was read just before counts for as long as it is fresh.
+    await sleep(contextsFreshMs * 2)
     const task = await world.submit(tenant, 'after')
     await untilItWaits(task, 'does not answer')
     expect(seen.begun).not.toContain('after')
