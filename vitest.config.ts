@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config'
 /** `unit` needs no server and takes seconds; `integration` shares one PostgreSQL and one Temporal server per run. */
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // Most of what integration tests do is wait for servers, so more of them run than there are cores on a small machine.
+    maxWorkers: 3,
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false } },
       {
