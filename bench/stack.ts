@@ -1,13 +1,16 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Client } from '@temporalio/client'
 import { startApi } from '../api/server.ts'
 import { freePorts } from '../local/ports.ts'
 import { openStateDir } from '../local/state-dir.ts'
-import { readConfig } from '../platform/config.ts'
+import { readConfig, setVariables } from '../platform/config.ts'
 import { createLogger } from '../platform/logger.ts'
-import { apiMetrics, createMetricsRegistry, workerMetrics } from '../platform/metrics.ts'
+import { apiMetrics, createMetricsRegistry } from '../platform/metrics.ts'
 import { connectTemporal, operationStarter, timingOf } from '../platform/temporal.ts'
 import { createApiKey } from '../registry/api-keys.ts'
 import { prepareDatabases } from '../start/databases.ts'
@@ -15,7 +18,6 @@ import { keptSecret } from '../start/kept-secret.ts'
 import { startServers } from '../start/servers.ts'
 import { composeWorker, type WorkerDeps } from '../worker/compose.ts'
 import { installRuntime } from '../worker/runtime.ts'
-import { startWorker } from '../worker/worker.ts'
 
 /** Everything `npm start` has, on ports and in a state directory of its own. */
 export type Stack = {
@@ -84,17 +86,17 @@ async function start(undo: (() => Promise<unknown> | void)[]): Promise<Stack> {
   const starter = operationStarter(client, { taskQueue: config.FREEHOLD_TASK_QUEUE, timing: timingOf(config) })
   const temporalNamespace = config.TEMPORAL_NAMESPACE
   const metrics = createMetricsRegistry()
-  const worker = await startWorker(deps, {
-    address: config.TEMPORAL_ADDRESS,
-    namespace: temporalNamespace,
-    taskQueue: config.FREEHOLD_TASK_QUEUE,
-    concurrency: config.FREEHOLD_WORKER_CONCURRENCY,
-    sweepIntervalMs: config.FREEHOLD_SWEEP_INTERVAL_MS,
-    starter,
-    log: logger,
-    metrics: workerMetrics(metrics),
-  })
-  undo.push(() => worker.stop())
+  undo.push(
+    startWorkerProcess({
+      DATABASE_URL: config.DATABASE_URL,
+      TEMPORAL_ADDRESS: config.TEMPORAL_ADDRESS,
+      FREEHOLD_PLATFORM_KEY: config.FREEHOLD_PLATFORM_KEY,
+      FREEHOLD_STATE_DIR: path,
+      FREEHOLD_WAREHOUSE_URL: provisionerUrl,
+      LOG_LEVEL: 'warn',
+      ...setVariables(servers.bus),
+    }),
+  )
   const ready = async () => ({})
   const api = await startApi({
     ...deps,
@@ -115,5 +117,21 @@ async function start(undo: (() => Promise<unknown> | void)[]): Promise<Stack> {
     temporalNamespace,
     concurrency: config.FREEHOLD_WORKER_CONCURRENCY,
     api: { url: api.url, key },
+  }
+}
+
+/** The worker as a process of its own, as in production, so that the API's answers do not wait for its work. */
+function startWorkerProcess(environment: Record<string, string>): () => Promise<unknown> {
+  const { PATH, HOME } = process.env
+  const root = fileURLToPath(new URL('..', import.meta.url))
+  const child = spawn(process.execPath, ['worker/main.ts'], {
+    cwd: root,
+    env: { PATH, HOME, ...environment },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  const ended = once(child, 'exit')
+  return () => {
+    child.kill('SIGTERM')
+    return ended
   }
 }

@@ -62,8 +62,11 @@ export function createTopicMapper(manage: ManageBus): Mapper {
   async function bringSubscriptions(target: Target, mark: Mark, known?: []): Promise<void> {
     const { name } = target.spec
     const present = known ?? (await on(target, (client) => subscriptionsOf(client, name)))
-    for (const wanted of subscriptionSettings(mark))
-      await on(target, (client) => ensureSubscription(client, name, present, wanted))
+    await Promise.all(
+      subscriptionSettings(mark).map((wanted) =>
+        on(target, (client) => ensureSubscription(client, name, present, wanted)),
+      ),
+    )
   }
 
   /** Gives the topic a mark of the target's epoch. Throws `operation_superseded` when it has one of a later epoch. */
