@@ -9,6 +9,7 @@ import { openStateDir } from './local/state-dir.ts'
 import { readConfig, setVariables, type Config } from './platform/config.ts'
 import { createLogger } from './platform/logger.ts'
 import { apiMetrics, createMetricsRegistry, workerMetrics } from './platform/metrics.ts'
+import { readiness } from './platform/readiness.ts'
 import { reach } from './platform/service.ts'
 import { connectTemporal, operationStarter, timingOf } from './platform/temporal.ts'
 import { createApiKey } from './registry/api-keys.ts'
@@ -93,15 +94,11 @@ async function startProduct(config: Config, stateDir: string, servers: Awaited<R
     port: config.FREEHOLD_PORT,
     temporalNamespace: config.TEMPORAL_NAMESPACE,
     ...(servers.temporalUiUrl === undefined ? {} : { temporalUiUrl: servers.temporalUiUrl }),
-    ready: async () => ({
-      registry: await deps.orm.isConnected(),
-      temporal: await client
-        .withDeadline(Date.now() + 2_000, () => client.workflowService.getSystemInfo({}))
-        .then(
-          () => true,
-          () => false,
-        ),
-    }),
+    ready: () =>
+      readiness({
+        registry: () => deps.orm.em.fork().execute('select 1'),
+        temporal: () => client.workflowService.getSystemInfo({}),
+      }),
   })
   undo.push(() => api.stop())
   const keyFile = join(stateDir, 'admin.key')

@@ -1,11 +1,10 @@
 import type { NewEvent } from '../domain/events.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/json.ts'
-import { callsPerSecond } from '../domain/placement.ts'
 import type { OperationInput, PlanStep, StepState } from '../domain/operation.ts'
 import type { Mapper, Target } from '../isolation/mapper.ts'
+import { managedBus } from '../platform/bus-administration.ts'
 import { accessOf, busFacts, cellFacts } from '../registry/cells.ts'
-import type { BusRow } from '../registry/entities/placement.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import type { ResourceRow } from '../registry/entities/resource.ts'
 import { closeDelivery, openDelivery } from '../registry/deliveries.ts'
@@ -119,7 +118,9 @@ export function createResourceActivities(deps: ActivityDeps) {
     // Only what this kind needs: a credential that cannot be read must not keep the others from being removed.
     const provisionerUrl = row.kind === 'database' ? await deps.resolveSecret(cell.declaration.database.credential) : ''
     const managed =
-      row.kind === 'topic' && bus !== null ? { ...busFacts(bus), ...(await managementOf(bus)) } : undefined
+      row.kind === 'topic' && bus !== null
+        ? { ...busFacts(bus), ...(await managedBus(bus.declaration, deps.resolveSecret)) }
+        : undefined
     return {
       spec: row.spec,
       tenantId: row.tenant,
@@ -127,14 +128,6 @@ export function createResourceActivities(deps: ActivityDeps) {
       cell: { ...cellFacts(cell), provisionerUrl },
       bus: managed,
       secrets: tenantSecrets(em, deps.platformKey, row.tenant),
-    }
-  }
-
-  async function managementOf({ declaration, endpoint }: Pick<BusRow, 'declaration' | 'endpoint'>) {
-    const { management, credential, managementCallsPerSecond } = declaration
-    return {
-      management: await deps.resolveSecret(management ?? credential),
-      callsPerSecond: managementCallsPerSecond ?? callsPerSecond(endpoint),
     }
   }
 

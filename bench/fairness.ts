@@ -5,6 +5,7 @@ import { submitTask } from '../examples/workloads/submit-task.ts'
 import { createTenantContexts, type TenantContext } from '../examples/workloads/tenant-contexts.ts'
 import { startWorkloads } from '../examples/workloads/worker.ts'
 import { withStack, type Stack } from './stack.ts'
+import { acceptTenant } from './tenant.ts'
 
 /** Milliseconds from starting a task until its result is there. */
 type Latency = { p50Ms: number; p95Ms: number; tasks: number }
@@ -55,19 +56,8 @@ export async function benchFairness(): Promise<FairnessFigures> {
   })
 }
 
-async function newTenant({ api }: Stack, contexts: ReturnType<typeof createTenantContexts>): Promise<TenantContext> {
-  const slug = `t-${randomUUID().slice(0, 13)}`
-  const answer = await fetch(`${api.url}/v1/tenants`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${api.key}`, 'content-type': 'application/json' },
-    body: JSON.stringify({
-      apiVersion: 'freehold.dev/v1alpha1',
-      kind: 'Tenant',
-      metadata: { slug, name: slug },
-      spec: { plan: 'pro', region: 'eu-north' },
-    }),
-  })
-  if (answer.status !== 202) throw new Error(`not accepted: ${answer.status} ${await answer.text()}`)
+async function newTenant(stack: Stack, contexts: ReturnType<typeof createTenantContexts>): Promise<TenantContext> {
+  const { slug } = await acceptTenant(stack)
   for (;;) {
     const context = await contexts.read(slug, 'prod')
     if (context.state === 'active') return context

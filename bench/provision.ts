@@ -6,6 +6,7 @@ import { waves } from '../domain/resources.ts'
 import { findOperation } from '../registry/operations.ts'
 import type { NoOpActivities } from './no-op-workflow.ts'
 import { withStack, type Stack } from './stack.ts'
+import { acceptTenant, type Accepted } from './tenant.ts'
 
 /** Milliseconds from the request until it is done, one after the other, and how many a second with many in flight. */
 type Rates = { p50Ms: number; p95Ms: number; perSecond: number }
@@ -20,7 +21,6 @@ export type ProvisionRates = {
 }
 
 type Once = () => Promise<unknown>
-type Accepted = { operation: { id: string; workflowId: string } }
 
 const serialRuns = 30
 const parallelRuns = 60
@@ -96,7 +96,7 @@ async function acceptWhileProvisioning(stack: Stack): Promise<{ p50Ms: number; p
     const due = begun + (index * 1000) / acceptPerSecond
     await sleep(Math.max(0, due - performance.now()))
     done.push(
-      accept(stack).then((accepted) => {
+      acceptTenant(stack).then((accepted) => {
         times.push(performance.now() - due)
         return untilActive(stack, accepted)
       }),
@@ -107,25 +107,9 @@ async function acceptWhileProvisioning(stack: Stack): Promise<{ p50Ms: number; p
 }
 
 async function provisionOne(stack: Stack): Promise<Accepted> {
-  const accepted = await accept(stack)
+  const accepted = await acceptTenant(stack)
   await untilActive(stack, accepted)
   return accepted
-}
-
-async function accept({ api }: Stack): Promise<Accepted> {
-  const slug = `t-${randomUUID().slice(0, 13)}`
-  const answer = await fetch(`${api.url}/v1/tenants`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${api.key}`, 'content-type': 'application/json' },
-    body: JSON.stringify({
-      apiVersion: 'freehold.dev/v1alpha1',
-      kind: 'Tenant',
-      metadata: { slug, name: slug },
-      spec: { plan: 'pro', region: 'eu-north' },
-    }),
-  })
-  if (answer.status !== 202) throw new Error(`not accepted: ${answer.status} ${await answer.text()}`)
-  return (await answer.json()) as Accepted
 }
 
 /** The workflow is awaited, which costs the same as with the no-op; the API starts it after its answer. */

@@ -6,3 +6,6 @@ export const tenantSubscription = 'all'
 
 /** Subscription of a tenant's topic that the platform receives from. */
 export const platformSubscription = 'governance'
+
+/** How long a bus remembers message ids (ISO 8601): longer than a relay that was cut off takes to come back. */
+export const duplicateWindow = 'PT1H'

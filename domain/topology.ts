@@ -8,6 +8,7 @@ import {
   topicName,
 } from './names.ts'
 import type { Bus, Cell, Placement } from './placement.ts'
+import { tenantSubscription } from './tenant-messages.ts'
 
 /** Where the resources of one environment are, as every downstream service is told. References only, no credentials. */
 export type Topology = ReturnType<typeof topology>
@@ -50,7 +51,7 @@ function eventsOf(code: string, environment: string, number: number, bus: Bus | 
     bus: bus.name,
     endpoint: bus.endpoint,
     topic: topicName(code, environment),
-    subscription: 'all',
+    subscription: tenantSubscription,
     keySecret: topicKeySecret(code, environment, number),
   }
 }

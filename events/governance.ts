@@ -1,9 +1,8 @@
-import { z } from 'zod'
 import { FreeholdError } from '../domain/errors.ts'
-import { callsPerSecond } from '../domain/placement.ts'
+import { ownerTag, readOwnerTag } from '../domain/owner-tag.ts'
 import type { Platform } from '../domain/platform.ts'
-import type { ManagedBus, ManageBus } from '../platform/bus-administration.ts'
-import { busEndpoint } from '../platform/bus-endpoint.ts'
+import { duplicateWindow } from '../domain/tenant-messages.ts'
+import { managedBus, type ManagedBus, type ManageBus } from '../platform/bus-administration.ts'
 import { ifExists, ifMissing } from '../platform/bus-errors.ts'
 import { within } from '../platform/deadline.ts'
 import type { ResolveSecret } from '../platform/secret-reference.ts'
@@ -18,8 +17,7 @@ export type Governance = {
 
 const patienceMs = 5_000
 const owner = 'platform'
-/** How long the bus remembers message ids: longer than a relay that was cut off takes to come back. */
-const duplicateWindow = 'PT1H'
+const metadata = ownerTag(owner)
 
 /**
  * The governance topic of the platform file; undefined where there is none. It is made, with the subscription `all`,
@@ -37,18 +35,11 @@ export function governanceOf(
   const address = { bus: declaration.name, credential: declaration.credential, topic }
   let preparing: Promise<PublishFailure | undefined> | undefined
 
-  const managedBus = async (): Promise<ManagedBus> => {
-    const { name, credential, management, managementCallsPerSecond } = declaration
-    const connectionString = await resolveSecret(management ?? credential)
-    const endpoint = busEndpoint(connectionString, `the management credential of bus "${name}"`)
-    return { name, management: connectionString, callsPerSecond: managementCallsPerSecond ?? callsPerSecond(endpoint) }
-  }
-
-  async function prepare(): Promise<PublishFailure | undefined> {
+  const make = async (): Promise<PublishFailure | undefined> => {
     try {
       await within(
         patienceMs,
-        managedBus().then((bus) => makeTopic(bus, topic, manage)),
+        managedBus(declaration, resolveSecret).then((bus) => makeTopic(bus, topic, manage)),
       )
       return undefined
     } catch (error) {
@@ -59,7 +50,7 @@ export function governanceOf(
   return {
     address,
     async prepare() {
-      preparing ??= prepare()
+      preparing ??= make()
       const failure = await preparing
       if (failure !== undefined) preparing = undefined
       return failure
@@ -70,7 +61,7 @@ export function governanceOf(
 /** Throws `resource_not_owned` for a topic of that name that is somebody else's. */
 async function makeTopic(bus: ManagedBus, topic: string, manage: ManageBus): Promise<void> {
   const present = await manage(bus, (client) => client.getTopic(topic)).catch(ifMissing(undefined))
-  if (present !== undefined && ownerOf(present.userMetadata) !== owner)
+  if (present !== undefined && readOwnerTag(present.userMetadata ?? null) !== owner)
     throw new FreeholdError(
       'resource_not_owned',
       `topic "${topic}" exists on bus "${bus.name}" and is not marked as the platform's. Give it the user metadata ${metadata}, or name another topic in the platform file`,
@@ -90,17 +81,6 @@ async function makeTopic(bus: ManagedBus, topic: string, manage: ManageBus): Pro
 
 function ignore(): undefined {
   return undefined
-}
-
-const metadata = JSON.stringify({ freehold: owner })
-const metadataSchema = z.object({ freehold: z.string() })
-
-function ownerOf(userMetadata: string | undefined): string | undefined {
-  try {
-    return metadataSchema.parse(JSON.parse(userMetadata ?? '')).freehold
-  } catch {
-    return undefined
-  }
 }
 
 function failureOf(error: unknown, { bus, topic }: Address): PublishFailure {

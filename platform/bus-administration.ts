@@ -2,10 +2,25 @@ import { getCACertificates } from 'node:tls'
 import { ServiceBusAdministrationClient } from '@azure/service-bus'
 import pThrottle from 'p-throttle'
 import { FreeholdError } from '../domain/errors.ts'
+import { callsPerSecond } from '../domain/placement.ts'
+import type { BusDeclaration } from '../domain/platform.ts'
+import { busEndpoint } from './bus-endpoint.ts'
 import { busError } from './bus-errors.ts'
+import type { ResolveSecret } from './secret-reference.ts'
 
 /** The management side of a bus. */
 export type ManagedBus = { readonly name: string; readonly management: string; readonly callsPerSecond: number }
+
+/**
+ * The management side of a declared bus, its credential read just now. Throws `configuration_invalid` for one that is no
+ * connection string.
+ */
+export async function managedBus(declaration: BusDeclaration, resolveSecret: ResolveSecret): Promise<ManagedBus> {
+  const { name, credential, management: reference, managementCallsPerSecond } = declaration
+  const management = await resolveSecret(reference ?? credential)
+  const endpoint = busEndpoint(management, `the management credential of bus "${name}"`)
+  return { name, management, callsPerSecond: managementCallsPerSecond ?? callsPerSecond(endpoint) }
+}
 
 export type BusAdministrationOptions = {
   /** PEM, trusted besides the public ones. */

@@ -1,6 +1,6 @@
 import { FreeholdError } from '../../domain/errors.ts'
 import type { Mapper, Target } from '../mapper.ts'
-import { ownerTag, readOwnerTag } from './owner-tag.ts'
+import { ownerTag, readOwnerTag } from '../../domain/owner-tag.ts'
 
 /** A secret that says nothing: that it can be read proves that the tenant's key opens what lies below the prefix. */
 const canary = ({ spec }: Target) => `${spec.name}canary`

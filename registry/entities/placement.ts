@@ -4,16 +4,21 @@ import type { BusDeclaration, CellDeclaration } from '../../domain/platform.ts'
 import { Tenant } from './tenant.ts'
 import { CidrType, instant } from './types.ts'
 
+/** Columns of what takes placements up to its capacity. */
+const places = () => ({
+  name: p.text().primary(),
+  region: p.text(),
+  state: p.enum(['open', 'draining', 'closed'] as const),
+  capacity: p.integer(),
+  used: p.integer().default(0),
+})
+
 /** A cell: what the platform file declares, the database endpoint tenants are told, and how many placements it holds. */
 export const Cell = defineEntity({
   name: 'Cell',
   tableName: 'cells',
   properties: {
-    name: p.text().primary(),
-    region: p.text(),
-    state: p.enum(['open', 'draining', 'closed'] as const),
-    capacity: p.integer(),
-    used: p.integer().default(0),
+    ...places(),
     declaration: p.json<CellDeclaration>(),
     database: p.json<{ host: string; port: number; name: string }>(),
     updatedAt: instant(),
@@ -27,11 +32,7 @@ export const Bus = defineEntity({
   name: 'Bus',
   tableName: 'buses',
   properties: {
-    name: p.text().primary(),
-    region: p.text(),
-    state: p.enum(['open', 'draining', 'closed'] as const),
-    capacity: p.integer(),
-    used: p.integer().default(0),
+    ...places(),
     declaration: p.json<BusDeclaration>(),
     endpoint: p.json<BusEndpoint>(),
     updatedAt: instant(),

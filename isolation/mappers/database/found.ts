@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg'
 import { FreeholdError } from '../../../domain/errors.ts'
-import { readOwnerTag } from '../owner-tag.ts'
+import { readOwnerTag } from '../../../domain/owner-tag.ts'
 import type { DatabaseProperties } from './properties.ts'
 
 /** One thing of a tenant in the catalogues, with whose it says it is. */

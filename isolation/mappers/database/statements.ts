@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { quoteIdentifier } from '../../../domain/names.ts'
-import { ownerTag } from '../owner-tag.ts'
+import { ownerTag } from '../../../domain/owner-tag.ts'
 import type { Found } from './found.ts'
 import type { DatabaseProperties } from './properties.ts'
 

@@ -2,8 +2,8 @@ import type { CreateTopicOptions, SubscriptionProperties, TopicProperties, WithR
 import { z } from 'zod'
 import { tenantKeyName } from '../../../domain/names.ts'
 import type { ResourceSpec } from '../../../domain/resources.ts'
-import { platformSubscription, tenantSubscription } from '../../../domain/tenant-messages.ts'
-import { readOwnerTag } from '../owner-tag.ts'
+import { duplicateWindow, platformSubscription, tenantSubscription } from '../../../domain/tenant-messages.ts'
+import { readOwnerTag } from '../../../domain/owner-tag.ts'
 
 export type Topic = WithResponse<TopicProperties>
 
@@ -27,9 +27,6 @@ export function readMark({ userMetadata }: Pick<Topic, 'userMetadata'>): Mark | 
     .parse(JSON.parse(userMetadata))
   return { owner, epoch, frozen }
 }
-
-/** How long the bus remembers message ids: longer than a relay that was cut off takes to come back. */
-const duplicateWindow = 'PT1H'
 
 /**
  * A topic as it shall be. It always takes messages in, so that what is said of a suspended tenant waits for it; what

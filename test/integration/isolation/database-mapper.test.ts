@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createDatabaseMapper } from '../../../isolation/mappers/database/mapper.ts'
-import { ownerTag } from '../../../isolation/mappers/owner-tag.ts'
+import { ownerTag } from '../../../domain/owner-tag.ts'
 import { codeOf, loginAs, namesOf, queryAs, testCell, testTenant, type TestCell, type TestTenant } from './support.ts'
 
 let cell: TestCell
