@@ -1,7 +1,7 @@
 import type { Platform } from '../domain/platform.ts'
 import type { Mappers } from '../isolation/mappers/index.ts'
-import type { MigrationSource } from '../platform/migration-source.ts'
-import type { ResolveSecret } from '../platform/secret-reference.ts'
+import type { MigrationSource } from '../base/migration-source.ts'
+import type { ResolveSecret } from '../base/secret-reference.ts'
 import type { Orm } from '../registry/orm.ts'
 
 /** What activities work with; made once by the worker. */

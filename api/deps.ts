@@ -1,8 +1,8 @@
 import type { Platform } from '../domain/platform.ts'
-import type { Logger } from '../platform/logger.ts'
-import type { ApiMetrics } from '../platform/metrics.ts'
-import type { MigrationSource } from '../platform/migration-source.ts'
-import type { Startable } from '../platform/temporal.ts'
+import type { Logger } from '../base/logger.ts'
+import type { ApiMetrics } from '../base/metrics.ts'
+import type { MigrationSource } from '../base/migration-source.ts'
+import type { Startable } from '../base/temporal.ts'
 import type { ApiKeyRow } from '../registry/entities/access.ts'
 import type { Orm } from '../registry/orm.ts'
 

@@ -2,7 +2,7 @@ import { HTTPException } from 'hono/http-exception'
 import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { FreeholdError, type ErrorCode } from '../domain/errors.ts'
-import type { Logger } from '../platform/logger.ts'
+import type { Logger } from '../base/logger.ts'
 import type { ApiEnv } from './deps.ts'
 
 /** Answers an error as RFC 9457 problem+json. What nobody foresaw is logged and answered without its message. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
-import type { Logger } from '../platform/logger.ts'
-import type { ApiMetrics } from '../platform/metrics.ts'
+import type { Logger } from '../base/logger.ts'
+import type { ApiMetrics } from '../base/metrics.ts'
 import type { ApiEnv } from './deps.ts'
 
 const sane = /^[A-Za-z0-9._:-]{1,128}$/

@@ -1,4 +1,4 @@
-import { listen } from '../platform/http-server.ts'
+import { listen } from '../base/http-server.ts'
 import { createApi } from './app.ts'
 import type { ApiDeps } from './deps.ts'
 

@@ -7,15 +7,15 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePorts } from '../local/ports.ts'
-import type { RunningNamespace } from '../local/service-bus/service-bus.ts'
+import type { RunningNamespace } from '../packages/service-bus-broker/service-bus.ts'
 import { openStateDir } from '../local/state-dir.ts'
-import { readConfig } from '../platform/config.ts'
+import { readConfig } from '../base/config.ts'
 import { createApiKey } from '../registry/api-keys.ts'
 import { openRegistry } from '../registry/orm.ts'
-import { prepareDatabases } from '../start/databases.ts'
-import { applyFirstTenant } from '../start/first-tenant.ts'
-import { keptSecret } from '../start/kept-secret.ts'
-import { startServers } from '../start/servers.ts'
+import { prepareDatabases } from '../deploy/databases.ts'
+import { applyFirstTenant } from '../local/first-tenant.ts'
+import { keptSecret } from '../deploy/kept-secret.ts'
+import { startServers } from '../local/servers.ts'
 
 /**
  * What one process holds and takes while nothing happens. `proportionalMiB` counts a page that several processes share, such as
@@ -84,7 +84,7 @@ async function start(undo: Undo): Promise<number[]> {
   const state = await openStateDir({ path, log })
   undo.push(() => state.release())
   const dataDir = join(path, 'service-bus')
-  const broker = service('local/service-bus/main.ts', {
+  const broker = service('packages/service-bus-broker/main.ts', {
     SERVICE_BUS_DATA_DIR: dataDir,
     SERVICE_BUS_NAMESPACES: 'bench:0:0',
   })

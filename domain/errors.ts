@@ -82,3 +82,9 @@ export class FreeholdError extends Error {
     return errorCodes[this.code].retry
   }
 }
+
+/** What anything that was thrown says, for a log or a sentence; of an error that joins several, the first. */
+export function errorText(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return errorText(error.errors[0])
+  return error instanceof Error ? error.message : String(error)
+}

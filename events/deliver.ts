@@ -1,5 +1,5 @@
-import type { Logger } from '../platform/logger.ts'
-import type { WorkerMetrics } from '../platform/metrics.ts'
+import type { Logger } from '../base/logger.ts'
+import type { WorkerMetrics } from '../base/metrics.ts'
 import {
   settleDeliveries,
   type DeliveryResult,

@@ -1,8 +1,8 @@
 import { ServiceBusClient, type ServiceBusMessage, type ServiceBusSender } from '@azure/service-bus'
 import { LRUCache } from 'lru-cache'
 import { FreeholdError } from '../domain/errors.ts'
-import { busEndpoint } from '../platform/bus-endpoint.ts'
-import type { ResolveSecret } from '../platform/secret-reference.ts'
+import { busEndpoint } from '../base/bus-endpoint.ts'
+import type { ResolveSecret } from '../base/secret-reference.ts'
 import { concernsBus, type Address, type Message, type Publisher, type PublishFailure } from './publisher.ts'
 import { failureOf } from './service-bus-failure.ts'
 

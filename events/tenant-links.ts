@@ -7,7 +7,7 @@ import {
 } from '@azure/service-bus'
 import { FreeholdError } from '../domain/errors.ts'
 import { platformSubscription, tenantProperty } from '../domain/tenant-messages.ts'
-import type { ResolveSecret } from '../platform/secret-reference.ts'
+import type { ResolveSecret } from '../base/secret-reference.ts'
 import type { PublishFailure } from './publisher.ts'
 import { failureOf } from './service-bus-failure.ts'
 import { handle, type MessageFault, type TenantMessageHandler } from './tenant-links-inbox.ts'

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import pg from 'pg'
-import { reach } from '../platform/service.ts'
+import { reach } from '../base/service.ts'
 import { runtimeRole } from './orm.ts'
 
 /**

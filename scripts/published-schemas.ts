@@ -1,8 +1,8 @@
 import { createApi } from '../api/app.ts'
 import type { ApiDeps } from '../api/deps.ts'
 import { manifestJsonSchema } from '../domain/manifest.ts'
-import { createLogger } from '../platform/logger.ts'
-import { apiMetrics, createMetricsRegistry } from '../platform/metrics.ts'
+import { createLogger } from '../base/logger.ts'
+import { apiMetrics, createMetricsRegistry } from '../base/metrics.ts'
 import { apiTypes, type OpenApi } from './api-types.ts'
 
 /**
@@ -14,7 +14,7 @@ export async function publishedSchemas(): Promise<Record<string, string>> {
   return {
     'docs/schemas/tenant-v1alpha1.json': pretty(manifestJsonSchema()),
     'docs/schemas/openapi.json': pretty(document),
-    'cli/api-types.ts': await apiTypes(document),
+    'packages/cli/api-types.ts': await apiTypes(document),
   }
 }
 

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
-import { readConfig } from '../platform/config.ts'
-import { connectTemporal } from '../platform/temporal.ts'
+import { readConfig } from '../base/config.ts'
+import { connectTemporal } from '../base/temporal.ts'
 
 /** Keeps the history of one workflow as a replay fixture: `node scripts/record-histories.ts --workflow ID --name provision-failed`. */
 const { values } = parseArgs({ options: { workflow: { type: 'string' }, name: { type: 'string' } } })

@@ -2,8 +2,8 @@ import { CancelledFailure, type Context } from '@temporalio/activity'
 import type { ActivityInterceptorsFactory } from '@temporalio/worker'
 import { toApplicationFailure } from '../activities/failure.ts'
 import { errorCodes } from '../domain/errors.ts'
-import type { Logger } from '../platform/logger.ts'
-import type { WorkerMetrics } from '../platform/metrics.ts'
+import type { Logger } from '../base/logger.ts'
+import type { WorkerMetrics } from '../base/metrics.ts'
 
 /**
  * Around every activity: a heartbeat, so that a killed worker's work is taken up within seconds; one log line with the

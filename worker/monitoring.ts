@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import type { Registry } from 'prom-client'
-import { listen } from '../platform/http-server.ts'
+import { listen } from '../base/http-server.ts'
 
 /**
  * Serves /metrics, /healthz and /readyz of a worker that runs by itself. Throws `configuration_invalid` when the address

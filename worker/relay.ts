@@ -3,9 +3,9 @@ import { createSigner } from '../crypto/signing.ts'
 import { governanceOf } from '../events/governance.ts'
 import { startRelay } from '../events/relay.ts'
 import { createServiceBusPublisher } from '../events/service-bus.ts'
-import type { ManageBus } from '../platform/bus-administration.ts'
-import type { Logger } from '../platform/logger.ts'
-import type { WorkerMetrics } from '../platform/metrics.ts'
+import type { ManageBus } from '../base/bus-administration.ts'
+import type { Logger } from '../base/logger.ts'
+import type { WorkerMetrics } from '../base/metrics.ts'
 
 /** How long one batch may take; a bus that says nothing for so long is tried again later. */
 const sendTimeoutMs = 5_000

@@ -1,5 +1,5 @@
 import { DefaultLogger, Runtime } from '@temporalio/worker'
-import type { Logger } from '../platform/logger.ts'
+import type { Logger } from '../base/logger.ts'
 
 /**
  * Sets up Temporal's core once for the process: its lines go into our log, and it leaves the signals alone, so that the

@@ -6,9 +6,9 @@ import { appendEvents } from '../registry/events.ts'
 import { findOperation } from '../registry/operations.ts'
 import type { Orm } from '../registry/orm.ts'
 import { clearCondition, raiseCondition } from '../registry/tenants.ts'
-import type { Logger } from '../platform/logger.ts'
-import type { WorkerMetrics } from '../platform/metrics.ts'
-import type { OperationStarter } from '../platform/temporal.ts'
+import type { Logger } from '../base/logger.ts'
+import type { WorkerMetrics } from '../base/metrics.ts'
+import type { OperationStarter } from '../base/temporal.ts'
 
 const pageSize = 200
 

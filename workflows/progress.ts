@@ -1,6 +1,6 @@
 import { defineQuery, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow'
 import type { PlanStep, StepState } from '../domain/operation.ts'
-import { searchAttributes } from '../platform/search-attributes.ts'
+import { searchAttributes } from '../base/search-attributes.ts'
 
 /** Live progress of a workflow; the registry has the same once a step is done. */
 export type Progress = { phase: string; steps: { key: string; title: string; state: StepState | 'running' }[] }

@@ -1,5 +1,5 @@
 import type { ResourceKind } from '../../domain/resources.ts'
-import type { ManageBus } from '../../platform/bus-administration.ts'
+import type { ManageBus } from '../../base/bus-administration.ts'
 import type { Mapper } from '../mapper.ts'
 import type { ConnectionOptions } from './database/connections.ts'
 import { createDatabaseMapper } from './database/mapper.ts'

@@ -2,7 +2,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ServiceBusAdministrationClient } from '@azure/service-bus'
 import { freePorts } from '../../local/ports.ts'
-import { startServiceBus, type RunningNamespace, type ServiceBus } from '../../local/service-bus/service-bus.ts'
+import {
+  startServiceBus,
+  type RunningNamespace,
+  type ServiceBus,
+} from '../../packages/service-bus-broker/service-bus.ts'
 
 export type TestBus = Awaited<ReturnType<typeof startTestBus>>
 

@@ -3,9 +3,9 @@ import { governanceOf } from '../../events/governance.ts'
 import type { Publisher } from '../../events/publisher.ts'
 import { startRelay } from '../../events/relay.ts'
 import { createServiceBusPublisher } from '../../events/service-bus.ts'
-import { createBusAdministration } from '../../platform/bus-administration.ts'
-import { createLogger } from '../../platform/logger.ts'
-import { createMetricsRegistry, workerMetrics } from '../../platform/metrics.ts'
+import { createBusAdministration } from '../../base/bus-administration.ts'
+import { createLogger } from '../../base/logger.ts'
+import { createMetricsRegistry, workerMetrics } from '../../base/metrics.ts'
 import { openRegistry, runtimeRole } from '../../registry/orm.ts'
 
 /**

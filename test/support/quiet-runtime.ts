@@ -1,4 +1,4 @@
-import { createLogger } from '../../platform/logger.ts'
+import { createLogger } from '../../base/logger.ts'
 import { installRuntime } from '../../worker/runtime.ts'
 
 /** Temporal's core says only what goes wrong: a test's output is for people. */

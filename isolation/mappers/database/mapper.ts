@@ -1,7 +1,7 @@
 import { scramVerifier } from '../../../crypto/scram.ts'
 import { newPassword } from '../../../crypto/tokens.ts'
 import { FreeholdError } from '../../../domain/errors.ts'
-import type { Migration } from '../../../platform/migration-source.ts'
+import type { Migration } from '../../../base/migration-source.ts'
 import type { Mapper, Target } from '../../mapper.ts'
 import { createConnections, type ConnectionOptions } from './connections.ts'
 import { find, partsOf, refuseForeign, type Found } from './found.ts'

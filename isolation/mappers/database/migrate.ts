@@ -1,7 +1,7 @@
 import pg, { DatabaseError, type ClientBase, type QueryConfig, type QueryResult } from 'pg'
 import { FreeholdError } from '../../../domain/errors.ts'
 import { quoteIdentifier } from '../../../domain/names.ts'
-import type { Migration } from '../../../platform/migration-source.ts'
+import type { Migration } from '../../../base/migration-source.ts'
 import type { Target } from '../../mapper.ts'
 import { answerGraceMs } from './connections.ts'
 import { isPassing } from './errors.ts'

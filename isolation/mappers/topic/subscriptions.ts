@@ -1,5 +1,5 @@
 import type { RuleProperties, ServiceBusAdministrationClient, SubscriptionProperties } from '@azure/service-bus'
-import { ifExists, ifMissing } from '../../../platform/bus-errors.ts'
+import { ifExists, ifMissing } from '../../../base/bus-errors.ts'
 
 type Wanted = {
   readonly name: string

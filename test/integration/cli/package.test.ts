@@ -21,14 +21,14 @@ beforeAll(() => {
     filter: (file) => basename(file) !== 'node_modules',
   })
   symlinkSync(join(root, 'node_modules'), join(clone, 'node_modules'))
-  const { dependencies } = JSON.parse(readFileSync(join(root, 'cli/package.json'), 'utf8')) as {
+  const { dependencies } = JSON.parse(readFileSync(join(root, 'packages/cli/package.json'), 'utf8')) as {
     dependencies: Record<string, string>
   }
   for (const name of Object.keys(dependencies)) {
-    const nested = globSync(`cli/node_modules/${name}`, { cwd: root })
+    const nested = globSync(`packages/cli/node_modules/${name}`, { cwd: root })
     symlinkSync(join(root, nested[0] ?? `node_modules/${name}`), join(directory, 'node_modules', name))
   }
-  symlinkSync(join(directory, 'node_modules'), join(clone, 'cli/node_modules'))
+  symlinkSync(join(directory, 'node_modules'), join(clone, 'packages/cli/node_modules'))
   execFileSync('npm', ['pack', '--silent', '--pack-destination', directory], {
     cwd: join(clone, 'cli'),
     shell: process.platform === 'win32',
@@ -58,7 +58,7 @@ test('packing leaves nothing behind that would hide later edits of the sources',
 })
 
 test('installed, it runs without its sources, where Node strips no types, with its version, help and exit codes', () => {
-  const { version } = JSON.parse(readFileSync(join(root, 'cli/package.json'), 'utf8')) as { version: string }
+  const { version } = JSON.parse(readFileSync(join(root, 'packages/cli/package.json'), 'utf8')) as { version: string }
   expect(freehold('--version')).toMatchObject({ status: 0, stdout: `${version}\n` })
   expect(freehold('--help').stdout).toContain('apply [options]')
   const dead = freehold('list')

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { startApi } from '../../../api/server.ts'
 import { tenantTopics } from '../../../events/tenant-links-topics.ts'
-import { apiMetrics, createMetricsRegistry } from '../../../platform/metrics.ts'
-import { createLogger } from '../../../platform/logger.ts'
+import { apiMetrics, createMetricsRegistry } from '../../../base/metrics.ts'
+import { createLogger } from '../../../base/logger.ts'
 import { createWorld, type World } from '../../support/world.ts'
 
 let world: World

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDatabaseMapper } from '../../../isolation/mappers/database/mapper.ts'
-import { openMigrationSource, type Migration } from '../../../platform/migration-source.ts'
+import { openMigrationSource, type Migration } from '../../../base/migration-source.ts'
 import { codeOf, namesOf, queryAs, testCell, testTenant, type TestCell, type TestTenant } from './support.ts'
 
 const examples = openMigrationSource(join(import.meta.dirname, '../../../examples/schemas'))

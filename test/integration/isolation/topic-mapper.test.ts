@@ -8,10 +8,10 @@ import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { tenantKeyName } from '../../../domain/names.ts'
 import type { BusAccess, CellAccess, Target } from '../../../isolation/mapper.ts'
-import { createBusAdministration } from '../../../platform/bus-administration.ts'
+import { createBusAdministration } from '../../../base/bus-administration.ts'
 import { createTopicMapper } from '../../../isolation/mappers/topic/mapper.ts'
 import { topicProperties } from '../../../isolation/mappers/topic/topic.ts'
-import { busEndpoint, entityConnectionString } from '../../../platform/bus-endpoint.ts'
+import { busEndpoint, entityConnectionString } from '../../../base/bus-endpoint.ts'
 import { startTestBus, type TestBus } from '../../support/bus.ts'
 import { codeOf, testTenant, type TestTenant } from './support.ts'
 

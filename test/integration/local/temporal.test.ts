@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { accepts, freePorts } from '../../../local/ports.ts'
 import { identify } from '../../../local/process-table.ts'
-import { ensureNamespaces, ensureSearchAttributes } from '../../../local/temporal-namespaces.ts'
-import { startTemporal } from '../../../local/temporal.ts'
-import type { LocalTemporal } from '../../../local/temporal.ts'
+import { ensureNamespaces, ensureSearchAttributes } from '../../../deploy/temporal-namespaces.ts'
+import { startTemporal } from '../../../local/temporal/server.ts'
+import type { LocalTemporal } from '../../../local/temporal/server.ts'
 import { temporaryDirectory } from '../../support/temp-dir.ts'
 
 type StartOptions = Parameters<typeof startTemporal>[0]

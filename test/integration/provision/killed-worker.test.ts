@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { operationStarter } from '../../../platform/temporal.ts'
+import { operationStarter } from '../../../base/temporal.ts'
 import { testTiming } from '../../support/timing.ts'
 import { createWorld, manifest, type World } from '../../support/world.ts'
 

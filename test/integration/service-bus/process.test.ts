@@ -9,7 +9,7 @@ import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service
 import { expect, onTestFinished, test } from 'vitest'
 import { receive } from './broker.ts'
 
-const main = fileURLToPath(new URL('../../../local/service-bus/main.ts', import.meta.url))
+const main = fileURLToPath(new URL('../../../packages/service-bus-broker/main.ts', import.meta.url))
 
 function run(dataDir: string, environment: Record<string, string> = {}) {
   const env = { ...process.env, SERVICE_BUS_DATA_DIR: dataDir, SERVICE_BUS_NAMESPACES: 'own:0:0', ...environment }

@@ -28,7 +28,7 @@ describe('npm start', async () => {
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
   function start(more: Record<string, string> = {}, ...args: string[]) {
-    const child = spawn(process.execPath, ['main.ts', ...args], {
+    const child = spawn(process.execPath, ['local/main.ts', ...args], {
       env: { ...environment, ...more },
       stdio: ['ignore', 'pipe', 'pipe'],
     })

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { workerMetrics } from '../../../platform/metrics.ts'
+import { workerMetrics } from '../../../base/metrics.ts'
 import { deleteOldAnswers } from '../../../registry/idempotency.ts'
 import { answersKeptSeconds, createHousekeeping } from '../../../worker/housekeeping.ts'
 import { manifest, openTestApi, type TestApi } from '../api/support.ts'

@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { workerMetrics } from '../../../platform/metrics.ts'
-import type { OperationStarter, WorkflowStanding } from '../../../platform/temporal.ts'
+import { workerMetrics } from '../../../base/metrics.ts'
+import type { OperationStarter, WorkflowStanding } from '../../../base/temporal.ts'
 import { sweepOnce } from '../../../worker/sweep.ts'
 import { manifest, openTestApi, type TestApi } from '../api/support.ts'
 

@@ -8,7 +8,7 @@ import { createTenantContexts, type TenantContext } from '../../../examples/work
 import { startWorkloads, type WorkloadsOptions } from '../../../examples/workloads/worker.ts'
 import type { TenantState } from '../../../domain/lifecycle.ts'
 import { freePorts } from '../../../local/ports.ts'
-import { listen } from '../../../platform/http-server.ts'
+import { listen } from '../../../base/http-server.ts'
 import { createApiKey } from '../../../registry/api-keys.ts'
 import { createWorld } from '../../support/world.ts'
 

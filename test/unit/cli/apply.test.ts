@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { splitDocuments } from '../../../cli/manifest-files.ts'
+import { splitDocuments } from '../../../packages/cli/manifest-files.ts'
 import { json, operation, startFake, tenant } from './support.ts'
 
 const accept = { tenant: tenant('acme'), operation: operation({ state: 'accepted' }) }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { CliError, reportError } from '../../../cli/failures.ts'
+import { CliError, reportError } from '../../../packages/cli/failures.ts'
 import { startFake } from './support.ts'
 
 function reported(message: string, details: { path?: string; message: string; line?: number; column?: number }[]) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { nextStep } from '../../../cli/next-steps.ts'
-import { onlyForward } from '../../../cli/outcome.ts'
+import { nextStep } from '../../../packages/cli/next-steps.ts'
+import { onlyForward } from '../../../packages/cli/outcome.ts'
 import { errorCodes } from '../../../domain/errors.ts'
 import { lifecycle } from '../../../domain/lifecycle.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { listTable } from '../../../cli/output.ts'
+import { listTable } from '../../../packages/cli/output.ts'
 
 const head = ['tenant', 'state', 'plan', 'region']
 const rows = [['acme', 'active', 'pro', 'eu-north']]

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { exitCodeMeanings } from '../../../cli/failures.ts'
-import { buildProgram } from '../../../cli/program.ts'
+import { exitCodeMeanings } from '../../../packages/cli/failures.ts'
+import { buildProgram } from '../../../packages/cli/program.ts'
 
-const readme = readFileSync(new URL('../../../cli/README.md', import.meta.url), 'utf8')
+const readme = readFileSync(new URL('../../../packages/cli/README.md', import.meta.url), 'utf8')
 
 test('the README lists every command with what it does and its options, and no other', () => {
   const silent = { write: () => true }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, matchesGlob } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { describeConfig, readConfig } from '../../../platform/config.ts'
+import { describeConfig, readConfig } from '../../../base/config.ts'
 import { composeWith, dockerfile, imageEnvironment, wantedVariables } from '../../support/containers.ts'
 import { graphOf } from '../house/graph.ts'
 
@@ -39,7 +39,7 @@ describe('docker-compose.yml', () => {
       expect(Object.keys(environment).filter((one) => !known.includes(one))).toEqual([])
       expect(() => readConfig({ ...imageEnvironment(), ...environment })).not.toThrow()
     }
-    const broker = read('local/service-bus/README.md')
+    const broker = read('packages/service-bus-broker/README.md')
     for (const one of Object.keys(services['broker']?.environment ?? {})) expect(broker).toContain(`| \`${one}\` |`)
   })
 
@@ -135,7 +135,7 @@ describe('the image', () => {
     const config = readConfig({})
     const wanted = [...files, config.FREEHOLD_PLATFORM_FILE, `${config.FREEHOLD_MIGRATIONS_DIR}/1.4.0/001-shipping.sql`]
     expect(wanted.length).toBeGreaterThan(100)
-    for (const file of [...wanted, 'package.json', 'package-lock.json', 'cli/package.json']) {
+    for (const file of [...wanted, 'package.json', 'package-lock.json', 'packages/cli/package.json']) {
       expect([file, existsSync(join(root, file))]).toEqual([file, true])
       expect([file, isCopied(file)]).toEqual([file, true])
     }

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import { manifestJsonSchema } from '../../../domain/manifest.ts'
-import { describeConfig } from '../../../platform/config.ts'
-import { apiMetrics, registryGauges, workerMetrics } from '../../../platform/metrics.ts'
+import { describeConfig } from '../../../base/config.ts'
+import { apiMetrics, registryGauges, workerMetrics } from '../../../base/metrics.ts'
 
 const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
 

@@ -9,9 +9,15 @@ const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'ut
 }
 
 /** What is started in production, and what the worker bundles; a process of each has only `npm ci --omit=dev`. */
-const services = ['api/main.ts', 'worker/main.ts', 'workflows/index.ts', 'start/setup.ts', 'local/service-bus/main.ts']
+const services = [
+  'api/main.ts',
+  'worker/main.ts',
+  'workflows/index.ts',
+  'deploy/setup.ts',
+  'packages/service-bus-broker/main.ts',
+]
 
-test.each([...services, 'main.ts'])(
+test.each([...services, 'local/main.ts'])(
   '%s runs on dependencies alone: nothing for developers, nothing by chance',
   (entry) => {
     const { files, packages } = graphOf(root, [entry])
@@ -22,7 +28,7 @@ test.each([...services, 'main.ts'])(
 )
 
 test('what runs in production starts no database server, so the image need not carry one', () => {
-  const usesServer = (entries: readonly string[]) => graphOf(root, entries).files.includes('local/postgres-binaries.ts')
-  expect(usesServer(['main.ts'])).toBe(true)
+  const usesServer = (entries: readonly string[]) => graphOf(root, entries).files.includes('local/postgres/binaries.ts')
+  expect(usesServer(['local/main.ts'])).toBe(true)
   expect(usesServer(services)).toBe(false)
 })

@@ -5,7 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { resolveTemporalBinary } from '../../../local/temporal-binary.ts'
+import { resolveTemporalBinary } from '../../../local/temporal/binary.ts'
 import { temporaryDirectory } from '../../support/temp-dir.ts'
 
 const works = '#!/bin/sh\necho temporal version 9.9.9\n'

@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { Authorizations } from '../../../local/service-bus/authorizations.ts'
-import type { AuthorizationRule, Right } from '../../../local/service-bus/sas.ts'
-import { covers, pathOf, verifyToken } from '../../../local/service-bus/sas.ts'
-import { Ticker } from '../../../local/service-bus/ticker.ts'
+import { Authorizations } from '../../../packages/service-bus-broker/authorizations.ts'
+import type { AuthorizationRule, Right } from '../../../packages/service-bus-broker/sas.ts'
+import { covers, pathOf, verifyToken } from '../../../packages/service-bus-broker/sas.ts'
+import { Ticker } from '../../../packages/service-bus-broker/ticker.ts'
 
 const now = 1_000_000
 const rule: AuthorizationRule = { keyName: 'k y', primaryKey: 'one', secondaryKey: 'two', rights: ['Send'] }

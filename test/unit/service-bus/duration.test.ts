@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { forever, parseDuration } from '../../../local/service-bus/duration.ts'
+import { forever, parseDuration } from '../../../packages/service-bus-broker/duration.ts'
 
 test.each([
   ['PT1M', 60_000],

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { DeadLetter, Entry, Message } from '../../../local/service-bus/message.ts'
-import { MessageQueue } from '../../../local/service-bus/queue.ts'
+import type { DeadLetter, Entry, Message } from '../../../packages/service-bus-broker/message.ts'
+import { MessageQueue } from '../../../packages/service-bus-broker/queue.ts'
 
 const policy = { lockDuration: 1_000, maxDeliveryCount: 3, sessions: false, deadLetterExpired: true }
 let now: number

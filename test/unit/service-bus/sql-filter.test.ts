@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { compileFilter } from '../../../local/service-bus/filter.ts'
-import { parseSqlFilter } from '../../../local/service-bus/sql-filter.ts'
+import { compileFilter } from '../../../packages/service-bus-broker/filter.ts'
+import { parseSqlFilter } from '../../../packages/service-bus-broker/sql-filter.ts'
 
 const system = { label: 'created', messageid: 'm1' }
 const user = {

@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import { FreeholdError } from '../../../domain/errors.ts'
-import { workerMetrics } from '../../../platform/metrics.ts'
+import { workerMetrics } from '../../../base/metrics.ts'
 import { activityInterceptor } from '../../../worker/interceptor.ts'
 
 /** Runs one activity behind the interceptor; gives what it threw and what the metrics say. */

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startServiceBus } from '../local/service-bus/service-bus.ts'
-import type { Config } from '../platform/config.ts'
+import { startServiceBus } from '../packages/service-bus-broker/service-bus.ts'
+import type { Config } from '../base/config.ts'
 
 /** What the environment says of a bus: the variables of the example platform file, and whom to trust. */
 export type BusVariables = Pick<

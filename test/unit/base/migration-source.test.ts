@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openMigrationSource } from '../../../platform/migration-source.ts'
+import { openMigrationSource } from '../../../base/migration-source.ts'
 import { temporaryDirectory } from '../../support/temp-dir.ts'
 
 function source(files: Record<string, string>) {

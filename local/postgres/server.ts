@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { LocalStackError, messageOf } from './errors.ts'
-import { postgresAccount } from './postgres-account.ts'
-import { postgresBinaries } from './postgres-binaries.ts'
-import { clearStalePostmaster, ensureDataDir } from './postgres-data-dir.ts'
-import { startServerProcess } from './server-process.ts'
-import type { ServerProcess } from './server-process.ts'
+import { LocalStackError, messageOf } from '../errors.ts'
+import { postgresAccount } from './account.ts'
+import { postgresBinaries } from './binaries.ts'
+import { clearStalePostmaster, ensureDataDir } from './data-dir.ts'
+import { startServerProcess } from '../server-process.ts'
+import type { ServerProcess } from '../server-process.ts'
 
 /**
  * A running PostgreSQL; `url` is its superuser's and holds the password; `exited` tells how it ended, expected or not.

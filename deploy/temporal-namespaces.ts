@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Connection, isGrpcServiceError } from '@temporalio/client'
 import { msToTs } from '@temporalio/common/lib/time.js'
-import { LocalStackError, messageOf } from './errors.ts'
+import { errorText, FreeholdError } from '../domain/errors.ts'
 
 const visibleTimeoutMs = 60_000
 const dayMs = 86_400_000
@@ -12,8 +12,8 @@ type SearchAttributeTypeName = keyof typeof attributeTypes
 
 /**
  * Makes the namespaces that are absent, with their retention in days, and resolves when workflows can be started in
- * each (servers see a new one after some seconds). Existing ones stay as they are. Throws LocalStackError when the
- * server does not answer or refuses.
+ * each (servers see a new one after some seconds). Existing ones stay as they are. Throws
+ * `substrate_unavailable` when the server does not answer or refuses.
  */
 export async function ensureNamespaces(
   address: string,
@@ -39,7 +39,7 @@ export async function ensureNamespaces(
 
 /**
  * Makes the search attributes that the namespace lacks, and resolves when they can be searched. The server silently
- * ignores a second type for a name, so an existing one of another type throws LocalStackError.
+ * ignores a second type for a name, so an existing one of another type throws `configuration_invalid`.
  */
 export async function ensureSearchAttributes(
   address: string,
@@ -90,7 +90,8 @@ function requireTypes(
   for (const [name, type] of wanted) {
     const found = Object.entries(attributeTypes).find(([, number]) => number === existing[name])?.[0]
     if (found === undefined || found === type) continue
-    throw new LocalStackError(
+    throw new FreeholdError(
+      'configuration_invalid',
       `Search attribute ${name} of the Temporal namespace ${namespace} has the type ${found} and must be ${type}; remove it there (temporal operator search-attribute remove), or use another namespace.`,
     )
   }
@@ -109,8 +110,11 @@ async function untilTrue(what: string, check: () => Promise<boolean>): Promise<v
     }
     await sleep(100)
   }
-  const why = last === undefined ? '' : ` (${messageOf(last)})`
-  throw new LocalStackError(`${what} cannot be used ${visibleTimeoutMs / 1000} s after it was made${why}.`)
+  const why = last === undefined ? '' : ` (${errorText(last)})`
+  throw new FreeholdError(
+    'substrate_unavailable',
+    `${what} cannot be used ${visibleTimeoutMs / 1000} s after it was made${why}.`,
+  )
 }
 
 function hasStatus(error: unknown, status: number): boolean {
@@ -123,11 +127,15 @@ async function withConnection(address: string, work: (connection: Connection) =>
     connection = await Connection.connect({ address, connectTimeout: 5_000 })
     await work(connection)
   } catch (error) {
-    if (error instanceof LocalStackError) throw error
+    if (error instanceof FreeholdError) throw error
     const what = connection === undefined ? 'does not answer' : 'refused to prepare its namespaces'
-    throw new LocalStackError(`The Temporal server at ${address} ${what}: ${messageOf(error).replace(/\.$/, '')}.`, {
-      cause: error,
-    })
+    throw new FreeholdError(
+      'substrate_unavailable',
+      `The Temporal server at ${address} ${what}: ${errorText(error).replace(/\.$/, '')}.`,
+      {
+        cause: error,
+      },
+    )
   } finally {
     await connection?.close()
   }

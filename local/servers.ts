@@ -1,13 +1,13 @@
 import { join } from 'node:path'
-import { requireFreePort } from '../local/ports.ts'
-import { startPostgres } from '../local/postgres.ts'
-import { resolveTemporalBinary } from '../local/temporal-binary.ts'
-import { ensureNamespaces, ensureSearchAttributes } from '../local/temporal-namespaces.ts'
-import { startTemporal } from '../local/temporal.ts'
-import type { Config } from '../platform/config.ts'
-import { searchAttributeTypes, workloadAttributeTypes } from '../platform/search-attributes.ts'
-import { keptSecret } from './kept-secret.ts'
-import { startBus, type BusVariables } from './service-bus.ts'
+import { requireFreePort } from './ports.ts'
+import { startPostgres } from './postgres/server.ts'
+import { resolveTemporalBinary } from './temporal/binary.ts'
+import { ensureNamespaces, ensureSearchAttributes } from '../deploy/temporal-namespaces.ts'
+import { startTemporal } from './temporal/server.ts'
+import type { Config } from '../base/config.ts'
+import { searchAttributeTypes, workloadAttributeTypes } from '../base/search-attributes.ts'
+import { keptSecret } from '../deploy/kept-secret.ts'
+import { startBus, type BusVariables } from './bus.ts'
 
 /** The servers everything stands on, embedded or those the configuration names. */
 export type Servers = {

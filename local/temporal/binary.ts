@@ -4,13 +4,13 @@ import { homedir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { LocalStackError, messageOf } from './errors.ts'
-import { buildTemporal } from './temporal-build.ts'
-import { downloadTemporal } from './temporal-download.ts'
+import { LocalStackError, messageOf } from '../errors.ts'
+import { buildTemporal } from './build.ts'
+import { downloadTemporal } from './download.ts'
 
 const run = promisify(execFile)
 const suffix = process.platform === 'win32' ? '.exe' : ''
-const ownSource = fileURLToPath(new URL('../tools/temporal', import.meta.url))
+const ownSource = fileURLToPath(new URL('../../tools/temporal', import.meta.url))
 
 /**
  * The absolute path of a Temporal CLI that runs, the first of: TEMPORAL_CLI_PATH, `temporal` on PATH, the one cached by

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process'
 import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { LocalStackError, messageOf } from './errors.ts'
-import type { PostgresAccount } from './postgres-account.ts'
-import { commandLine, endProcess, identify } from './process-table.ts'
+import { LocalStackError, messageOf } from '../errors.ts'
+import type { PostgresAccount } from './account.ts'
+import { commandLine, endProcess, identify } from '../process-table.ts'
 
 const run = promisify(execFile)
 const major = '18'

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { readiness } from '../../../platform/readiness.ts'
+import { readiness } from '../../../base/readiness.ts'
 
 afterEach(() => void vi.useRealTimers())
 

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, statSync } from 'node:fs'
-import { LocalStackError, messageOf } from './errors.ts'
+import { LocalStackError, messageOf } from '../errors.ts'
 
 /**
  * How PostgreSQL's programs are run: as `uid` and `gid` where given, through `wrapper` (a command before the command)

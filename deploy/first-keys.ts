@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { FreeholdError } from '../domain/errors.ts'
-import { readPlatformKey, type ResolveSecret } from '../platform/secret-reference.ts'
+import { readPlatformKey, type ResolveSecret } from '../base/secret-reference.ts'
 import { createApiKey } from '../registry/api-keys.ts'
 import { ApiKey } from '../registry/entities/access.ts'
 import { TenantKey } from '../registry/entities/secret.ts'

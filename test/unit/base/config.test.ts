@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { describeConfig, readConfig } from '../../../platform/config.ts'
+import { describeConfig, readConfig } from '../../../base/config.ts'
 import { failureOf } from '../domain/support.ts'
 
 test('an empty environment gives a configuration that listens on loopback only', () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { ServiceBusAdministrationClient } from '@azure/service-bus'
-import { createBusAdministration, type ManagedBus } from '../../../platform/bus-administration.ts'
+import { createBusAdministration, type ManagedBus } from '../../../base/bus-administration.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
