@@ -1,5 +1,5 @@
 import type { OperationInput, PlanStep } from '../domain/operation.ts'
-import { waves } from '../domain/resources.ts'
+import { waves } from '../domain/waves.ts'
 import { resourceActivities } from './activities.ts'
 import { operationError, StepFailure } from './failure.ts'
 import type { ProgressTracker } from './progress.ts'

@@ -1,6 +1,6 @@
 import { CancellationScope } from '@temporalio/workflow'
 import type { OperationError, OperationInput } from '../domain/operation.ts'
-import { waves } from '../domain/resources.ts'
+import { waves } from '../domain/waves.ts'
 import { operationActivities } from './activities.ts'
 import type { ProgressTracker } from './progress.ts'
 import { carryOut } from './steps.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { provisionSteps, removalSteps, rotationSteps } from '../../../domain/plan.ts'
-import { resourceKey, waves, type ResourceKind, type ResourceSpec } from '../../../domain/resources.ts'
+import { resourceKey, type ResourceKind, type ResourceSpec } from '../../../domain/resources.ts'
 
 function resource(environment: string, kind: ResourceKind, after: string[] = []): ResourceSpec {
   const key = resourceKey(environment, kind)
