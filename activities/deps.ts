@@ -1,12 +1,13 @@
+import type pg from 'pg'
 import type { Platform } from '../domain/platform.ts'
 import type { Mappers } from '../isolation/mappers/index.ts'
 import type { MigrationSource } from '../base/migration-source.ts'
 import type { ResolveSecret } from '../base/secret-reference.ts'
-import type { Orm } from '../registry/orm.ts'
 
 /** What activities work with; made once by the worker. */
 export type ActivityDeps = {
-  readonly orm: Orm
+  /** Connections to the registry, as the runtime role. */
+  readonly pool: pg.Pool
   readonly platform: Platform
   readonly platformKey: Buffer
   readonly mappers: Mappers

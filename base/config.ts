@@ -77,12 +77,13 @@ const schema = z.object({
     .optional()
     .describe('Certificates (PEM) to trust for the management side of a bus besides the public ones'),
   FREEHOLD_ACTIVITY_TIMEOUT_MS: milliseconds(60_000).describe('Longest time one try of a step may take'),
+  FREEHOLD_MIGRATION_TIMEOUT_MS: milliseconds(3_600_000).describe('Longest time one try of a migration may take'),
   FREEHOLD_ACTIVITY_ATTEMPTS: z.coerce
     .number()
     .int()
     .min(1)
     .default(10)
-    .describe('Tries of a step before the operation fails'),
+    .describe('Tries of a step that the world refuses before an operation that can be undone fails'),
   FREEHOLD_SWEEP_INTERVAL_MS: milliseconds(2_000).describe('How often the worker looks for operations left behind'),
   FREEHOLD_WORKER_CONCURRENCY: z.coerce
     .number()

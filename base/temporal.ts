@@ -1,5 +1,6 @@
 import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client'
-import { workflowId, type OperationInput, type OperationKind, type Timing } from '../domain/operation.ts'
+import { lifecycle } from '../domain/lifecycle.ts'
+import { workflowId, workflowName, type OperationInput, type OperationKind, type Timing } from '../domain/operation.ts'
 import type { Config } from './config.ts'
 import { searchAttributes } from './search-attributes.ts'
 
@@ -25,11 +26,22 @@ export async function connectTemporal(
 }
 
 /** Durations of a workflow's steps by the configuration. */
-export function timingOf(config: Pick<Config, 'FREEHOLD_ACTIVITY_TIMEOUT_MS' | 'FREEHOLD_ACTIVITY_ATTEMPTS'>): Timing {
-  const startToCloseMs = config.FREEHOLD_ACTIVITY_TIMEOUT_MS
+export function timingOf(
+  config: Pick<
+    Config,
+    'FREEHOLD_ACTIVITY_TIMEOUT_MS' | 'FREEHOLD_MIGRATION_TIMEOUT_MS' | 'FREEHOLD_ACTIVITY_ATTEMPTS'
+  >,
+): Timing {
+  const short = config.FREEHOLD_ACTIVITY_TIMEOUT_MS
   return {
-    startToCloseMs,
-    heartbeatMs: Math.min(startToCloseMs, 10_000),
+    tryMs: {
+      operation: short,
+      ensure: short,
+      migrate: config.FREEHOLD_MIGRATION_TIMEOUT_MS,
+      remove: short,
+      rotate: short,
+    },
+    heartbeatMs: Math.min(short, 10_000),
     initialRetryMs: 200,
     maximumRetryMs: 30_000,
     maximumAttempts: config.FREEHOLD_ACTIVITY_ATTEMPTS,
@@ -43,11 +55,12 @@ export function operationStarter(client: Client, options: { taskQueue: string; t
     const { id, kind, attempt, tenant, generation, slug } = operation
     const input: OperationInput = { operationId: id, tenantId: tenant, generation, attempt, timing: options.timing }
     try {
-      await client.workflow.start(workflowTypes[kind], {
+      await client.workflow.start(workflowName(kind), {
         taskQueue: options.taskQueue,
         workflowId: workflowId(operation),
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         args: [input],
+        priority: { priorityKey: lifecycle[kind].urgency },
         staticSummary: `${kind} ${slug}`,
         staticDetails: `Operation \`${id}\`, attempt ${attempt}, of tenant **${slug}** (\`${tenant}\`)`,
         typedSearchAttributes: [
@@ -87,10 +100,3 @@ export function operationStarter(client: Client, options: { taskQueue: string; t
   return { start, cancel, standing }
 }
 export type OperationStarter = ReturnType<typeof operationStarter>
-
-/** Name of the workflow function of each kind. */
-const workflowTypes = {
-  provision: 'provision',
-  purge: 'purge',
-  'rotate-credentials': 'rotateCredentials',
-} as const satisfies Record<OperationKind, string>

@@ -22,25 +22,13 @@ export async function siteOf(
   plan: string,
   placement: Pick<PlacementRow, 'cell' | 'bus'>,
 ): Promise<Site> {
-  const weight = platform.plans.find(({ name }) => name === plan)?.weight ?? 1
   const cell = await em.findOneOrFail(Cell, { name: placement.cell })
-  const bus = placement.bus ? await em.findOneOrFail(Bus, { name: placement.bus }) : undefined
-  return { cell: cellFacts(cell), bus: bus && busFacts(bus), weight }
+  const bus = placement.bus ? await em.findOneOrFail(Bus, { name: placement.bus }) : null
+  return siteFrom(platform, plan, cell, bus)
 }
 
-type Access = { cell: Omit<CellRow, 'updatedAt'>; bus: Omit<BusRow, 'updatedAt'> | null; epoch: number }
-
-/** Cell and bus of a resource's placement, with their references to credentials, and the epoch of the placement. */
-export async function accessOf(
-  em: EntityManager,
-  { tenant, environment, placement }: { tenant: string; environment: string; placement: number },
-): Promise<Access> {
-  const [access] = await em.execute<Access[]>(
-    `select to_jsonb(c) as cell, to_jsonb(b) as bus, to_jsonb(p.epoch) as epoch
-     from placements p join cells c on c.name = p.cell left join buses b on b.name = p.bus
-     where p.tenant_id = ? and p.environment = ? and p.number = ?`,
-    [tenant, environment, placement],
-  )
-  if (access === undefined) throw new Error(`placement ${placement} of tenant ${tenant} is not in the registry`)
-  return access
+/** The same from rows that were read already. */
+export function siteFrom(platform: Platform, plan: string, cell: CellRow, bus: BusRow | null): Site {
+  const weight = platform.plans.find(({ name }) => name === plan)?.weight ?? 1
+  return { cell: cellFacts(cell), bus: bus === null ? undefined : busFacts(bus), weight }
 }

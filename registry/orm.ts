@@ -6,7 +6,7 @@ import { Operation } from './entities/operation.ts'
 import { Bus, Cell, Placement } from './entities/placement.ts'
 import { Resource } from './entities/resource.ts'
 import { Secret, TenantKey } from './entities/secret.ts'
-import { Generation, Tenant } from './entities/tenant.ts'
+import { Condition, Generation, Tenant } from './entities/tenant.ts'
 
 export type { EntityManager }
 export type Orm = MikroORM
@@ -37,6 +37,7 @@ export async function openRegistry(url: string, options: { role?: string; connec
     entities: [
       Tenant,
       Generation,
+      Condition,
       Cell,
       Bus,
       Placement,

@@ -2,7 +2,7 @@ import type { OperationState } from '../domain/operation.ts'
 import type { TenantState } from '../domain/lifecycle.ts'
 import { Operation, type OperationRow } from './entities/operation.ts'
 import { Placement, type PlacementRow } from './entities/placement.ts'
-import { Tenant, type TenantRow } from './entities/tenant.ts'
+import { Condition, Tenant, type ConditionRow, type TenantRow } from './entities/tenant.ts'
 import type { EntityManager } from './orm.ts'
 
 /** One page of a list: at most `limit` rows behind the row with the id `after`. */
@@ -76,4 +76,9 @@ export async function placementsOf(em: EntityManager, tenants: readonly string[]
     { tenant: { $in: [...tenants] }, state: { $ne: 'released' } },
     { orderBy: { environment: 'asc', number: 'asc' } },
   )
+}
+
+/** The conditions of tenants. */
+export async function conditionsOf(em: EntityManager, tenants: readonly string[]): Promise<ConditionRow[]> {
+  return em.find(Condition, { tenant: { $in: [...tenants] } }, { orderBy: { type: 'asc' } })
 }

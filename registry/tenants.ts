@@ -1,5 +1,5 @@
 import { FreeholdError } from '../domain/errors.ts'
-import { Generation, Tenant, type Condition, type TenantRow } from './entities/tenant.ts'
+import { Generation, Tenant, type TenantRow } from './entities/tenant.ts'
 import type { EntityManager } from './orm.ts'
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -25,24 +25,4 @@ export async function findTenant(
 /** The manifest of one generation of a tenant. */
 export async function readGeneration(em: EntityManager, tenant: string, number: number) {
   return em.findOneOrFail(Generation, { tenant, number })
-}
-
-/** Sets the condition of one type; it keeps its time while it is set. The caller flushes. */
-export async function raiseCondition(
-  em: EntityManager,
-  tenant: TenantRow,
-  type: Condition['type'],
-  why: { reason: string; message: string },
-): Promise<void> {
-  const [clock] = await em.execute<{ now: string }[]>(
-    `select to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as now`,
-  )
-  const since = tenant.conditions.find((one) => one.type === type)?.since ?? clock?.now ?? ''
-  clearCondition(tenant, type)
-  tenant.conditions = [...tenant.conditions, { type, ...why, since }]
-}
-
-/** Clears the condition of one type. The caller flushes. */
-export function clearCondition(tenant: TenantRow, type: Condition['type']): void {
-  tenant.conditions = tenant.conditions.filter((one) => one.type !== type)
 }
