@@ -286,7 +286,7 @@ export interface components {
                  * @description Isolation profile; only `mt-standard` is available yet
                  * @default mt-standard
                  */
-                profile: string;
+                profile?: string;
                 /** @description Commercial plan, one of those configured */
                 plan: string;
                 /** @description Region, one of those configured */
@@ -299,7 +299,7 @@ export interface components {
                  *       }
                  *     ]
                  */
-                environments: {
+                environments?: {
                     /** @description Name of the environment */
                     name: string;
                     /** @description Profile of this environment alone */
