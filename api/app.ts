@@ -1,8 +1,8 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { FreeholdError } from '../domain/errors.ts'
-import { manifestJsonSchema } from '../domain/manifest.ts'
 import { requireApiKey } from './auth.ts'
 import type { ApiDeps, ApiEnv } from './deps.ts'
+import { serveOpenApi } from './openapi.ts'
 import { problemHandler } from './problem.ts'
 import { requestLog } from './request-log.ts'
 import { commandRoutes } from './routes/commands.ts'
@@ -29,18 +29,9 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
   for (const group of groups) app.route('/', group(deps))
   app.route('/', systemRoutes(deps))
   app.route('/', keyRoutes(deps))
-  describe(app)
+  serveOpenApi(app)
   refuseOtherMethods(app)
   return { app, fetch: app.fetch }
-}
-
-function describe(app: OpenAPIHono<ApiEnv>): void {
-  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'http', scheme: 'bearer' })
-  app.openAPIRegistry.registerComponent('schemas', 'TenantManifest', manifestJsonSchema())
-  app.doc31('/openapi.json', {
-    openapi: '3.1.0',
-    info: { title: 'Freehold', version: '1', description: 'The control plane for tenants' },
-  })
 }
 
 /** A path that exists answers 405 to a method it does not have. Registered last, so that every real route comes first. */

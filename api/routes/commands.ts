@@ -7,11 +7,27 @@ import { callOf, lockTenant, runCommand, type Accepted, type Call } from '../com
 import { createTenant, isInForce } from '../create-tenant.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
 import { abortOperation, retryOperation, startOperation } from '../operation-commands.ts'
+import { exampleManifest, exampleReason } from '../examples.ts'
 import { operationSchema, reasonBody, tenantSchema } from '../schemas.ts'
 import { tenantViews, type OperationView, type TenantView } from '../views.ts'
-import { documentedBody, guards, idOrSlug, json, newApp, problems, security, tenantParams } from './common.ts'
+import {
+  changeProblems,
+  documentedBody,
+  guards,
+  idOrSlug,
+  json,
+  newApp,
+  security,
+  tenantParams,
+  transition,
+} from './common.ts'
 
-const manifestBody = documentedBody(manifestTypes, { $ref: '#/components/schemas/TenantManifest' }, true)
+const manifestBody = documentedBody(
+  manifestTypes,
+  { $ref: '#/components/schemas/TenantManifest' },
+  true,
+  exampleManifest,
+)
 const accepted = json(
   z.object({ tenant: tenantSchema, operation: operationSchema }),
   'Accepted; Location: the operation',
@@ -30,9 +46,10 @@ export function commandRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       ...common,
       method: 'post',
       path: '/v1/tenants',
+      operationId: 'createTenant',
       summary: 'Create a tenant from a manifest',
       request: { body: manifestBody },
-      responses: { 202: accepted, ...problems },
+      responses: { 202: accepted, ...changeProblems(422) },
     }),
     async (c) => {
       const text = await readText(c)
@@ -50,6 +67,7 @@ export function commandRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       ...common,
       method: 'put',
       path: '/v1/tenants/{idOrSlug}',
+      operationId: 'applyTenant',
       summary: 'Apply a manifest: creates the tenant when the slug is new, changes nothing when it is in force',
       request: { params: tenantParams, body: manifestBody },
       responses: {
@@ -61,7 +79,7 @@ export function commandRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
           z.object({ tenant: tenantSchema, operation: z.union([operationSchema, z.null()]), changed: z.boolean() }),
           'Accepted; Location: the operation',
         ),
-        ...problems,
+        ...changeProblems(422),
       },
     }),
     async (c) => {
@@ -89,9 +107,10 @@ export function commandRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       ...common,
       method: 'delete',
       path: '/v1/tenants/{idOrSlug}',
+      operationId: 'deleteTenant',
       summary: 'Purge a tenant; only a failed one',
-      request: { params: tenantParams, body: documentedBody(['application/json'], reasonBody, false) },
-      responses: { 202: operationAccepted, ...problems },
+      request: { params: tenantParams, body: documentedBody(['application/json'], reasonBody, false, exampleReason) },
+      responses: { 202: operationAccepted, ...changeProblems(404, 410) },
     }),
     async (c) => {
       const text = await readText(c)
@@ -106,8 +125,8 @@ export function commandRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   )
 
   const verbs = [
-    { verb: 'retry', summary: 'Try the newest operation again, forward', carryOut: retryOperation },
-    { verb: 'abort', summary: 'Undo the open operation', carryOut: abortOperation },
+    { verb: 'retry', summary: 'Roll the interrupted or failed operation forward again', carryOut: retryOperation },
+    { verb: 'abort', summary: 'Have the open operation undo what it made', carryOut: abortOperation },
   ]
   for (const { verb, summary, carryOut } of verbs)
     app.openapi(
@@ -115,9 +134,9 @@ export function commandRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
         ...common,
         method: 'post',
         path: `/v1/tenants/{idOrSlug}/${verb}`,
-        summary,
-        request: { params: tenantParams, body: documentedBody(['application/json'], reasonBody, false) },
-        responses: { 202: operationAccepted, ...problems },
+        ...transition(verb, summary),
+        request: { params: tenantParams, body: documentedBody(['application/json'], reasonBody, false, exampleReason) },
+        responses: { 202: operationAccepted, ...changeProblems(404, 410) },
       }),
       async (c) => {
         const text = await readText(c)

@@ -15,8 +15,9 @@ import { parseBody, readText } from '../body.ts'
 import { callOf, lockTenant, runCommand } from '../command.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
 import { startOperation } from '../operation-commands.ts'
+import { exampleCredentialsRequest } from '../examples.ts'
 import { credentialsBody, credentialsSchema, operationSchema } from '../schemas.ts'
-import { documentedBody, guards, idOrSlug, json, newApp, problems, security, tenantParams } from './common.ts'
+import { changeProblems, documentedBody, guards, idOrSlug, json, newApp, security, tenantParams } from './common.ts'
 
 /** Reading and renewing the credentials of a tenant. What is read is never kept under an Idempotency-Key. */
 export function credentialRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
@@ -25,15 +26,19 @@ export function credentialRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     createRoute({
       method: 'post',
       path: '/v1/tenants/{idOrSlug}/credentials',
+      operationId: 'readCredentials',
       tags: ['commands'],
       security,
       parameters: guards,
       summary: 'Read the credentials of an active tenant, which is audited; with rotate, have them renewed',
-      request: { params: tenantParams, body: documentedBody(['application/json'], credentialsBody, false) },
+      request: {
+        params: tenantParams,
+        body: documentedBody(['application/json'], credentialsBody, false, exampleCredentialsRequest),
+      },
       responses: {
         200: json(credentialsSchema, 'The credentials'),
         202: json(z.object({ operation: operationSchema }), 'Being renewed; Location: the operation'),
-        ...problems,
+        ...changeProblems(404, 410),
       },
     }),
     async (c) => {

@@ -19,9 +19,15 @@ import {
   tenantsQuery,
 } from '../schemas.ts'
 import { eventView, resourceView, tenantViews } from '../views.ts'
-import { idOrSlug, json, newApp, page, problems, security, tenantParams } from './common.ts'
+import { idOrSlug, json, newApp, page, readProblems, security, tenantParams } from './common.ts'
 
-const get = (path: string) => ({ method: 'get' as const, path, tags: ['tenants'], security })
+const get = (path: string, operationId: string) => ({
+  method: 'get' as const,
+  path,
+  operationId,
+  tags: ['tenants'],
+  security,
+})
 
 /** Reading tenants. */
 export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
@@ -30,12 +36,12 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
 
   app.openapi(
     createRoute({
-      ...get('/v1/tenants'),
+      ...get('/v1/tenants', 'listTenants'),
       summary: 'List tenants, oldest first; purged ones only with state=purged',
       request: { query: tenantsQuery },
       responses: {
         200: json(z.object({ items: z.array(tenantSchema), nextCursor: z.string().nullable() }), 'A page of tenants'),
-        ...problems,
+        ...readProblems(),
       },
     }),
     async (c) => {
@@ -49,10 +55,10 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
 
   app.openapi(
     createRoute({
-      ...get('/v1/tenants/{idOrSlug}'),
+      ...get('/v1/tenants/{idOrSlug}', 'getTenant'),
       summary: 'One tenant with its resolved manifest; the ETag is its generation',
       request: { params: tenantParams },
-      responses: { 200: json(tenantSchema, 'The tenant'), ...problems },
+      responses: { 200: json(tenantSchema, 'The tenant'), ...readProblems(404, 410) },
     }),
     async (c) => {
       const em = orm.em.fork()
@@ -68,10 +74,14 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
 
   app.openapi(
     createRoute({
-      ...get('/v1/tenants/{idOrSlug}/context'),
+      ...get('/v1/tenants/{idOrSlug}/context', 'getTenantContext'),
       summary: 'The tenant context of one environment; the ETag is its hash',
       request: { params: tenantParams, query: contextQuery },
-      responses: { 200: json(contextSchema, 'The context'), 304: { description: 'Unchanged' }, ...problems },
+      responses: {
+        200: json(contextSchema, 'The context'),
+        304: { description: 'Unchanged' },
+        ...readProblems(404, 410),
+      },
     }),
     async (c) => {
       const em = orm.em.fork()
@@ -94,10 +104,13 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
 
   app.openapi(
     createRoute({
-      ...get('/v1/tenants/{idOrSlug}/resources'),
+      ...get('/v1/tenants/{idOrSlug}/resources', 'listTenantResources'),
       summary: 'What the ledger says the tenant has',
       request: { params: tenantParams },
-      responses: { 200: json(z.object({ items: z.array(resourceSchema) }), 'The resources'), ...problems },
+      responses: {
+        200: json(z.object({ items: z.array(resourceSchema) }), 'The resources'),
+        ...readProblems(404, 410),
+      },
     }),
     async (c) => {
       const em = orm.em.fork()
@@ -109,12 +122,12 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
 
   app.openapi(
     createRoute({
-      ...get('/v1/tenants/{idOrSlug}/events'),
+      ...get('/v1/tenants/{idOrSlug}/events', 'listTenantEvents'),
       summary: 'The audit trail of the tenant, chained by hash; by id also of a purged one',
       request: { params: tenantParams, query: eventsQuery },
       responses: {
         200: json(z.object({ items: z.array(eventSchema), nextAfter: z.int().nullable() }), 'Events in order'),
-        ...problems,
+        ...readProblems(404, 410),
       },
     }),
     async (c) => {

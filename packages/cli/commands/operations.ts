@@ -1,23 +1,21 @@
-import { ApiError } from '../api-error.ts'
-import type { Answers, Operation, Tenant } from '../api-types.ts'
+import { ApiError, type Operation, type OperationState, type PlainTransition } from '@freehold/sdk'
 import { CliError, exitCodes } from '../failures.ts'
 import type { Io } from '../io.ts'
 import { awaitOperation, sayHowToFollow } from '../outcome.ts'
 import { listTable, print, time } from '../output.ts'
-import { path } from '../paths.ts'
 import type { Session } from '../session.ts'
 
 /** `operations`: of one tenant or of all. */
 export async function listOperations(
   { client, io, format }: Session,
   tenant: string | undefined,
-  { limit = 50, state }: { state?: string; limit?: number },
+  { limit = 50, ...filters }: { state?: OperationState; limit?: number },
 ): Promise<void> {
-  const { items, more } = await client.list<Answers['GET /v1/operations']['200']>(
-    path('operations'),
-    { tenant, state },
+  const { items, more } = await client.listOperations({
+    ...filters,
+    ...(tenant === undefined ? {} : { tenant }),
     limit,
-  )
+  })
   print(io.stdout, format, items, () => (items.length === 0 ? 'no operations' : rows(io, items)))
   if (more) io.stderr.write('there are more: raise --limit\n')
 }
@@ -42,44 +40,45 @@ export async function watch(session: Session, name: string): Promise<void> {
 async function operationId({ client }: Session, name: string): Promise<string> {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(name)) {
     try {
-      return (await client.get<Operation>(path('operations', name))).id
+      return (await client.getOperation(name)).id
     } catch (error) {
       // Tenants have ids of the same form, so only a refusal of both is the answer.
       if (!(error instanceof ApiError) || error.status !== 404) throw error
     }
   }
-  const tenant = await client.get<Tenant>(path('tenants', name))
+  const tenant = await client.getTenant(name)
   if (tenant.operation === null) throw new CliError(exitCodes.refused, `${tenant.slug} has no operation to watch`)
   return tenant.operation.id
 }
 
-type Accepted = Answers['POST /v1/tenants/{idOrSlug}/retry']['202']
 type Options = { wait?: true; reason?: string }
 
-/** `retry`: rolls the newest operation forward again. */
-export function retry(session: Session, tenant: string, options: Options): Promise<void> {
-  return command(session, 'POST', path('tenants', tenant, 'retry'), options)
-}
-
-/** `abort`: has the open operation undo what it made; with `wait`, `aborted` is the good end. */
-export function abort(session: Session, tenant: string, options: Options): Promise<void> {
-  return command(session, 'POST', path('tenants', tenant, 'abort'), options, 'aborted')
+/** A command of the list of plain transitions; with `wait`, `aborted` is the good end of `abort`. */
+export async function transition(
+  session: Session,
+  command: PlainTransition,
+  tenant: string,
+  { wait, reason }: Options,
+): Promise<void> {
+  const accepted = await session.client.transition(tenant, command, { reason })
+  await showAccepted(session, accepted, wait === true, command === 'abort' ? 'aborted' : 'succeeded')
 }
 
 /** `delete`: removes what is left of a failed tenant and frees its slug. */
-export function deleteTenant(session: Session, tenant: string, options: Options): Promise<void> {
-  return command(session, 'DELETE', path('tenants', tenant), options)
+export async function deleteTenant(session: Session, tenant: string, { wait, reason }: Options): Promise<void> {
+  const body = reason === undefined ? {} : { reason }
+  const asked = session.client.api.DELETE('/v1/tenants/{idOrSlug}', { params: { path: { idOrSlug: tenant } }, body })
+  const { data } = await asked
+  if (data !== undefined) await showAccepted(session, data.operation, wait === true)
 }
 
-async function command(
+async function showAccepted(
   session: Session,
-  method: 'POST' | 'DELETE',
-  to: string,
-  { wait, reason }: Options,
+  accepted: Operation,
+  wait: boolean,
   wanted: 'succeeded' | 'aborted' = 'succeeded',
 ): Promise<void> {
-  const body = { type: 'application/json', text: JSON.stringify(reason === undefined ? {} : { reason }) }
-  let { operation } = await session.client.change<Accepted>(method, to, body)
+  let operation = accepted
   const seen = (state: Operation) => {
     operation = state
   }

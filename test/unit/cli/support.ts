@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Operation, Tenant } from '../../../packages/cli/api-types.ts'
+import type { Operation, Tenant } from '../../../packages/sdk/index.ts'
 import { run } from '../../../packages/cli/main.ts'
 
 type Received = { method: string; path: string; headers: IncomingMessage['headers']; body: string }

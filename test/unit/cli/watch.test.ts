@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
-import type { Operation, Step } from '../../../packages/cli/api-types.ts'
+import type { Operation, Step } from '../../../packages/sdk/index.ts'
 import { json, operation, startFake, tenant } from './support.ts'
 
 const id = operation().id

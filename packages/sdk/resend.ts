@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ApiError } from './api-error.ts'
+import { ApiError } from './errors.ts'
 
 const pauseAfterCutMs = 300
 const mostPauses = 3
 const longestPauseMs = 30_000
+
+/** Told when the API asks for a pause, before it is made. */
+export type OnPause = (pause: { readonly status: number; readonly pauseMs: number }) => void
 
 /**
  * Makes one request by `attempt`, and again in two cases: once, after a short pause, when the connection failed; and up
@@ -12,7 +15,7 @@ const longestPauseMs = 30_000
  */
 export async function resending<T>(
   attempt: () => Promise<T>,
-  { notice, signal }: { notice: (text: string) => void; signal?: AbortSignal },
+  { onPause, signal }: { onPause: OnPause; signal: AbortSignal },
 ): Promise<T> {
   const made = { resent: false, pauses: 0 }
   for (;;) {
@@ -20,12 +23,12 @@ export async function resending<T>(
       return await attempt()
     } catch (cause) {
       const pauseMs = pauseBehind(cause, made)
-      if (pauseMs === undefined) throw cause
+      if (pauseMs === undefined || signal.aborted) throw cause
       if (cause instanceof ApiError) {
         made.pauses += 1
-        notice(`the API is busy (${cause.status}); trying again in ${Math.ceil(pauseMs / 1000)} s`)
+        onPause({ status: cause.status, pauseMs })
       } else made.resent = true
-      await sleep(pauseMs, undefined, signal === undefined ? {} : { signal })
+      await sleep(pauseMs, undefined, { signal })
     }
   }
 }
