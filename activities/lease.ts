@@ -29,7 +29,10 @@ export function holdLease(sql: Sql, claim: Claim, { heartbeatMs, tryMs }: Timing
   const renewing = setInterval(() => {
     if (performance.now() - last > heartbeatMs)
       lost(
-        new FreeholdError('registry_unavailable', `the claim of ${claim.spec.key} could not be renewed; its work was stopped`),
+        new FreeholdError(
+          'registry_unavailable',
+          `the claim of ${claim.spec.key} could not be renewed; its work was stopped`,
+        ),
       )
     if (asking || ended.signal.aborted) return
     asking = true
@@ -37,7 +40,13 @@ export function holdLease(sql: Sql, claim: Claim, { heartbeatMs, tryMs }: Timing
     renewClaim(sql, claim, heartbeatMs)
       .then((isOurs) => {
         if (isOurs) last = asked
-        else lost(new FreeholdError('operation_superseded', `another try has the claim of ${claim.spec.key}; nothing was recorded`))
+        else
+          lost(
+            new FreeholdError(
+              'operation_superseded',
+              `another try has the claim of ${claim.spec.key}; nothing was recorded`,
+            ),
+          )
       })
       .catch(() => undefined)
       .finally(() => (asking = false))
@@ -45,7 +54,9 @@ export function holdLease(sql: Sql, claim: Claim, { heartbeatMs, tryMs }: Timing
 
   const limit = setTimeout(() => {
     const seconds = Math.round(tryMs[claim.step.action] / 1000)
-    lost(new FreeholdError('substrate_unavailable', `${claim.step.title}: no end within ${seconds} s; it is tried again`))
+    lost(
+      new FreeholdError('substrate_unavailable', `${claim.step.title}: no end within ${seconds} s; it is tried again`),
+    )
   }, actMs(tryMs[claim.step.action]))
 
   return {

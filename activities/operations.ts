@@ -13,7 +13,8 @@ export function createOperationActivities(deps: Pick<ActivityDeps, 'pool' | 'pla
     /** Takes the operation up, and gives its steps. */
     begin: (input: OperationInput): Promise<Begun> => begin(deps, { input, workflow: callingWorkflow() }),
     /** The steps that undo what the operation made. */
-    beginUndo: (input: OperationInput): Promise<WorkflowStep[]> => beginUndo(deps, { input, workflow: callingWorkflow() }),
+    beginUndo: (input: OperationInput): Promise<WorkflowStep[]> =>
+      beginUndo(deps, { input, workflow: callingWorkflow() }),
     /** Writes the outcome. */
     settle: (settling: Settling): Promise<'settled' | 'to-be-undone'> => settle(deps.pool, settling, callingWorkflow()),
   }

@@ -20,7 +20,8 @@ export function createResourceActivities(deps: ActivityDeps) {
     migrate: (given: StepInput) =>
       carryOut(deps, 'migrate', given, async (_, target, { step, facts }) => {
         const version = step.schemaVersion
-        if (target.spec.kind !== 'database' || version === undefined) throw new TypeError(`${step.key} migrates nothing`)
+        if (target.spec.kind !== 'database' || version === undefined)
+          throw new TypeError(`${step.key} migrates nothing`)
         const migrations = await deps.migrations.migrationsUpTo(version)
         const { applied } = await deps.mappers.database.migrate({ ...target, spec: target.spec }, migrations)
         // By the ledger, not by what ran just now: an attempt whose answer was lost ran it and could not tell.

@@ -19,8 +19,7 @@ export async function targetOf(
   const { spec, tenantId, epoch, fence, suspended, cell, bus, wrappedKey, step } = claim
   // Only what this kind needs: a credential that cannot be read must not keep the others from being removed.
   const provisionerUrl = spec.kind === 'database' ? await resolveSecret(cell.declaration.database.credential) : ''
-  const managed =
-    bus === null ? undefined : { ...busFacts(bus), ...(await managedBus(bus.declaration, resolveSecret)) }
+  const managed = bus === null ? undefined : { ...busFacts(bus), ...(await managedBus(bus.declaration, resolveSecret)) }
   const wrapped = wrappedKey === null ? null : Buffer.from(wrappedKey, 'base64')
   return {
     spec,

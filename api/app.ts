@@ -5,7 +5,7 @@ import type { ApiDeps, ApiEnv } from './deps.ts'
 import { serveOpenApi } from './openapi.ts'
 import { problemHandler } from './problem.ts'
 import { requestLog } from './request-log.ts'
-import { commandRoutes } from './routes/commands.ts'
+import { manifestRoutes } from './routes/manifests.ts'
 import { newApp } from './routes/common.ts'
 import { credentialRoutes } from './routes/credentials.ts'
 import { keyRoutes } from './routes/keys.ts'
@@ -13,6 +13,7 @@ import { operationRoutes } from './routes/operations.ts'
 import { streamRoutes } from './routes/stream.ts'
 import { systemRoutes } from './routes/system.ts'
 import { tenantRoutes } from './routes/tenants.ts'
+import { transitionRoutes } from './routes/transitions.ts'
 
 /** The API as an app and as a fetch function; it listens nowhere by itself. */
 export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: OpenAPIHono<ApiEnv>['fetch'] } {
@@ -25,7 +26,7 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
   )
   app.use(requestLog(deps.log, deps.metrics))
   app.use('/v1/*', requireApiKey(deps.orm))
-  const groups = [tenantRoutes, commandRoutes, credentialRoutes, operationRoutes, streamRoutes]
+  const groups = [tenantRoutes, manifestRoutes, transitionRoutes, credentialRoutes, operationRoutes, streamRoutes]
   for (const group of groups) app.route('/', group(deps))
   app.route('/', systemRoutes(deps))
   app.route('/', keyRoutes(deps))

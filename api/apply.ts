@@ -4,7 +4,7 @@ import type { Manifest } from '../domain/manifest.ts'
 import { createTenant, type Wish } from '../operations/create-tenant.ts'
 import { isInForce } from '../operations/in-force.ts'
 import type { Sql } from '../registry/sql.ts'
-import { findTenant } from '../registry/tenants.ts'
+import { findTenantId } from '../registry/tenants.ts'
 import { currentTenantView, operationAnswer } from './answers.ts'
 import { lockNamed, type Accepted, type Call } from './command.ts'
 import type { ApiDeps } from './deps.ts'
@@ -26,10 +26,7 @@ export async function create(sql: Sql, deps: ApiDeps, call: Call, given: Given):
 /** Accepts a manifest: creates the tenant when the slug is new, and changes nothing when it is in force. */
 export async function apply(sql: Sql, deps: ApiDeps, call: Call, given: Given): Promise<Accepted<Applied>> {
   const { slug } = given.manifest.metadata
-  const found = await findTenant(deps.orm.em.fork(), slug).catch((error: unknown) => {
-    if (error instanceof FreeholdError && error.code === 'tenant_not_found') return undefined
-    throw error
-  })
+  const found = await findTenantId(sql, slug)
   if (found === undefined) {
     if (call.ifMatch !== undefined)
       throw new FreeholdError(
@@ -39,7 +36,7 @@ export async function apply(sql: Sql, deps: ApiDeps, call: Call, given: Given): 
     const created = await create(sql, deps, call, given)
     return { ...created, body: { ...created.body, changed: true } }
   }
-  const tenant = await lockNamed(deps, sql, call, found.id)
+  const tenant = await lockNamed(sql, call, found)
   if (!(await isInForce(sql, deps.platformKey, tenant, given.manifest, () => resolved(deps, given))))
     throw new FreeholdError(
       'not_available',

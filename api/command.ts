@@ -12,7 +12,6 @@ import { appendEvents } from '../registry/events.ts'
 import { findAnswer, keepAnswer } from '../registry/idempotency.ts'
 import { transaction } from '../registry/pool.ts'
 import type { Sql } from '../registry/sql.ts'
-import { findTenant } from '../registry/tenants.ts'
 import type { ApiDeps, ApiEnv } from './deps.ts'
 
 /** Who commands, and under which conditions. */
@@ -92,7 +91,8 @@ async function inTransaction<T>({ orm }: ApiDeps, work: (sql: Sql) => Promise<T>
     try {
       return await transaction(orm.pool, work)
     } catch (error) {
-      const passes = error instanceof RoomTaken || (error instanceof pg.DatabaseError && passing.includes(error.code ?? ''))
+      const passes =
+        error instanceof RoomTaken || (error instanceof pg.DatabaseError && passing.includes(error.code ?? ''))
       if (!passes || attempt === attempts) throw error
     }
   }
@@ -143,10 +143,9 @@ async function noteDenial(deps: ApiDeps, call: Call, error: FreeholdError): Prom
   )
 }
 
-/** A tenant, locked until the commit. Throws what `findTenant` throws, and `generation_mismatch` by If-Match. */
-export async function lockNamed(deps: ApiDeps, sql: Sql, call: Call, idOrSlug: string): Promise<TenantFacts> {
-  const { id } = await findTenant(deps.orm.em.fork(), idOrSlug)
-  const tenant = await lockTenant(sql, id)
+/** A tenant, locked until the commit. Throws what `lockTenant` throws, and `generation_mismatch` by If-Match. */
+export async function lockNamed(sql: Sql, call: Call, idOrSlug: string): Promise<TenantFacts> {
+  const tenant = await lockTenant(sql, idOrSlug)
   requireGeneration(call, tenant)
   return tenant
 }

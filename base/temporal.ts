@@ -27,10 +27,7 @@ export async function connectTemporal(
 
 /** Durations of a workflow's steps by the configuration. */
 export function timingOf(
-  config: Pick<
-    Config,
-    'FREEHOLD_ACTIVITY_TIMEOUT_MS' | 'FREEHOLD_MIGRATION_TIMEOUT_MS' | 'FREEHOLD_ACTIVITY_ATTEMPTS'
-  >,
+  config: Pick<Config, 'FREEHOLD_ACTIVITY_TIMEOUT_MS' | 'FREEHOLD_MIGRATION_TIMEOUT_MS' | 'FREEHOLD_ACTIVITY_ATTEMPTS'>,
 ): Timing {
   const short = config.FREEHOLD_ACTIVITY_TIMEOUT_MS
   return {

@@ -6,6 +6,7 @@ import type { OperationKind } from '../domain/operation.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { eventsJson } from '../registry/events.ts'
 import { one, type Sql } from '../registry/sql.ts'
+import { findTenantId } from '../registry/tenants.ts'
 import { operationColumns, tenantFacts, type TenantFacts } from './rows.ts'
 import { said } from './said.ts'
 
@@ -16,18 +17,27 @@ export type Asking = { readonly actor: Actor; readonly correlationId: string; re
 export type Wanted = { readonly kind: OperationKind; readonly parameters?: JsonObject; readonly dueAt?: Date }
 
 /**
- * Locks a tenant until the transaction ends, and gives what is known of it. Throws `tenant_not_found`, and `tenant_gone`
- * for a purged one.
+ * Locks a tenant, named by id or by slug, until the transaction ends, and gives what is known of it. Throws
+ * `tenant_not_found`, and `tenant_gone` for a purged one.
  */
-export async function lockTenant(sql: Sql, id: string): Promise<TenantFacts> {
-  const [row] = await sql<{ facts: TenantFacts }>({
-    name: 'lock-tenant',
-    text: `select ${tenantFacts} as facts from tenants t where id = $1 for no key update`,
-    values: [id],
-  })
-  if (row === undefined) throw new FreeholdError('tenant_not_found', `there is no tenant "${id.slice(0, 64)}"`)
-  if (row.facts.state === 'purged') throw new FreeholdError('tenant_gone', `tenant ${id} was purged`)
-  return row.facts
+export async function lockTenant(sql: Sql, idOrSlug: string): Promise<TenantFacts> {
+  const id = await requireTenantId(sql, idOrSlug)
+  const { facts } = await one(
+    sql<{ facts: TenantFacts }>({
+      name: 'lock-tenant',
+      text: `select ${tenantFacts} as facts from tenants t where id = $1 for no key update`,
+      values: [id],
+    }),
+  )
+  if (facts.state === 'purged') throw new FreeholdError('tenant_gone', `tenant ${id} was purged`)
+  return facts
+}
+
+/** Id of a tenant by its id or its slug. Throws `tenant_not_found`. */
+export async function requireTenantId(sql: Sql, idOrSlug: string): Promise<string> {
+  const id = await findTenantId(sql, idOrSlug)
+  if (id === undefined) throw new FreeholdError('tenant_not_found', `there is no tenant "${idOrSlug.slice(0, 64)}"`)
+  return id
 }
 
 /** Throws `operation_in_progress` while an open operation holds the tenant. The tenant is locked by the caller. */

@@ -41,7 +41,8 @@ export async function abortOperation(sql: Sql, { operation }: Held, asking: Aski
       `${kind} only goes forward and cannot be undone; retry it when it was interrupted`,
       { facts: { operationId: id, kind, state } },
     )
-  const how = state === 'interrupted' ? beginAgain : state === 'scheduled' ? `, state = 'aborted', finished_at = now()` : ''
+  const how =
+    state === 'interrupted' ? beginAgain : state === 'scheduled' ? `, state = 'aborted', finished_at = now()` : ''
   const told = await write(sql, id, how, 'compensate')
   await say(sql, told, asking, 'TENANCY_OPERATION_ABORT_REQUESTED')
   return told

@@ -9,10 +9,7 @@ export type Caller = { readonly input: OperationInput; readonly workflow: string
  * Workflow input is not trusted: who reaches Temporal must not reach a tenant. Throws `step_refused` unless the workflow is
  * the one of this attempt of the operation, and its tenant the operation's.
  */
-export function requireOwn(
-  operation: Pick<OperationRow, 'id' | 'kind' | 'tenant'>,
-  { input, workflow }: Caller,
-): void {
+export function requireOwn(operation: Pick<OperationRow, 'id' | 'kind' | 'tenant'>, { input, workflow }: Caller): void {
   const own = workflowId({ kind: operation.kind, id: operation.id, attempt: input.attempt })
   if (workflow !== own) throw refused(operation.id, `workflow "${workflow.slice(0, 100)}" is not the operation's`)
   if (operation.tenant !== input.tenantId) throw refused(operation.id, 'it is of another tenant')

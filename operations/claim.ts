@@ -1,6 +1,13 @@
 import { FreeholdError } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/json.ts'
-import { isOpen, type Intent, type OperationKind, type OperationState, type Step, type StepAction } from '../domain/operation.ts'
+import {
+  isOpen,
+  type Intent,
+  type OperationKind,
+  type OperationState,
+  type Step,
+  type StepAction,
+} from '../domain/operation.ts'
 import { readSpec, type ResourceSpec } from '../domain/resources.ts'
 import type { BusRow, CellRow } from '../registry/entities/placement.ts'
 import type { Sql } from '../registry/sql.ts'
@@ -146,7 +153,10 @@ function checked(row: Row | undefined, { input, action, step: key, workflow }: C
 /** A resource that is to be removed and is in the ledger no more is absent; everything else is an error. */
 function whyNot(row: Row | undefined, step: Step, { input }: ClaimRequest): 'absent' {
   if (row?.state === 'interrupted')
-    throw new FreeholdError('substrate_unavailable', `operation ${input.operationId} is interrupted and not yet resumed`)
+    throw new FreeholdError(
+      'substrate_unavailable',
+      `operation ${input.operationId} is interrupted and not yet resumed`,
+    )
   if (row?.wanted?.key == null) {
     if (step.action === 'remove') return 'absent'
     throw new FreeholdError('operation_superseded', `${step.resource} is no longer in the ledger`)
@@ -158,7 +168,11 @@ function whyNot(row: Row | undefined, step: Step, { input }: ClaimRequest): 'abs
 }
 
 /** Gives a claim another lease; false when another has it by now. */
-export async function renewClaim(sql: Sql, claim: Pick<Claim, 'tenantId' | 'spec' | 'fence'>, leaseMs: number): Promise<boolean> {
+export async function renewClaim(
+  sql: Sql,
+  claim: Pick<Claim, 'tenantId' | 'spec' | 'fence'>,
+  leaseMs: number,
+): Promise<boolean> {
   const rows = await sql({
     name: 'renew-claim',
     text: `update resources set claimed_until = now() + make_interval(secs => $4::float8 / 1000)

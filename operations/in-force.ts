@@ -31,5 +31,8 @@ export async function isInForce(
   const { resolved, contacts } = await resolve()
   const known: unknown = JSON.parse(sealer.open('fields', `generations/${generation}/contacts`, row.contacts))
   // Compared as JSON, so that an absent field and an undefined one are the same.
-  return isDeepStrictEqual(JSON.parse(JSON.stringify({ resolved, contacts })), { resolved: row.resolved, contacts: known })
+  return isDeepStrictEqual(JSON.parse(JSON.stringify({ resolved, contacts })), {
+    resolved: row.resolved,
+    contacts: known,
+  })
 }

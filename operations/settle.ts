@@ -38,7 +38,9 @@ export function settle(
     if (succeeded && operation.intent === 'compensate') return 'to-be-undone'
     if (succeeded) requireDone(held)
     const state = nextState(held, outcome)
-    const told = succeeded ? undefined : (error ?? { code: 'internal' as const, message: 'the workflow told no reason' })
+    const told = succeeded
+      ? undefined
+      : (error ?? { code: 'internal' as const, message: 'the workflow told no reason' })
     const needsAttention = outcome === 'stalled' || (told?.unresolved ?? []).length > 0
     await sql({
       name: 'settle',
@@ -83,7 +85,10 @@ function nextState({ operation, tenant }: Held, outcome: Outcome) {
 function requireDone({ operation }: Held): void {
   const open = operation.steps.filter(({ state }) => state === 'pending' || state === 'failed')
   if (operation.state === 'running' && open.length === 0) return
-  throw refused(operation.id, `it cannot succeed, ${open.map(({ key }) => key).join(', ') || 'its beginning'} is not done`)
+  throw refused(
+    operation.id,
+    `it cannot succeed, ${open.map(({ key }) => key).join(', ') || 'its beginning'} is not done`,
+  )
 }
 
 const write = `with settled as (

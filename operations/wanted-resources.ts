@@ -17,7 +17,8 @@ export function wantedResources(facts: Facts): ResourceSpec[] {
  * came later never makes an old resource unremovable. What no strategy asks for any more stays as it is.
  */
 export function rewrittenLedger(facts: Facts): { ledger: LedgerEntry[]; rewritten: LedgerEntry[] } {
-  if (facts.ledger.every((entry) => entry.specVersion === specVersion)) return { ledger: [...facts.ledger], rewritten: [] }
+  if (facts.ledger.every((entry) => entry.specVersion === specVersion))
+    return { ledger: [...facts.ledger], rewritten: [] }
   const { name, quotas } = { name: facts.manifest.spec.plan, quotas: facts.manifest.spec.quotas }
   const known = facts.platform.plans.find((plan) => plan.name === name)
   // A plan that is no longer on offer must not keep a tenant from being removed.
@@ -31,7 +32,9 @@ export function rewrittenLedger(facts: Facts): { ledger: LedgerEntry[]; rewritte
 
 function byStrategy({ tenant, manifest, placements }: Facts, plan: CommercialPlan): ResourceSpec[] {
   const { quotas } = manifest.spec
-  const specs = placements.flatMap((placement) => resourcesOf({ tenant, placement, site: placement.site, plan, quotas }))
+  const specs = placements.flatMap((placement) =>
+    resourcesOf({ tenant, placement, site: placement.site, plan, quotas }),
+  )
   // What placements of an environment share is asked for by each of them, and is one resource.
   return [...new Map(specs.map((spec) => [spec.key, spec])).values()]
 }

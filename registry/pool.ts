@@ -10,8 +10,9 @@ export async function transaction<T>(pool: pg.Pool, work: (sql: Sql) => Promise<
   const client = await pool.connect()
   try {
     await client.query('begin')
-    const result = await work(async ({ name, text, values }) =>
-      (await client.query({ ...(name === undefined ? {} : { name }), text, values: [...(values ?? [])] })).rows,
+    const result = await work(
+      async ({ name, text, values }) =>
+        (await client.query({ ...(name === undefined ? {} : { name }), text, values: [...(values ?? [])] })).rows,
     )
     await client.query('commit')
     client.release()

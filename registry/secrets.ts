@@ -46,9 +46,13 @@ export function readableSecrets(sql: Sql, tenant: string, sealer: () => Sealer) 
 export function claimedSecrets(sql: Sql, tenant: string, sealer: () => Sealer, claim: Under) {
   const { find, open, read, list } = readableSecrets(sql, tenant, sealer)
   const under = [tenant, claim.key, claim.fence]
-  const sealed = (name: string, version: number, value: string) => sealer().seal('secrets', context(name, version), value)
+  const sealed = (name: string, version: number, value: string) =>
+    sealer().seal('secrets', context(name, version), value)
   const lost = () =>
-    new FreeholdError('operation_superseded', `the claim of ${claim.key} has gone to another try; its secrets were left`)
+    new FreeholdError(
+      'operation_superseded',
+      `the claim of ${claim.key} has gone to another try; its secrets were left`,
+    )
 
   /** Stores the first version; false when there is one already, or the claim is gone. */
   async function create(name: string, value: string): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { FreeholdError } from '../domain/errors.ts'
 import { Generation, Tenant, type TenantRow } from './entities/tenant.ts'
 import type { EntityManager } from './orm.ts'
+import type { Sql } from './sql.ts'
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
@@ -25,4 +26,18 @@ export async function findTenant(
 /** The manifest of one generation of a tenant. */
 export async function readGeneration(em: EntityManager, tenant: string, number: number) {
   return em.findOneOrFail(Generation, { tenant, number })
+}
+
+/** Id of a tenant by its id, or of a living one by its slug; undefined when there is none. */
+export async function findTenantId(sql: Sql, idOrSlug: string): Promise<string | undefined> {
+  const [row] = await sql<{ id: string }>(
+    uuid.test(idOrSlug)
+      ? { name: 'tenant-by-id', text: 'select id from tenants where id = $1', values: [idOrSlug] }
+      : {
+          name: 'tenant-by-slug',
+          text: `select id from tenants where slug = $1 and state <> 'purged'`,
+          values: [idOrSlug],
+        },
+  )
+  return row?.id
 }

@@ -24,7 +24,6 @@ export function operationError(failure: unknown, step?: string): OperationError 
 
 /** Whether somebody asked for the workflow to be cancelled, or a step was told that the operation is to be undone. */
 export function isCancelled(failure: unknown): boolean {
-  if (failure instanceof StepFailure)
-    return failure.error.code === 'operation_aborted' || isCancellation(failure.cause)
+  if (failure instanceof StepFailure) return failure.error.code === 'operation_aborted' || isCancellation(failure.cause)
   return isCancellation(failure)
 }

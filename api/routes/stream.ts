@@ -1,6 +1,7 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import { streamSSE, type SSEStreamingApi } from 'hono/streaming'
-import { findOperation, isOpen } from '../../registry/operations.ts'
+import { isOpen } from '../../domain/operation.ts'
+import { findOperation } from '../../registry/operations.ts'
 import { slugsOf } from '../../registry/queries.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
 import { operationView } from '../views.ts'

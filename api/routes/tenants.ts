@@ -3,10 +3,14 @@ import { canonicalText } from '../../crypto/hash-chain.ts'
 import { sha256 } from '../../crypto/tokens.ts'
 import { tenantContext } from '../../domain/context.ts'
 import { FreeholdError } from '../../domain/errors.ts'
-import { siteOf } from '../../registry/cells.ts'
+import { currentPlacement } from '../../domain/placement.ts'
 import { readEvents } from '../../registry/events.ts'
 import { resourcesOf } from '../../registry/ledger.ts'
-import { listTenants, placementsOf } from '../../registry/queries.ts'
+import { placementsOf } from '../../registry/placements.ts'
+import { sqlOf } from '../../registry/pool.ts'
+import { listTenants } from '../../registry/queries.ts'
+import { one } from '../../registry/sql.ts'
+import { tenantSummaries } from '../../registry/tenant-summaries.ts'
 import { findTenant, readGeneration } from '../../registry/tenants.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
 import {
@@ -18,7 +22,7 @@ import {
   tenantSchema,
   tenantsQuery,
 } from '../schemas.ts'
-import { eventView, resourceView, tenantViews } from '../views.ts'
+import { eventView, resourceView, tenantView } from '../views.ts'
 import { idOrSlug, json, newApp, page, readProblems, security, tenantParams } from './common.ts'
 
 const get = (path: string, operationId: string) => ({
@@ -49,7 +53,11 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       const em = orm.em.fork()
       const filter = { state, profile, labels: Object.fromEntries(label ?? []) }
       const { items, nextCursor } = page(await listTenants(em, filter, { limit: limit + 1, after: cursor }), limit)
-      return c.json({ items: await tenantViews(em, items), nextCursor }, 200)
+      const summaries = await tenantSummaries(
+        sqlOf(orm.pool),
+        items.map(({ id }) => id),
+      )
+      return c.json({ items: summaries.map(tenantView), nextCursor }, 200)
     },
   )
 
@@ -64,8 +72,7 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       const em = orm.em.fork()
       const tenant = await findTenant(em, idOrSlug(c.req.valid('param').idOrSlug))
       c.set('tenantId', tenant.id)
-      const [view] = await tenantViews(em, [tenant])
-      if (view === undefined) throw new Error(`tenant ${tenant.id} has no view`)
+      const view = tenantView(await one(tenantSummaries(sqlOf(orm.pool), [tenant.id])))
       const { resolved } = await readGeneration(em, tenant.id, tenant.generation)
       c.header('ETag', `"${tenant.generation}"`)
       return c.json({ ...view, manifest: resolved }, 200)
@@ -88,12 +95,12 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       const tenant = await findTenant(em, idOrSlug(c.req.valid('param').idOrSlug))
       c.set('tenantId', tenant.id)
       const { environment } = c.req.valid('query')
-      const placement = (await placementsOf(em, [tenant.id])).findLast((one) => one.environment === environment)
+      const placements = await placementsOf(sqlOf(orm.pool), deps.platform, tenant)
+      const placement = currentPlacement(placements, environment)
       if (placement === undefined)
         throw new FreeholdError('environment_not_found', `tenant ${tenant.slug} has no environment "${environment}"`)
       const { resolved } = await readGeneration(em, tenant.id, tenant.observedGeneration || tenant.generation)
-      const site = await siteOf(em, deps.platform, resolved.spec.plan, placement)
-      const context = tenantContext(tenant, resolved, placement, site)
+      const context = tenantContext(tenant, resolved, placement, placement.site)
       const etag = `"${sha256(canonicalText(context))}"`
       c.header('ETag', etag)
       c.header('Cache-Control', 'private, no-cache')

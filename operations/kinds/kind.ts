@@ -1,11 +1,10 @@
 import type { NewEvent } from '../../domain/events.ts'
 import type { ResolvedManifest } from '../../domain/manifest-resolve.ts'
 import type { Step } from '../../domain/operation.ts'
-import type { Placement } from '../../domain/placement.ts'
 import type { Platform } from '../../domain/platform.ts'
 import type { ResourceSpec } from '../../domain/resources.ts'
-import type { Site } from '../../domain/topology.ts'
 import type { OperationRow } from '../../registry/entities/operation.ts'
+import type { SitedPlacement } from '../../registry/placements.ts'
 import type { Sql } from '../../registry/sql.ts'
 import type { Held, TenantFacts } from '../rows.ts'
 
@@ -16,9 +15,6 @@ export type LedgerEntry = {
   readonly specVersion: number
   readonly createdBy: string
 }
-
-/** Where one environment lives, with its cell and bus. */
-export type SitedPlacement = Placement & { readonly site: Site }
 
 /** What a kind plans from: everything that is recorded, and the platform file. */
 export type Facts = {

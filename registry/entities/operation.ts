@@ -49,7 +49,9 @@ export const Operation = defineEntity({
     finishedAt: laterInstant(),
     updatedAt: instant(),
   },
-  uniques: [{ name: 'operations_one_open_per_tenant', properties: ['tenant'], where: `exclusive and state in (${open})` }],
+  uniques: [
+    { name: 'operations_one_open_per_tenant', properties: ['tenant'], where: `exclusive and state in (${open})` },
+  ],
   indexes: [
     { name: 'operations_tenant', properties: ['tenant', 'id'] },
     { name: 'operations_open', properties: ['updatedAt'], where: `state in (${open})` },
