@@ -44,6 +44,7 @@ const steps: Readonly<Record<string, string>> = {
   secret_unreadable: operator,
   substrate_unavailable: 'try again in a moment; `freehold operations` shows what is under way',
   not_ready: again,
+  registry_unavailable: again,
   internal: "try again; if it stays, look for the request in the platform's log",
 }
 
