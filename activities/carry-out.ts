@@ -23,7 +23,7 @@ const patience = 3
  * the claim was lost finishes nothing.
  */
 export async function carryOut(deps: ActivityDeps, action: StepAction, given: StepInput, act: Act): Promise<void> {
-  const sql = sqlOf(deps.pool)
+  const sql = sqlOf(deps.orm.pool)
   const { input, step } = given
   const claim = await claimStep(sql, { input, action, step, workflow: callingWorkflow() })
   if (claim === 'done') return
@@ -34,7 +34,7 @@ export async function carryOut(deps: ActivityDeps, action: StepAction, given: St
     const mapper: Mapper = deps.mappers[claim.spec.kind]
     // A mapper that hangs in spite of the signal is left alone: its slot is free, and its fence is behind.
     const finished = await lease.race(act(mapper, target, claim))
-    await finishStep(deps.pool, claim, finished)
+    await finishStep(deps.orm.pool, claim, finished)
   } catch (error) {
     throw await failed(deps, given, claim, lease.reason() ?? error)
   } finally {
@@ -69,7 +69,7 @@ async function failed(deps: ActivityDeps, { input }: StepInput, claim: Claim, er
 
 /** A claim that cannot be given back runs out by itself. */
 async function released(deps: ActivityDeps, claim: Claim, refused: Parameters<typeof releaseClaim>[2]) {
-  return releaseClaim(sqlOf(deps.pool), claim, refused).catch((error: unknown) => {
+  return releaseClaim(sqlOf(deps.orm.pool), claim, refused).catch((error: unknown) => {
     if (error instanceof FreeholdError && error.code === 'registry_unavailable') return undefined
     throw new Error(`a claim was not given back: ${errorText(error)}`, { cause: error })
   })

@@ -1,13 +1,13 @@
-import type pg from 'pg'
 import type { Platform } from '../domain/platform.ts'
 import type { Mappers } from '../isolation/mappers/index.ts'
 import type { MigrationSource } from '../base/migration-source.ts'
 import type { ResolveSecret } from '../base/secret-reference.ts'
+import type { Orm } from '../registry/orm.ts'
 
 /** What activities work with; made once by the worker. */
 export type ActivityDeps = {
-  /** Connections to the registry, as the runtime role. */
-  readonly pool: pg.Pool
+  /** The registry, as the runtime role. */
+  readonly orm: Orm
   readonly platform: Platform
   readonly platformKey: Buffer
   readonly mappers: Mappers

@@ -8,15 +8,16 @@ import type { ActivityDeps } from './deps.ts'
 export const callingWorkflow = (): string => activityInfo().workflowExecution?.workflowId ?? ''
 
 /** Activities that open and close an operation: `operations/` does the work, in one transaction each. */
-export function createOperationActivities(deps: Pick<ActivityDeps, 'pool' | 'platform'>) {
+export function createOperationActivities({ orm, platform }: Pick<ActivityDeps, 'orm' | 'platform'>) {
+  const registry = { pool: orm.pool, platform }
   return {
     /** Takes the operation up, and gives its steps. */
-    begin: (input: OperationInput): Promise<Begun> => begin(deps, { input, workflow: callingWorkflow() }),
+    begin: (input: OperationInput): Promise<Begun> => begin(registry, { input, workflow: callingWorkflow() }),
     /** The steps that undo what the operation made. */
     beginUndo: (input: OperationInput): Promise<WorkflowStep[]> =>
-      beginUndo(deps, { input, workflow: callingWorkflow() }),
+      beginUndo(registry, { input, workflow: callingWorkflow() }),
     /** Writes the outcome. */
-    settle: (settling: Settling): Promise<'settled' | 'to-be-undone'> => settle(deps.pool, settling, callingWorkflow()),
+    settle: (settling: Settling): Promise<'settled' | 'to-be-undone'> => settle(orm.pool, settling, callingWorkflow()),
   }
 }
 export type OperationActivities = ReturnType<typeof createOperationActivities>

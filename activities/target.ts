@@ -11,7 +11,7 @@ import { actMs } from './lease.ts'
 
 /** What a mapper is given to work on what was claimed; the credential its kind needs is resolved just now. */
 export async function targetOf(
-  { pool, platformKey, resolveSecret }: ActivityDeps,
+  { orm, platformKey, resolveSecret }: ActivityDeps,
   claim: Claim,
   { tryMs }: Timing,
   signal: AbortSignal,
@@ -31,7 +31,7 @@ export async function targetOf(
     timeoutMs: actMs(tryMs[step.action]),
     cell: { ...cellFacts(cell), provisionerUrl },
     bus: managed,
-    secrets: claimedSecrets(sqlOf(pool), tenantId, () => sealerOf(platformKey, tenantId, wrapped), {
+    secrets: claimedSecrets(sqlOf(orm.pool), tenantId, () => sealerOf(platformKey, tenantId, wrapped), {
       key: spec.key,
       fence,
     }),

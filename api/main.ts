@@ -40,7 +40,7 @@ async function main(): Promise<void> {
     temporalNamespace: config.TEMPORAL_NAMESPACE,
     ready: () =>
       readiness({
-        registry: () => orm.em.fork().execute('select 1'),
+        registry: orm.probe,
         temporal: () => client.workflowService.getSystemInfo({}),
       }),
     host: config.FREEHOLD_HOST,

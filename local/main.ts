@@ -96,7 +96,7 @@ async function startProduct(config: Config, stateDir: string, servers: Awaited<R
     ...(servers.temporalUiUrl === undefined ? {} : { temporalUiUrl: servers.temporalUiUrl }),
     ready: () =>
       readiness({
-        registry: () => deps.orm.em.fork().execute('select 1'),
+        registry: deps.orm.probe,
         temporal: () => client.workflowService.getSystemInfo({}),
       }),
   })

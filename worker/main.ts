@@ -34,7 +34,7 @@ async function main(): Promise<void> {
           metrics,
           ready: () =>
             readiness({
-              registry: () => deps.orm.em.fork().execute('select 1'),
+              registry: deps.orm.probe,
               temporal: () => client.workflowService.getSystemInfo({}),
             }),
           host: config.FREEHOLD_HOST,
