@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createTenantContexts, type TenantContext } from '@freehold/sdk'
 import { Connection } from '@temporalio/client'
 import { submitTask } from '../examples/workloads/submit-task.ts'
-import { createTenantContexts, type TenantContext } from '../examples/workloads/tenant-contexts.ts'
 import { startWorkloads } from '../examples/workloads/worker.ts'
 import { withStack, type Stack } from './stack.ts'
 import { acceptTenant } from './tenant.ts'
@@ -22,7 +22,7 @@ const stillNoisy = 100
 /** Measures with the worker of the example as `npm start` runs it, and tenants of the same plan. */
 export async function benchFairness(): Promise<FairnessFigures> {
   return withStack(async (stack) => {
-    const contexts = createTenantContexts(stack.api)
+    const contexts = createTenantContexts({ url: stack.api.url, apiKey: stack.api.key })
     const [noisy, quiet] = [await newTenant(stack, contexts), await newTenant(stack, contexts)]
     const connection = await Connection.connect({ address: stack.temporalAddress })
     const worker = await startWorkloads({ address: stack.temporalAddress, contexts })

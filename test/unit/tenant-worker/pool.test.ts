@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { createLinkPool } from '../../../events/tenant-links-pool.ts'
+import { createLinkPool } from '../../../packages/tenant-worker/topics/pool.ts'
 
 /** A pool over clients that only count what is open. */
 function counting(clients: number, linksPerClient: number, credential = async () => 'one') {

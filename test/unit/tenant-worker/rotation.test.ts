@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { createRotation } from '../../../events/tenant-links-rotation.ts'
+import { createRotation } from '../../../packages/tenant-worker/topics/rotation.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())

@@ -8,6 +8,8 @@ import {
 } from '@temporalio/workflow'
 import { tenantAttributes, workFailed, type Tenant } from './tenant.ts'
 
+export type { Tenant } from './tenant.ts'
+
 /**
  * Retry policy of every activity that works for a tenant. Temporal's own retries are for waiting alone, as often as it
  * takes and without a line in the history. What the work does wrong, running into a timeout included, comes back to the

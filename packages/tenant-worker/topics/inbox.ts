@@ -1,6 +1,6 @@
 import type { ServiceBusReceivedMessage, ServiceBusReceiver } from '@azure/service-bus'
-import { tenantProperty } from '../domain/tenant-messages.ts'
-import type { TenantTopic } from './tenant-links-topics.ts'
+import { tenantProperty } from './messages.ts'
+import type { TenantTopic } from './tenant-topics.ts'
 
 /** Takes one message of a tenant; when it throws, the message comes again, ten times at most. */
 export type TenantMessageHandler = (topic: TenantTopic, message: ServiceBusReceivedMessage) => Promise<void>

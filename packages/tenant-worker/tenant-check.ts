@@ -1,7 +1,7 @@
+import { ApiError, NoAnswerError, type TenantContexts } from '@freehold/sdk'
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError, type Info } from '@temporalio/activity'
 import { ApplicationFailureCategory } from '@temporalio/common'
 import type { ActivityInterceptorsFactory } from '@temporalio/worker'
-import type { TenantContexts } from './tenant-contexts.ts'
 import { tenantWaits, workFailed, type Tenant } from './tenant.ts'
 
 /** Milliseconds until a waiting task is offered again: grows from the first to the last. */
@@ -22,7 +22,7 @@ export function tenantCheck(contexts: TenantContexts, waits: Waits): ActivityInt
         const { tenantId, environment } = tenantOf(input.args[0])
         const later = (why: string) => wait(`tenant ${tenantId} (${environment}): ${why}; the task waits`, info, waits)
         const context = await contexts.read(tenantId, environment).catch((error: unknown) => {
-          throw later(error instanceof Error ? error.message : 'unknown')
+          throw later(unread(error))
         })
         if (context.state !== 'active') throw later(`is ${context.state}`)
 
@@ -43,6 +43,14 @@ export function tenantCheck(contexts: TenantContexts, waits: Waits): ActivityInt
       },
     },
   })
+}
+
+/** Why a context could not be read. */
+function unread(error: unknown): string {
+  if (error instanceof ApiError) return `${error.code}: ${error.message}`
+  if (error instanceof NoAnswerError && error.reason !== 'not-freehold')
+    return `Freehold does not answer: ${error.message}`
+  return error instanceof Error ? error.message : 'unknown'
 }
 
 /** Only waits are left to Temporal's retries, so their number must not end them. See `waitsForItsTenant`. */

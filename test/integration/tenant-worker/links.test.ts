@@ -9,7 +9,7 @@ import {
   type LinkFault,
   type TenantLinksOptions,
   type TenantTopic,
-} from '../../../events/tenant-links.ts'
+} from '../../../packages/tenant-worker/topics/index.ts'
 import { startTestBus, type TestBus } from '../../support/bus.ts'
 
 let directory: string
@@ -29,7 +29,7 @@ async function newTopic(): Promise<TenantTopic> {
   const topic = `tenant-${made}-prod`
   await server.administration.createTopic(topic)
   for (const name of ['all', 'governance']) await server.administration.createSubscription(topic, name)
-  return { tenantId: randomUUID(), environment: 'prod', bus: 'test', credential: 'env:BUS', topic }
+  return { tenantId: randomUUID(), environment: 'prod', bus: 'test', topic }
 }
 
 /** Links to these topics, what they received and what they reported. */
@@ -38,7 +38,7 @@ function linksTo(topics: readonly TenantTopic[], changes: Partial<TenantLinksOpt
   const faults: LinkFault[] = []
   const links = openTenantLinks({
     topics: async () => topics,
-    resolveSecret: async () => server.namespace.connectionString,
+    connectionString: async () => server.namespace.connectionString,
     report: (fault) => faults.push(fault),
     clients: 1,
     linksPerClient: 50,
@@ -160,7 +160,7 @@ it('a key that is refused is looked up anew, and receiving and sending go on', a
   const topic = await newTopic()
   const right = server.namespace.connectionString
   let current = right.replace(/SharedAccessKey=[^;]+/, `SharedAccessKey=${Buffer.alloc(32, 7).toString('base64')}`)
-  const { links, received, faults, receive } = linksTo([topic], { resolveSecret: async () => current })
+  const { links, received, faults, receive } = linksTo([topic], { connectionString: async () => current })
   receive()
   await expect.poll(() => faults[0], patience).toMatchObject({ kind: 'unreachable', code: 'unauthorized' })
   await expect(links.send(topic, [{ body: 'too early' }])).rejects.toMatchObject({ code: 'substrate_unavailable' })

@@ -5,30 +5,26 @@ import {
   type ServiceBusReceiver,
   type ServiceBusSender,
 } from '@azure/service-bus'
-import { FreeholdError } from '../domain/errors.ts'
-import { platformSubscription, tenantProperty } from '../domain/tenant-messages.ts'
-import type { ResolveSecret } from '../base/secret-reference.ts'
-import type { PublishFailure } from './publisher.ts'
-import { failureOf } from './service-bus-failure.ts'
-import { handle, type MessageFault, type TenantMessageHandler } from './tenant-links-inbox.ts'
-import { createLinkPool, type LinkPool } from './tenant-links-pool.ts'
-import { createRotation, type Rotation } from './tenant-links-rotation.ts'
-import type { TenantTopic } from './tenant-links-topics.ts'
-
-export type { TenantTopic } from './tenant-links-topics.ts'
+import { CredentialError, failureOf, TopicError, type LinkFailureCode } from './errors.ts'
+import { handle, type MessageFault, type TenantMessageHandler } from './inbox.ts'
+import { platformSubscription, tenantProperty } from './messages.ts'
+import { createLinkPool, type LinkPool } from './pool.ts'
+import { createRotation, type Rotation } from './rotation.ts'
+import type { TenantTopic } from './tenant-topics.ts'
 
 /** What went wrong, for log and metrics; nothing of it ends the links. */
 export type LinkFault =
   | MessageFault
   /** A topic is tried again later, and later each time. */
-  | { readonly kind: 'unreachable'; readonly topic: TenantTopic; readonly code: PublishFailure['code'] }
+  | { readonly kind: 'unreachable'; readonly topic: TenantTopic; readonly code: LinkFailureCode }
   /** The topics known before are served on. */
   | { readonly kind: 'topics-unknown'; readonly error: unknown }
 
 export type TenantLinksOptions = {
   /** Which topics there are; asked again and again, see `tenantTopics`. */
   readonly topics: () => Promise<readonly TenantTopic[]>
-  readonly resolveSecret: ResolveSecret
+  /** The connection string of a bus, by its name; asked when a connection is made, and when the bus refuses the last one. */
+  readonly connectionString: (bus: string) => Promise<string>
   readonly report?: (fault: LinkFault) => void
   /** Connections to one bus, for receiving and for sending each. */
   readonly clients?: number
@@ -63,7 +59,7 @@ const retryMs = (failures: number) => Math.min(60_000, 500 * 2 ** failures)
  * others need their room; where there are more topics than links, topics take turns.
  */
 export function openTenantLinks(options: TenantLinksOptions): TenantLinks {
-  const { topics, resolveSecret, report = () => {}, clients = 4, linksPerClient = 250, refreshMs = 10_000 } = options
+  const { topics, connectionString, report = () => {}, clients = 4, linksPerClient = 250, refreshMs = 10_000 } = options
   const closing = new AbortController()
   const { signal: abortSignal } = closing
   const inboxes = new Map<string, { pool: LinkPool<ServiceBusReceiver>; rotation: Rotation<TenantTopic> }>()
@@ -73,7 +69,7 @@ export function openTenantLinks(options: TenantLinksOptions): TenantLinks {
   let timer: NodeJS.Timeout | undefined
 
   const poolOf = <L extends { close(): Promise<void> }>(
-    { credential }: TenantTopic,
+    { bus }: TenantTopic,
     maxRetries: number,
     open: (client: ServiceBusClient, topic: string) => L,
   ) =>
@@ -81,7 +77,10 @@ export function openTenantLinks(options: TenantLinksOptions): TenantLinks {
       clients,
       linksPerClient,
       open,
-      credential: () => resolveSecret(credential),
+      credential: () =>
+        connectionString(bus).catch((cause: unknown) => {
+          throw new CredentialError(`bus "${bus}" has no connection string`, { cause })
+        }),
       connect: (text) =>
         new ServiceBusClient(text, { retryOptions: { maxRetries, retryDelayInMs: 500, timeoutInMs: 15_000 } }),
     })
@@ -181,8 +180,8 @@ export function openTenantLinks(options: TenantLinksOptions): TenantLinks {
       try {
         await guarded(outboxOf(topic), topic, (sender) => sendAll(sender, named))
       } catch (error) {
-        if (error instanceof FreeholdError) throw error
-        throw new FreeholdError('substrate_unavailable', failureOf(error, topic).message)
+        if (error instanceof TopicError) throw error
+        throw new TopicError('substrate_unavailable', failureOf(error, topic).message)
       }
     },
 
@@ -200,7 +199,7 @@ export function openTenantLinks(options: TenantLinksOptions): TenantLinks {
 function inTheNameOf({ tenantId }: TenantTopic, message: ServiceBusMessage): ServiceBusMessage {
   const said = message.applicationProperties?.[tenantProperty]
   if (said !== undefined && said !== tenantId)
-    throw new FreeholdError('invalid_request', `a message for tenant ${tenantId} names another in ${tenantProperty}`)
+    throw new TopicError('invalid_request', `a message for tenant ${tenantId} names another in ${tenantProperty}`)
   return { ...message, applicationProperties: { ...message.applicationProperties, [tenantProperty]: tenantId } }
 }
 
@@ -211,10 +210,7 @@ async function sendAll(sender: ServiceBusSender, messages: readonly ServiceBusMe
     if (next.count > 0) await sender.sendMessages(next)
     next = await sender.createMessageBatch()
     if (!next.tryAddMessage(message))
-      throw new FreeholdError(
-        'body_too_large',
-        `message ${String(message.messageId ?? '')} is larger than a topic takes`,
-      )
+      throw new TopicError('body_too_large', `message ${String(message.messageId ?? '')} is larger than a topic takes`)
   }
   if (next.count > 0) await sender.sendMessages(next)
 }
