@@ -16,7 +16,7 @@ import { createLogger } from '../base/logger.ts'
 import { createMetricsRegistry, workerMetrics } from '../base/metrics.ts'
 import { migrateRegistry } from '../registry/migrate.ts'
 import { openRegistry, runtimeRole, type Orm } from '../registry/orm.ts'
-import { createDatabase } from '../deploy/databases.ts'
+import { createDatabase } from '../deploy/create-database.ts'
 import { startBroker } from './broker.ts'
 import { appendSome, openTopic, seedTenants, type TenantWithTopic } from './tenants-with-topics.ts'
 

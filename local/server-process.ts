@@ -26,6 +26,8 @@ type ServerProcessOptions = {
   stopSignals: readonly NodeJS.Signals[]
   /** Milliseconds each signal has to take effect. */
   graceMs: number
+  /** Variables it needs besides those of `plainEnvironment`. */
+  environment?: Readonly<Record<string, string>>
   uid?: number
   gid?: number
 }
@@ -42,7 +44,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     cwd: '/',
     detached: true,
     stdio: ['ignore', log, log],
-    env: plainEnvironment(),
+    env: { ...plainEnvironment(), ...options.environment },
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),
   })

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startServiceBus } from './service-bus.ts'
-import type { NamespaceOptions } from './service-bus.ts'
+import { startServiceBus } from './broker.ts'
+import type { NamespaceOptions } from './broker.ts'
 
 /**
  * The broker as a process of its own. Reads the environment (README.md says what), prints one line of JSON when it is

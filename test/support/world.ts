@@ -8,16 +8,12 @@ import type { ActivityInterceptorsFactory } from '@temporalio/worker'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { createApi } from '../../api/app.ts'
-import type { OperationState, Timing } from '../../domain/operation.ts'
+import { apiDeps } from '../../api/compose.ts'
 import type { ActivityDeps } from '../../activities/deps.ts'
-import { bootstrapCell } from '../../isolation/mappers/database/bootstrap.ts'
-import { readConfig } from '../../base/config.ts'
-import { createLogger } from '../../base/logger.ts'
-import { apiMetrics, createMetricsRegistry, workerMetrics } from '../../base/metrics.ts'
-import { connectTemporal, operationStarter } from '../../base/temporal.ts'
-import { createApiKey } from '../../registry/api-keys.ts'
-import { exposeRegistry } from '../../registry/gauges.ts'
-import { migrateRegistry } from '../../registry/migrate.ts'
+import { createClosing } from '../../base/closing.ts'
+import { prepare } from '../../deploy/prepare.ts'
+import type { OperationState, Timing } from '../../domain/operation.ts'
+import { compose } from '../../registry/compose.ts'
 import { composeWorker } from '../../worker/compose.ts'
 import { startWorker, type RunningWorker } from '../../worker/worker.ts'
 import { startTestBus } from './bus.ts'
@@ -62,20 +58,13 @@ export async function createWorld(
   }
   const admin = new pg.Client({ connectionString: server.href })
   await admin.connect()
-  await admin.query(`create database ${name}`)
-  await migrateRegistry(at(name))
-  const provisioner = { name: `${name}_provisioner`, password: randomBytes(12).toString('hex') }
-  await bootstrapCell({
-    adminUrl: server.href,
-    provisionerRole: provisioner.name,
-    provisionerPassword: provisioner.password,
-    database: `${name}_warehouse`,
-  })
+  const login = (role: string) => ({ name: `${name}_${role}`, password: randomBytes(12).toString('hex') })
+  const [service, provisioner] = [login('service'), login('provisioner')]
   const stateDir = mkdtempSync(join(tmpdir(), `freehold-world-`))
   const bus = await startTestBus(stateDir, options.busLimits)
   const environment = {
     ...bus.variables,
-    DATABASE_URL: at(name),
+    DATABASE_URL: at(name, service),
     TEMPORAL_ADDRESS: inject('temporalAddress'),
     FREEHOLD_TASK_QUEUE: name,
     FREEHOLD_STATE_DIR: stateDir,
@@ -89,29 +78,14 @@ export async function createWorld(
     ...(options.migrationsDir === undefined ? {} : { FREEHOLD_MIGRATIONS_DIR: options.migrationsDir }),
     ...options.environment,
   }
-  const config = {
-    ...readConfig(environment),
-    DATABASE_URL: environment.DATABASE_URL,
-    TEMPORAL_ADDRESS: environment.TEMPORAL_ADDRESS,
-    FREEHOLD_PLATFORM_KEY: environment.FREEHOLD_PLATFORM_KEY,
-  }
-  const log = createLogger(config)
-  const deps = await composeWorker(config, environment)
-  const client = await connectTemporal(config)
-  const starter = operationStarter(client, { taskQueue: name, timing: { ...testTiming, ...options.timing } })
-  const metrics = createMetricsRegistry()
-  exposeRegistry(metrics, { orm: deps.orm, log, hasGovernance: deps.platform.governance !== undefined })
-  const measured = { api: apiMetrics(metrics), worker: workerMetrics(metrics) }
-  const key = await createApiKey(deps.orm.em.fork(), 'test', 'platform-admin')
-  const api = (with_: Partial<{ starter: typeof starter }> = {}) =>
-    createApi({
-      ...deps,
-      starter: with_.starter ?? starter,
-      log,
-      metrics: measured.api,
-      temporalNamespace: config.TEMPORAL_NAMESPACE,
-      ready: async () => ({}),
-    }).app
+  const key = await prepare({ ...environment, DATABASE_ADMIN_URL: at(name) }, { say: () => {} })
+  const closing = createClosing()
+  const timing = { ...testTiming, ...options.timing }
+  const composition = await compose(environment, { parts: ['api', 'worker'], timing }, closing)
+  const deps = await composeWorker(composition, closing)
+  const { client, starter } = composition
+  const served = apiDeps(composition)
+  const api = (with_: Partial<{ starter: typeof starter }> = {}) => createApi({ ...served, ...with_ }).app
   const app = api()
   const workers: RunningWorker[] = []
 
@@ -158,20 +132,8 @@ export async function createWorld(
       taskQueue = name,
       interceptors: ActivityInterceptorsFactory[] = [],
     ): Promise<RunningWorker> {
-      const worker = await startWorker(
-        { ...deps, ...activityDeps },
-        {
-          address: config.TEMPORAL_ADDRESS,
-          namespace: config.TEMPORAL_NAMESPACE,
-          taskQueue,
-          concurrency: 20,
-          sweepIntervalMs: 300,
-          starter,
-          log,
-          metrics: measured.worker,
-          interceptors,
-        },
-      )
+      const config = { ...deps.config, FREEHOLD_TASK_QUEUE: taskQueue }
+      const worker = await startWorker({ ...deps, ...activityDeps, config }, interceptors)
       workers.push(worker)
       return worker
     },
@@ -211,8 +173,7 @@ export async function createWorld(
     },
     async close(): Promise<void> {
       await Promise.all(workers.map((worker) => worker.stop().catch(() => undefined)))
-      await client.connection.close()
-      await deps.close()
+      await closing.close()
       await bus.stop()
       for (const database of [`${name}_warehouse`, name])
         await admin.query(`drop database if exists ${database} with (force)`)
@@ -221,7 +182,7 @@ export async function createWorld(
         [provisioner.name],
       )
       for (const { rolname } of rows) await admin.query(`drop role if exists ${pg.escapeIdentifier(rolname)}`)
-      await admin.query(`drop role if exists ${provisioner.name}`)
+      for (const role of [provisioner, service]) await admin.query(`drop role if exists ${role.name}`)
       await admin.end()
       rmSync(stateDir, { recursive: true, force: true })
     },

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { afterAll, describe, expect, inject, it } from 'vitest'
 import { accepts, freePorts } from '../../../local/ports.ts'
 import { temporaryPrefix } from '../../support/temp-dir.ts'
@@ -27,10 +28,12 @@ describe('npm start', async () => {
   }
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-  function start(more: Record<string, string> = {}, ...args: string[]) {
-    const child = spawn(process.execPath, ['local/main.ts', ...args], {
+  function start(more: Record<string, string> = {}) {
+    const child = spawn(process.execPath, ['local/main.ts'], {
       env: { ...environment, ...more },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // It leads a process group as a job of a shell does; Ctrl-C is a SIGINT to that group.
+      detached: true,
     })
     let output = ''
     for (const stream of [child.stdout, child.stderr])
@@ -46,8 +49,12 @@ describe('npm start', async () => {
   }
 
   async function stop(run: ReturnType<typeof start>, signal: NodeJS.Signals): Promise<void> {
-    run.child.kill(signal)
+    process.kill(-(run.child.pid ?? 0), signal)
     expect(await run.ended).toEqual([0, null])
+    await nothingIsLeft()
+  }
+
+  async function nothingIsLeft(): Promise<void> {
     const open = await Promise.all([api, postgres, temporal, ui, bus, busAdmin].map(accepts))
     expect(open).toEqual([false, false, false, false, false, false])
     expect(readdirSync(join(environment.FREEHOLD_STATE_DIR, 'processes'))).toEqual([])
@@ -74,6 +81,67 @@ describe('npm start', async () => {
     const third = start()
     await up(third)
     await stop(third, 'SIGINT')
+  })
+
+  it('gives API and worker a login without rights of an administrator, also in a state directory that knew none', async () => {
+    const first = start()
+    await up(first)
+    const password = readFileSync(join(environment.FREEHOLD_STATE_DIR, 'postgres-superuser.password'), 'utf8').trim()
+    const admin = new pg.Client({
+      connectionString: `postgresql://postgres:${password}@127.0.0.1:${postgres}/freehold`,
+    })
+    admin.on('error', () => {})
+    await admin.connect()
+    const logins = async () =>
+      (
+        await admin.query(
+          `select distinct r.rolname as name, r.rolsuper as super, r.rolcreaterole as "mayMakeRoles"
+         from pg_stat_activity a join pg_roles r on r.oid = a.usesysid
+         where a.application_name = 'freehold' and a.datname = 'freehold'`,
+        )
+      ).rows
+    await expect.poll(logins).toEqual([{ name: 'freehold', super: false, mayMakeRoles: false }])
+
+    await admin.query('drop owned by freehold')
+    await admin.query('drop role freehold')
+    rmSync(join(environment.FREEHOLD_STATE_DIR, 'service.password'))
+    await admin.end()
+    await stop(first, 'SIGTERM')
+    const second = start()
+    await up(second)
+    await stop(second, 'SIGTERM')
+  })
+
+  it('goes on without the broker when that dies, and starts it again', async () => {
+    const run = start()
+    await up(run)
+    const record = join(environment.FREEHOLD_STATE_DIR, 'processes/service-bus.json')
+    const { pid } = JSON.parse(readFileSync(record, 'utf8')) as { pid: number }
+    process.kill(pid, 'SIGKILL')
+    await expect.poll(() => accepts(bus)).toBe(false)
+    expect((await fetch(`http://127.0.0.1:${api}/healthz`)).status).toBe(200)
+    await expect.poll(() => accepts(bus), { timeout: 20_000 }).toBe(true)
+    await expect.poll(run.output).toContain('the development broker ended (signal SIGKILL) and is started again')
+    await stop(run, 'SIGTERM')
+  })
+
+  it('stops everything at Ctrl-C when the reader of its output is gone, as with `npm start | tee log`', async () => {
+    const run = start()
+    await up(run)
+    run.child.stdout.destroy()
+    run.child.stderr.destroy()
+    await stop(run, 'SIGINT')
+  })
+
+  it('ends everything, and says so, when PostgreSQL dies', async () => {
+    const run = start()
+    await up(run)
+    const record = join(environment.FREEHOLD_STATE_DIR, 'processes/postgres.json')
+    const { pid } = JSON.parse(readFileSync(record, 'utf8')) as { pid: number }
+    process.kill(pid, 'SIGKILL')
+    expect(await run.ended).toEqual([1, null])
+    expect(run.output()).toContain('freehold: PostgreSQL ended by itself (signal SIGKILL)')
+    await nothingIsLeft()
   })
 
   it('says in one sentence that a port is taken, and starts nothing', async () => {
