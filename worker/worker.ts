@@ -1,15 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { NativeConnection, Worker, type ActivityInterceptorsFactory } from '@temporalio/worker'
-import { createActivities } from '../activities/index.ts'
+import { NativeConnection, type ActivityInterceptorsFactory } from '@temporalio/worker'
 import type { Closing } from '../base/closing.ts'
 import { within } from '../base/deadline.ts'
 import { errorText, FreeholdError } from '../domain/errors.ts'
 import type { WorkerDeps } from './compose.ts'
 import { answersKeptSeconds, createHousekeeping } from './housekeeping.ts'
-import { activityInterceptor } from './interceptor.ts'
 import { startServiceBusRelay } from './relay.ts'
 import { sweepOnce } from './sweep.ts'
-import { workflowBundle } from './workflow-bundle.ts'
+import { createWorkers } from './workers.ts'
 
 /** How long running steps may go on after the worker was told to stop; then they are cancelled. */
 const graceMs = 10_000
@@ -34,36 +32,25 @@ export async function startWorker(
   interceptors: ActivityInterceptorsFactory[] = [],
 ): Promise<RunningWorker> {
   const { config, log, metrics, orm, starter } = deps
-  const { TEMPORAL_NAMESPACE: namespace, FREEHOLD_TASK_QUEUE: taskQueue } = config
   const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADDRESS })
-  const worker = await Worker.create({
-    connection,
-    namespace,
-    taskQueue,
-    workflowBundle: await workflowBundle(new URL('../workflows/index.ts', import.meta.url)),
-    activities: createActivities(deps),
-    interceptors: { activity: [activityInterceptor(log, metrics), ...interceptors] },
-    maxConcurrentActivityTaskExecutions: config.FREEHOLD_WORKER_CONCURRENCY,
-    shutdownGraceTime: graceMs,
-    shutdownForceTime: forceMs,
-    stickyQueueScheduleToStartTimeout: '2s',
-  })
+  const workers = await createWorkers(deps, connection, { interceptors, graceMs, forceMs })
   const stopping = new AbortController()
   const sweeping = sweepUntil(stopping.signal)
   const relay = startServiceBusRelay(deps, { log, metrics })
   const ended = run()
-  log.info({ task_queue: taskQueue, namespace }, 'worker is running')
+  log.info({ task_queues: workers.map(({ options }) => options.taskQueue) }, 'worker is running')
   return {
     ended,
     async stop() {
-      if (worker.getState() === 'RUNNING') worker.shutdown()
+      stopWorkers()
       await ended
     },
   }
 
   async function run(): Promise<void> {
     try {
-      await worker.run()
+      // One that died must not leave the others behind, working.
+      await Promise.all(workers.map((worker) => worker.run().finally(stopWorkers)))
     } catch (cause) {
       if (!(cause instanceof Error && cause.name === 'GracefulShutdownPeriodExpiredError')) throw cause
       const message = `a step did not end within ${forceMs / 1_000} s and was left behind; another worker takes it up`
@@ -73,6 +60,10 @@ export async function startWorker(
       await within(restMs, Promise.all([sweeping, relay.stop()])).catch(late)
       await within(restMs, connection.close()).catch(late)
     }
+  }
+
+  function stopWorkers(): void {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
   }
 
   function late(error: unknown): void {

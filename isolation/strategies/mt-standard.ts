@@ -12,21 +12,23 @@ export function mtStandard({ tenant, placement, site, plan, quotas }: StrategyIn
   const { environment, number } = placement
   const { database, objectStore, secrets, runtime, network, events } = topology(tenant, placement, site)
   const names = databaseNames(tenant.code, environment, number)
+  const placementOf = (kind: ResourceKind) => (['database', 'network'].includes(kind) ? number : 0)
   const resource = (
     kind: ResourceKind,
     name: string,
     properties: JsonObject,
     more: { after?: ResourceKind[]; cell?: string } = {},
-  ): ResourceSpec => ({
-    key: resourceKey(environment, kind),
-    kind,
-    environment,
-    placement: number,
-    cell: more.cell ?? site.cell.name,
-    name,
-    after: (more.after ?? []).map((other) => resourceKey(environment, other)),
-    properties,
-  })
+  ): ResourceSpec =>
+    ({
+      key: resourceKey(environment, kind, placementOf(kind)),
+      kind,
+      environment,
+      placement: placementOf(kind),
+      cell: more.cell ?? site.cell.name,
+      name,
+      after: [],
+      properties,
+    }) as never
   const resources = [
     resource('secrets', secrets.prefix, { key: secrets.key }),
     resource(

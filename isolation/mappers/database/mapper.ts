@@ -94,7 +94,10 @@ export function createDatabaseMapper(
     freeze,
     thaw,
     remove,
-    renew: (target) => target.secrets.replace(databaseProperties(target.spec).passwordSecret, newPassword()),
+    async rotate(target: Target) {
+      await target.secrets.replace(databaseProperties(target.spec).passwordSecret, newPassword())
+      await ensure(target)
+    },
     migrate: (target, migrations) =>
       use(target.cell, (client) => migrateSchema(client, target, migrations, options.migrationTimeoutMs ?? 60_000)),
     close,

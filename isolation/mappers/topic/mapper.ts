@@ -121,7 +121,10 @@ export function createTopicMapper(manage: ManageBus): Mapper {
       return 'removed'
     },
 
-    renew: (target) => target.secrets.replace(topicProperties(target.spec).keySecret, newBusKey()),
+    async rotate(target: Target) {
+      await target.secrets.replace(topicProperties(target.spec).keySecret, newBusKey())
+      await ensure(target)
+    },
 
     async close() {},
   }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { provisionSteps, removalSteps, rotationSteps } from '../../../domain/plan.ts'
+import { provisionSteps, removalSteps, rotationSteps } from '../../../domain/steps.ts'
+import { waves } from '../../../domain/waves.ts'
 import { resourceKey, type ResourceKind, type ResourceSpec } from '../../../domain/resources.ts'
 
 function resource(environment: string, kind: ResourceKind, after: string[] = []): ResourceSpec {
