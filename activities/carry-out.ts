@@ -1,4 +1,4 @@
-import { ApplicationFailure, CancelledFailure } from '@temporalio/activity'
+import { activityInfo, ApplicationFailure, CancelledFailure } from '@temporalio/activity'
 import { errorText, FreeholdError } from '../domain/errors.ts'
 import { lifecycle } from '../domain/lifecycle.ts'
 import type { OperationInput, StepAction } from '../domain/operation.ts'
@@ -25,7 +25,9 @@ const patience = 3
 export async function carryOut(deps: ActivityDeps, action: StepAction, given: StepInput, act: Act): Promise<void> {
   const sql = sqlOf(deps.orm.pool)
   const { input, step } = given
-  const claim = await claimStep(sql, { input, action, step, workflow: callingWorkflow() })
+  const claim = await claimStep(sql, { input, action, step, workflow: callingWorkflow() }).catch((error: unknown) => {
+    throw unforeseen(error, input)
+  })
   if (claim === 'done') return
   if (claim === 'absent') return finishAbsent(sql, input, step)
   const lease = holdLease(sql, claim, input.timing)
@@ -40,6 +42,13 @@ export async function carryOut(deps: ActivityDeps, action: StepAction, given: St
   } finally {
     lease.end()
   }
+}
+
+/** What nobody foresaw while claiming is a bug, and must end in an error that is seen, not in tries without end. */
+function unforeseen(error: unknown, { timing }: OperationInput): unknown {
+  if (error instanceof FreeholdError || activityInfo().attempt < timing.maximumAttempts) return error
+  const { message } = toApplicationFailure(error)
+  return ApplicationFailure.create({ message, type: 'internal', nonRetryable: true })
 }
 
 /**

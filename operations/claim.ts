@@ -120,7 +120,7 @@ const claim = `with o as (
     jsonb_build_object('key', r.key, 'claimed', r.claimed_until > now()) as wanted,
     case when c.key is not null then jsonb_build_object('spec', c.spec, 'specVersion', c.spec_version, 'fence', c.fence,
       'state', c.state, 'facts', c.facts, 'failures', c.failures) end as claimed,
-    p.epoch::float8 as epoch, t.suspended, to_jsonb(cell) as cell, to_jsonb(bus) as bus,
+    p.epoch::float8 as epoch, t.suspended, to_jsonb(ce) as cell, to_jsonb(bu) as bus,
     encode(k.wrapped, 'base64') as "wrappedKey"
   from o join tenants t on t.id = o.tenant_id
   left join resources r on r.tenant_id = o.tenant_id and r.key = o.step ->> 'resource'
@@ -131,8 +131,8 @@ const claim = `with o as (
     where p.tenant_id = r.tenant_id and p.environment = r.environment and r.placement in (0, p.number)
     order by p.state = 'active' desc, p.state = 'suspended' desc, p.number desc limit 1
   ) p on true
-  left join cells cell on cell.name = case r.kind when 'topic' then p.cell else r.cell end
-  left join buses bus on bus.name = r.cell and r.kind = 'topic'`
+  left join cells ce on ce.name = case r.kind when 'topic' then p.cell else r.cell end
+  left join buses bu on bu.name = r.cell and r.kind = 'topic'`
 
 /** What was asked for agrees with what is recorded, or an error says what does not. */
 function checked(row: Row | undefined, { input, action, step: key, workflow }: ClaimRequest) {

@@ -58,6 +58,7 @@ const grants = [
   'revoke all on schema public from public',
   `grant usage on schema public to ${runtimeRole}`,
   `grant select, insert, update, delete on all tables in schema public to ${runtimeRole}`,
+  `grant usage on all sequences in schema public to ${runtimeRole}`,
   `revoke update, delete, truncate on events from ${runtimeRole}`,
   `revoke insert, update, delete on mikro_orm_migrations from ${runtimeRole}`,
 ]

@@ -57,6 +57,8 @@ export async function openRegistry(
     clientUrl: url,
     entities,
     forceUtcTimezone: true,
+    // Functions are written in migrations alone; entities do not describe them.
+    schemaGenerator: { ignoreRoutines: true },
     driverOptions: new RegistryDialect(pool),
     ...more,
   })

@@ -48,7 +48,7 @@ alter table resources
   add primary key (tenant_id, key),
   drop constraint resources_kind_check,
   add column spec_version int not null default 1,
-  add column fence bigint not null default 0,
+  add column fence bigint not null default '0',
   add column failures int not null default 0,
   add column claimed_by uuid null,
   add column claimed_attempt int null,

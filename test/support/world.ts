@@ -74,7 +74,7 @@ export async function createWorld(
     FREEHOLD_SWEEP_INTERVAL_MS: '300',
     FREEHOLD_ACTIVITY_TIMEOUT_MS: '2000',
     FREEHOLD_ACTIVITY_ATTEMPTS: '3',
-    LOG_LEVEL: 'silent',
+    LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
     ...(options.migrationsDir === undefined ? {} : { FREEHOLD_MIGRATIONS_DIR: options.migrationsDir }),
     ...options.environment,
   }
