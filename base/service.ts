@@ -1,4 +1,4 @@
-import { FreeholdError } from '../domain/errors.ts'
+import { errorText, FreeholdError } from '../domain/errors.ts'
 
 /**
  * Runs a service as this process and ends the process with it: 0 when it came to its end, 1 when it failed, with one
@@ -25,12 +25,14 @@ export async function stopSignal(): Promise<NodeJS.Signals> {
 
 /**
  * What `connecting` gives; its failure as `substrate_unavailable`, in one sentence that names what is missing and the
- * variable it was given by, without the value, which may hold a password.
+ * variable it was given by, without the value, which may hold a password. `configuration_invalid` names its own variable
+ * and passes as it is.
  */
 export async function reach<T>(server: string, variable: string, connecting: Promise<T>): Promise<T> {
   try {
     return await connecting
   } catch (cause) {
+    if (cause instanceof FreeholdError && cause.code === 'configuration_invalid') throw cause
     throw new FreeholdError('substrate_unavailable', `${server} is not usable (${reasonOf(cause)}); see ${variable}`, {
       cause,
     })
@@ -39,7 +41,6 @@ export async function reach<T>(server: string, variable: string, connecting: Pro
 
 /** First line of the error; of several tries at one name (IPv4 and IPv6) that of the first. */
 function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0])
-  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+  const [line = ''] = errorText(error).split('\n')
   return line
 }

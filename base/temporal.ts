@@ -2,6 +2,9 @@ import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFo
 import { workflowId, type OperationInput, type OperationKind, type Timing } from '../domain/operation.ts'
 import type { Config } from './config.ts'
 import { searchAttributes } from './search-attributes.ts'
+import { temporalConnectionOptions, type TemporalConfig } from './temporal-connection.ts'
+
+export { temporalConnectionOptions, type TemporalConnectionOptions } from './temporal-connection.ts'
 
 /** What starting an operation takes. */
 export type Startable = {
@@ -16,11 +19,12 @@ export type Startable = {
 /** How a workflow stands: `closed` without more, because its outcome is in the registry. */
 export type WorkflowStanding = 'running' | 'closed' | 'missing'
 
-/** Connects to the Temporal server of the configuration. Throws when it does not answer within 10 s. */
-export async function connectTemporal(
-  config: Pick<Config, 'TEMPORAL_NAMESPACE'> & { TEMPORAL_ADDRESS: string },
-): Promise<Client> {
-  const connection = await Connection.connect({ address: config.TEMPORAL_ADDRESS, connectTimeout: 10_000 })
+/**
+ * Connects to the Temporal server of the configuration. Throws when it does not answer within 10 s, and
+ * `configuration_invalid` as `temporalConnectionOptions` does.
+ */
+export async function connectTemporal(config: TemporalConfig & Pick<Config, 'TEMPORAL_NAMESPACE'>): Promise<Client> {
+  const connection = await Connection.connect({ ...(await temporalConnectionOptions(config)), connectTimeout: 10_000 })
   return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE })
 }
 

@@ -8,6 +8,7 @@ import { platformOptions, readPlatformFile } from '../base/platform-file.ts'
 import { searchAttributeTypes, workloadAttributeTypes } from '../base/search-attributes.ts'
 import { secretResolver, type ResolveSecret } from '../base/secret-reference.ts'
 import { reach, runService } from '../base/service.ts'
+import { temporalConnectionOptions, type TemporalConnectionOptions } from '../base/temporal-connection.ts'
 import { migrateRegistry } from '../registry/migrate.ts'
 import { openRegistry } from '../registry/orm.ts'
 import { createDatabase } from './databases.ts'
@@ -40,7 +41,11 @@ async function main(): Promise<void> {
   await reach(
     'the Temporal server',
     'TEMPORAL_ADDRESS',
-    prepareTemporal(TEMPORAL_ADDRESS, config.TEMPORAL_NAMESPACE, platform),
+    prepareTemporal(
+      await temporalConnectionOptions({ ...config, TEMPORAL_ADDRESS }),
+      config.TEMPORAL_NAMESPACE,
+      platform,
+    ),
   )
   say('Temporal has the namespaces and search attributes')
   requireFolder(stateDir)
@@ -96,15 +101,19 @@ async function prepareCells(cells: Platform['cells'], adminUrl: string, resolveS
 
 const serverOf = ({ hostname, port }: URL) => `${hostname}:${port || 5432}`
 
-async function prepareTemporal(address: string, namespace: string, platform: Platform): Promise<void> {
+async function prepareTemporal(
+  server: TemporalConnectionOptions,
+  namespace: string,
+  platform: Platform,
+): Promise<void> {
   const ofTenants = [...new Set(platform.cells.map(({ runtime }) => runtime.namespace))]
   const names = [...new Set([namespace, ...ofTenants])]
   await ensureNamespaces(
-    address,
+    server,
     names.map((name) => ({ name, retentionDays: 7 })),
   )
-  await ensureSearchAttributes(address, namespace, searchAttributeTypes)
-  for (const name of ofTenants) await ensureSearchAttributes(address, name, workloadAttributeTypes)
+  await ensureSearchAttributes(server, namespace, searchAttributeTypes)
+  for (const name of ofTenants) await ensureSearchAttributes(server, name, workloadAttributeTypes)
 }
 
 await runService('setup', main)

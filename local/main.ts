@@ -11,7 +11,7 @@ import { createLogger } from '../base/logger.ts'
 import { apiMetrics, createMetricsRegistry, workerMetrics } from '../base/metrics.ts'
 import { readiness } from '../base/readiness.ts'
 import { reach } from '../base/service.ts'
-import { connectTemporal, operationStarter, timingOf } from '../base/temporal.ts'
+import { connectTemporal, operationStarter, temporalConnectionOptions, timingOf } from '../base/temporal.ts'
 import { createApiKey } from '../registry/api-keys.ts'
 import { exposeRegistry } from '../registry/gauges.ts'
 import { applyFirstTenant } from './first-tenant.ts'
@@ -75,7 +75,7 @@ async function startProduct(config: Config, stateDir: string, servers: Awaited<R
   const metrics = createMetricsRegistry()
   exposeRegistry(metrics, { orm: deps.orm, log, hasGovernance: deps.platform.governance !== undefined })
   const worker = await startWorker(deps, {
-    address: settings.TEMPORAL_ADDRESS,
+    ...(await temporalConnectionOptions(settings)),
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: config.FREEHOLD_TASK_QUEUE,
     concurrency: config.FREEHOLD_WORKER_CONCURRENCY,

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { requireFreePort } from './ports.ts'
 import { startPostgres } from './postgres/server.ts'
 import { resolveTemporalBinary } from './temporal/binary.ts'
+import { temporalConnectionOptions } from '../base/temporal-connection.ts'
 import { ensureNamespaces, ensureSearchAttributes } from '../deploy/temporal-namespaces.ts'
 import { startTemporal } from './temporal/server.ts'
 import type { Config } from '../base/config.ts'
@@ -103,12 +104,13 @@ async function temporal(
     config.TEMPORAL_ADDRESS === undefined
       ? await embeddedTemporal(config, stateDir, signal, log)
       : { address: config.TEMPORAL_ADDRESS, uiUrl: undefined }
-  await ensureNamespaces(server.address, [
+  const reached = await temporalConnectionOptions({ ...config, TEMPORAL_ADDRESS: server.address })
+  await ensureNamespaces(reached, [
     { name: config.TEMPORAL_NAMESPACE, retentionDays: 7 },
     { name: 'workloads', retentionDays: 7 },
   ])
-  await ensureSearchAttributes(server.address, config.TEMPORAL_NAMESPACE, searchAttributeTypes)
-  await ensureSearchAttributes(server.address, 'workloads', workloadAttributeTypes)
+  await ensureSearchAttributes(reached, config.TEMPORAL_NAMESPACE, searchAttributeTypes)
+  await ensureSearchAttributes(reached, 'workloads', workloadAttributeTypes)
   return server
 }
 

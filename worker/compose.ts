@@ -11,6 +11,7 @@ import { platformOptions, readPlatformFile } from '../base/platform-file.ts'
 import { readPlatformKey, secretResolver } from '../base/secret-reference.ts'
 import { applyPlatform } from '../registry/apply-platform.ts'
 import { openRegistry, runtimeRole } from '../registry/orm.ts'
+import { temporalConnectionOptions } from '../base/temporal.ts'
 import type { RelaySources } from './relay.ts'
 
 /** What activities and the relay need, and how to give it back. */
@@ -43,7 +44,7 @@ export async function composeWorker(
   const mappers = createMappers({
     database: { connections: config.FREEHOLD_WORKER_CONCURRENCY },
     manageBus,
-    temporal: { address: config.TEMPORAL_ADDRESS },
+    temporal: await temporalConnectionOptions(config, secretResolver(environment)),
   })
   const close = async () => {
     await Promise.all(Object.values(mappers).map((mapper) => mapper.close()))

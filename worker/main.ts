@@ -4,7 +4,7 @@ import { createLogger } from '../base/logger.ts'
 import { createMetricsRegistry, workerMetrics } from '../base/metrics.ts'
 import { readiness } from '../base/readiness.ts'
 import { reach, runService, stopSignal } from '../base/service.ts'
-import { connectTemporal, operationStarter, timingOf } from '../base/temporal.ts'
+import { connectTemporal, operationStarter, temporalConnectionOptions, timingOf } from '../base/temporal.ts'
 import { requireRegistry } from '../registry/require.ts'
 import { composeWorker } from './compose.ts'
 import { startMonitoring } from './monitoring.ts'
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
         })
   if (monitoring !== undefined) log.info(`metrics at ${monitoring.url}/metrics`)
   const worker = await startWorker(deps, {
-    address: TEMPORAL_ADDRESS,
+    ...(await temporalConnectionOptions({ ...config, TEMPORAL_ADDRESS })),
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: config.FREEHOLD_TASK_QUEUE,
     concurrency: config.FREEHOLD_WORKER_CONCURRENCY,

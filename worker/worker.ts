@@ -2,17 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { NativeConnection, Worker, type ActivityInterceptorsFactory } from '@temporalio/worker'
 import { createActivities } from '../activities/index.ts'
 import type { ActivityDeps } from '../activities/deps.ts'
+import { errorText } from '../domain/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { WorkerMetrics } from '../base/metrics.ts'
-import type { OperationStarter } from '../base/temporal.ts'
+import type { OperationStarter, TemporalConnectionOptions } from '../base/temporal.ts'
 import { answersKeptSeconds, createHousekeeping } from './housekeeping.ts'
 import { activityInterceptor } from './interceptor.ts'
 import { startServiceBusRelay, type RelaySources } from './relay.ts'
 import { sweepOnce } from './sweep.ts'
 import { workflowBundle } from './workflow-bundle.ts'
 
-export type WorkerOptions = {
-  address: string
+export type WorkerOptions = TemporalConnectionOptions & {
   namespace: string
   taskQueue: string
   concurrency: number
@@ -33,8 +33,12 @@ export type RunningWorker = {
 
 /** Starts the Temporal worker of the control plane, and beside it the sweep and the relay of events. */
 export async function startWorker(deps: ActivityDeps & RelaySources, options: WorkerOptions): Promise<RunningWorker> {
-  const { log, metrics, starter } = options
-  const connection = await NativeConnection.connect({ address: options.address })
+  const { log, metrics, starter, address, tls, apiKey } = options
+  const connection = await NativeConnection.connect({
+    address,
+    ...(tls === undefined ? {} : { tls }),
+    ...(apiKey === undefined ? {} : { apiKey }),
+  })
   const worker = await Worker.create({
     connection,
     namespace: options.namespace,
@@ -77,7 +81,7 @@ export async function startWorker(deps: ActivityDeps & RelaySources, options: Wo
     const keepHouse = createHousekeeping({ orm, log, metrics }, { keptSeconds: answersKeptSeconds })
     while (!signal.aborted) {
       await sweepOnce({ orm, starter, log, metrics }).catch((error: unknown) =>
-        log.warn({ reason: error instanceof Error ? error.message : 'unknown' }, 'sweep failed; will try again'),
+        log.warn({ reason: errorText(error) }, 'sweep failed; will try again'),
       )
       await keepHouse()
       await sleep(sweepIntervalMs, undefined, { signal }).catch(() => undefined)
