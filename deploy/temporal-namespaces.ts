@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Connection, isGrpcServiceError } from '@temporalio/client'
 import { msToTs } from '@temporalio/common/lib/time.js'
+import pRetry from 'p-retry'
 import type { TemporalConnectionOptions } from '../base/temporal-connection.ts'
 import { errorText, FreeholdError } from '../domain/errors.ts'
 
@@ -100,22 +100,20 @@ function requireTypes(
 
 /** Tries every 100 ms; a namespace or attribute that the server does not know yet is a reason to try again. */
 async function untilTrue(what: string, check: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + visibleTimeoutMs
-  let last: unknown
-  while (Date.now() < deadline) {
-    try {
-      if (await check()) return
-    } catch (error) {
-      if (!hasStatus(error, grpc.notFound) && !hasStatus(error, grpc.invalidArgument)) throw error
-      last = error
-    }
-    await sleep(100)
+  const notYet = new Error('it is not listed')
+  const mayPass = (error: Error) =>
+    error === notYet || hasStatus(error, grpc.notFound) || hasStatus(error, grpc.invalidArgument)
+  const attempt = async () => {
+    if (!(await check())) throw notYet
   }
-  const why = last === undefined ? '' : ` (${errorText(last)})`
-  throw new FreeholdError(
-    'substrate_unavailable',
-    `${what} cannot be used ${visibleTimeoutMs / 1000} s after it was made${why}.`,
-  )
+  const times = { retries: Infinity, minTimeout: 100, factor: 1, maxRetryTime: visibleTimeoutMs }
+  await pRetry(attempt, { ...times, shouldRetry: ({ error }) => mayPass(error) }).catch((error: Error) => {
+    if (!mayPass(error)) throw error
+    throw new FreeholdError(
+      'substrate_unavailable',
+      `${what} cannot be used ${visibleTimeoutMs / 1000} s after it was made (${errorText(error)}).`,
+    )
+  })
 }
 
 function hasStatus(error: unknown, status: number): boolean {
