@@ -3,6 +3,8 @@ import { lifecycle } from '../domain/lifecycle.ts'
 import { workflowId, workflowName, type OperationInput, type OperationKind, type Timing } from '../domain/operation.ts'
 import type { Config } from './config.ts'
 import { searchAttributes } from './search-attributes.ts'
+import type { ResolveSecret } from './secret-reference.ts'
+import { temporalConnectionOptions, type TemporalConfig } from './temporal-connection.ts'
 
 /** What starting an operation takes. */
 export type Startable = {
@@ -17,11 +19,16 @@ export type Startable = {
 /** How a workflow stands: `closed` without more, because its outcome is in the registry. */
 export type WorkflowStanding = 'running' | 'closed' | 'missing'
 
-/** Connects to the Temporal server of the configuration. Throws when it does not answer within 10 s. */
+/**
+ * Connects to the Temporal server of the configuration. Throws when it does not answer within 10 s, and
+ * `configuration_invalid` as `temporalConnectionOptions` does.
+ */
 export async function connectTemporal(
-  config: Pick<Config, 'TEMPORAL_NAMESPACE'> & { TEMPORAL_ADDRESS: string },
+  config: TemporalConfig & Pick<Config, 'TEMPORAL_NAMESPACE'>,
+  resolveSecret?: ResolveSecret,
 ): Promise<Client> {
-  const connection = await Connection.connect({ address: config.TEMPORAL_ADDRESS, connectTimeout: 10_000 })
+  const options = await temporalConnectionOptions(config, resolveSecret)
+  const connection = await Connection.connect({ ...options, connectTimeout: 10_000 })
   return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE })
 }
 

@@ -4,6 +4,7 @@ import { createTenantContexts, type TenantContext } from '@freehold/sdk'
 import { Connection } from '@temporalio/client'
 import { submitTask } from '../examples/workloads/submit-task.ts'
 import { startWorkloads } from '../examples/workloads/worker.ts'
+import { quantile } from './quantile.ts'
 import { withStack, type Stack } from './stack.ts'
 import { acceptTenant } from './tenant.ts'
 
@@ -66,11 +67,8 @@ async function newTenant(stack: Stack, contexts: ReturnType<typeof createTenantC
   }
 }
 
-/** By nearest rank. */
 function latency(times: number[]): Latency {
-  const sorted = times.toSorted((a, b) => a - b)
-  const at = (share: number) => rounded(sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN)
-  return { p50Ms: at(0.5), p95Ms: at(0.95), tasks: times.length }
+  return { p50Ms: rounded(quantile(times, 0.5)), p95Ms: rounded(quantile(times, 0.95)), tasks: times.length }
 }
 
 const rounded = (figure: number): number => Number(figure.toFixed(1))

@@ -65,7 +65,7 @@ export async function compose(
   const platform = await readPlatformFile(config.FREEHOLD_PLATFORM_FILE, platformOptions(config))
   const platformKey = await readPlatformKey(config.FREEHOLD_PLATFORM_KEY, resolveSecret)
   await requireRegistry(config.DATABASE_URL)
-  const client = await reach('the Temporal server', 'TEMPORAL_ADDRESS', connectTemporal(config))
+  const client = await reach('the Temporal server', 'TEMPORAL_ADDRESS', connectTemporal(config, resolveSecret))
   closing.add('the connection to Temporal', () => client.connection.close())
   const orm = await openRegistry(config.DATABASE_URL, { role: runtimeRole, connections: connections(parts, config) })
   closing.add('the registry', () => orm.close(true))

@@ -1,3 +1,4 @@
+import { errorText } from '../domain/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { WorkerMetrics } from '../base/metrics.ts'
 import { deleteOldAnswers } from '../registry/idempotency.ts'
@@ -25,7 +26,7 @@ export function createHousekeeping(
       metrics.answersDeleted.inc(deleted)
       if (deleted < limit) rested = performance.now() + pauseMs
     } catch (error) {
-      log.warn({ reason: error instanceof Error ? error.message : 'unknown' }, 'housekeeping failed; will try again')
+      log.warn({ reason: errorText(error) }, 'housekeeping failed; will try again')
     }
   }
 }

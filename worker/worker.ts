@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { NativeConnection, type ActivityInterceptorsFactory } from '@temporalio/worker'
 import type { Closing } from '../base/closing.ts'
 import { within } from '../base/deadline.ts'
+import { temporalConnectionOptions } from '../base/temporal-connection.ts'
 import { errorText, FreeholdError } from '../domain/errors.ts'
 import type { WorkerDeps } from './compose.ts'
 import { answersKeptSeconds, createHousekeeping } from './housekeeping.ts'
@@ -31,8 +32,8 @@ export async function startWorker(
   deps: WorkerDeps,
   interceptors: ActivityInterceptorsFactory[] = [],
 ): Promise<RunningWorker> {
-  const { config, log, metrics, orm, starter } = deps
-  const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADDRESS })
+  const { config, log, metrics, orm, resolveSecret, starter } = deps
+  const connection = await NativeConnection.connect(await temporalConnectionOptions(config, resolveSecret))
   const workers = await createWorkers(deps, connection, { interceptors, graceMs, forceMs })
   const stopping = new AbortController()
   const sweeping = sweepUntil(stopping.signal)

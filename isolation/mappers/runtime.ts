@@ -10,13 +10,12 @@ import {
   type WorkflowExecutionInfo,
 } from '@temporalio/client'
 import { z } from 'zod'
+import type { TemporalConnectionOptions } from '../../base/temporal-connection.ts'
 import { FreeholdError } from '../../domain/errors.ts'
 import type { Mapper, Target } from '../mapper.ts'
 
 /** Where the tenants' work runs, and how long the server may take to list what was just started. */
-export type RuntimeOptions = {
-  /** `host:port` of the Temporal server. */
-  readonly address: string
+export type RuntimeOptions = TemporalConnectionOptions & {
   /** Default 1,000: lists of workflows are eventually consistent, on a busy server by about a second. */
   readonly visibilityLagMs?: number
 }
@@ -41,7 +40,7 @@ const atATime = 20
  * share is always observed as existing; what exists in the world is the tenant's work, counted as `open` and found by its
  * search attributes. Removing ends it.
  */
-export function createRuntimeMapper({ address, visibilityLagMs = 1_000 }: RuntimeOptions): Mapper {
+export function createRuntimeMapper({ visibilityLagMs = 1_000, ...server }: RuntimeOptions): Mapper {
   let connection: Connection | undefined
 
   /**
@@ -51,7 +50,7 @@ export function createRuntimeMapper({ address, visibilityLagMs = 1_000 }: Runtim
   async function on<T>(target: Target, call: (client: Client) => Promise<T>): Promise<T> {
     const { namespace } = propertiesOf(target)
     connection ??= Connection.lazy({
-      address,
+      ...server,
       channelArgs: { 'grpc.max_reconnect_backoff_ms': 2_000 },
       interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ maxAttempts: 4 }))],
     })
@@ -59,7 +58,7 @@ export function createRuntimeMapper({ address, visibilityLagMs = 1_000 }: Runtim
     try {
       return await connection.withDeadline(Date.now() + callMs, () => call(client))
     } catch (error) {
-      throw runtimeError(error, address, namespace)
+      throw runtimeError(error, server.address, namespace)
     }
   }
 

@@ -96,7 +96,7 @@ describe('the runtime of a tenant', () => {
         message: expect.stringContaining('no-such-namespace'),
       })
     const bare = `bare-${randomUUID().slice(0, 8)}`
-    await ensureNamespaces(address, [{ name: bare, retentionDays: 1 }])
+    await ensureNamespaces({ address }, [{ name: bare, retentionDays: 1 }])
     await expect(mapper.ensure(inNamespace(target, bare))).rejects.toMatchObject({
       code: 'configuration_invalid',
       message: expect.stringContaining('TenantId'),

@@ -1,5 +1,4 @@
 import { inspect } from 'node:util'
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { freePorts } from '../../../local/ports.ts'
 import { openConnections, type Connections } from '../../../registry/connections.ts'
@@ -18,19 +17,18 @@ describe('SQL on the pool', () => {
     await open.pool.query('drop table pool_test')
     await open.close()
   })
-  const ask = <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []) =>
-    query<Row>(open.pool, { name: text, text, values })
+  const ask = <R extends object>(text: string, values: unknown[] = []) => sqlOf(open.pool)<R>({ name: text, text, values })
   const backends = async () => {
-    const [one, two] = await Promise.all([ask('select pg_backend_pid() pid'), ask('select pg_backend_pid() pid')])
-    return [one.rows[0]?.['pid'], two.rows[0]?.['pid']].map(String).toSorted()
+    const [one, two] = await Promise.all([ask<{ pid: number }>('select pg_backend_pid() pid'), ask<{ pid: number }>('select pg_backend_pid() pid')])
+    return [one[0], two[0]].map((row) => String(row?.pid)).toSorted()
   }
 
   it('gives values as pg does, also inside of a transaction', async () => {
     const text = `select now() as at, $1::jsonb as json, 7::bigint as big`
     const expected = { at: expect.any(Date), json: { a: 1 }, big: '7' }
-    expect((await ask(text, ['{"a":1}'])).rows).toEqual([expected])
+    expect(await ask(text, ['{"a":1}'])).toEqual([expected])
     const within = transaction(open.pool, (sql) => sql({ name: 'values', text, values: ['{"a":1}'] }))
-    expect((await within).rows).toEqual([expected])
+    expect(await within).toEqual([expected])
   })
 
   it('prepares a statement once for each connection', async () => {
@@ -39,7 +37,7 @@ describe('SQL on the pool', () => {
       for (const n of [1, 2, 3]) await tx({ name: 'kept', text: 'select $1::int', values: [n] })
       return tx({ name: 'count', text: count })
     })
-    expect(runs.rows).toEqual([{ runs: '3' }])
+    expect(runs).toEqual([{ runs: '3' }])
   })
 
   it('leaves an error of SQL as it is, rolls back, and keeps the connection', async () => {
@@ -50,7 +48,7 @@ describe('SQL on the pool', () => {
       throw new Error('not today')
     })
     await expect(failing).rejects.toThrow('not today')
-    expect((await ask('select n from pool_test where n > 0')).rows).toEqual([])
+    expect(await ask('select n from pool_test where n > 0')).toEqual([])
     expect(await backends()).toEqual(before)
   })
 
@@ -62,8 +60,8 @@ describe('SQL on the pool', () => {
   })
 
   it('lets nobody use a transaction that is over', async () => {
-    const kept = await transaction(open.pool, async (tx) => tx)
-    await expect(kept.query({ name: 'late', text: 'select 1' })).rejects.toThrow('is over')
+    const kept = await transaction(open.pool, async (tx) => ({ tx }))
+    expect(() => kept.tx({ name: 'late', text: 'select 1' })).toThrow('is over')
   })
 
   it('tells a deadlock from other errors', async () => {
@@ -91,7 +89,7 @@ describe('SQL on the pool', () => {
     await ask('select * from pool_test')
     await open.pool.query('alter table pool_test add column late int')
     for (const _ of [1, 2]) await ask('select * from pool_test').catch(() => undefined)
-    expect((await ask('select * from pool_test')).rows).toHaveLength(2)
+    expect(await ask('select * from pool_test')).toHaveLength(2)
   })
 
   it('says registry_unavailable of a registry that is not there or ends the session, and never where it is', async () => {

@@ -72,6 +72,13 @@ describe('docker-compose.yml', () => {
     }
   })
 
+  test('shows workflows, and lets nobody act on them from the Web UI unless a variable opens it', () => {
+    const actions = (with_: Record<string, string>) =>
+      composeWith({ ...variables, ...with_ }).services['temporal-ui']?.environment['TEMPORAL_DISABLE_WRITE_ACTIONS']
+    expect(actions({})).toBe('true')
+    expect(actions({ TEMPORAL_DISABLE_WRITE_ACTIONS: 'false' })).toBe('false')
+  })
+
   test('is reachable from this machine alone', () => {
     const published = named.flatMap(([, { ports }]) => ports)
     expect(published.toSorted()).toEqual(['127.0.0.1:7070:7070', '127.0.0.1:8233:8080', '127.0.0.1:9464:9464'])
