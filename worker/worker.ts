@@ -49,6 +49,7 @@ export async function startWorker(
     stickyQueueScheduleToStartTimeout: '2s',
   })
   const stopping = new AbortController()
+  let isToldToStop = false
   const sweeping = sweepUntil(stopping.signal)
   const relay = startServiceBusRelay(deps, { log, metrics })
   const ended = run()
@@ -56,6 +57,7 @@ export async function startWorker(
   return {
     ended,
     async stop() {
+      isToldToStop = true
       if (worker.getState() === 'RUNNING') worker.shutdown()
       await ended
     },
@@ -65,7 +67,8 @@ export async function startWorker(
     try {
       await worker.run()
     } catch (cause) {
-      if (!(cause instanceof Error && cause.name === 'GracefulShutdownPeriodExpiredError')) throw cause
+      // The SDK throws one thing or another, by what is still in use.
+      if (!isToldToStop) throw cause
       const message = `a step did not end within ${forceMs / 1_000} s and was left behind; another worker takes it up`
       throw new FreeholdError('substrate_unavailable', message, { cause })
     } finally {
