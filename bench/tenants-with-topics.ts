@@ -65,5 +65,5 @@ export async function appendSome(orm: Orm, tenant: string, count: number): Promi
 
 /** Has the topic of a tenant receive its events. */
 export async function openTopic(orm: Orm, tenant: string): Promise<void> {
-  await openDelivery(orm.em.fork(), { tenant, environment: 'prod', placement: 1 })
+  await openDelivery(sqlOf(orm.pool), { tenantId: tenant, spec: { key: 'prod/topic', cell: busName } })
 }

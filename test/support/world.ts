@@ -11,6 +11,7 @@ import { createApi } from '../../api/app.ts'
 import { apiDeps } from '../../api/compose.ts'
 import type { ActivityDeps } from '../../activities/deps.ts'
 import { createClosing } from '../../base/closing.ts'
+import { operationStarter } from '../../base/temporal.ts'
 import { prepare } from '../../deploy/prepare.ts'
 import type { OperationState, Timing } from '../../domain/operation.ts'
 import { compose } from '../../registry/compose.ts'
@@ -80,7 +81,7 @@ export async function createWorld(
   }
   const key = await prepare({ ...environment, DATABASE_ADMIN_URL: at(name) }, { say: () => {} })
   const closing = createClosing()
-  const timing = { ...testTiming, ...options.timing }
+  const timing: Timing = { ...testTiming, ...options.timing }
   const composition = await compose(environment, { parts: ['api', 'worker'], timing }, closing)
   const deps = await composeWorker(composition, closing)
   const { client, starter } = composition
@@ -142,6 +143,11 @@ export async function createWorld(
       const answer = await request('POST', '/v1/tenants', manifest(slug, spec))
       if (answer.status !== 202) throw new Error(`apply ${slug}: ${answer.status} ${JSON.stringify(answer.body)}`)
       return answer.body as unknown as { tenant: SeenTenant; operation: SeenOperation }
+    },
+    /** The same with a workflow that waits for the workers of another task queue. */
+    async applyOn(taskQueue: string, slug: string): Promise<void> {
+      const elsewhere = operationStarter(client, { taskQueue, timing })
+      await request('POST', '/v1/tenants', manifest(slug), {}, api({ starter: elsewhere }))
     },
     async tenant(slug: string): Promise<SeenTenant> {
       return (await request('GET', `/v1/tenants/${slug}`)).body as unknown as SeenTenant

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { afterAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, describe, expect, inject, it, onTestFinished } from 'vitest'
 import { accepts, freePorts } from '../../../local/ports.ts'
 import { temporaryPrefix } from '../../support/temp-dir.ts'
 
@@ -35,6 +35,7 @@ describe('npm start', async () => {
       // It leads a process group as a job of a shell does; Ctrl-C is a SIGINT to that group.
       detached: true,
     })
+    onTestFinished(() => void child.kill('SIGKILL'))
     let output = ''
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
@@ -131,6 +132,7 @@ describe('npm start', async () => {
     run.child.stdout.destroy()
     run.child.stderr.destroy()
     await stop(run, 'SIGINT')
+    expect(run.output()).not.toContain('stopping')
   })
 
   it('ends everything, and says so, when PostgreSQL dies', async () => {

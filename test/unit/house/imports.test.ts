@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from 'node:fs'
-import { join, sep } from 'node:path'
+import { basename, join, sep } from 'node:path'
 import { expect, test } from 'vitest'
 import { folderOf, importsOf, violations } from './imports.ts'
 
@@ -49,6 +49,13 @@ test('domain and workflows use nothing of Node, for they run in the sandbox of w
   const used = pure.flatMap(([file, text]) => importsOf(text).map(({ specifier }) => `${file} -> ${specifier}`))
   expect(used.length).toBeGreaterThan(20)
   expect(used.filter((line) => line.includes('-> node:'))).toEqual([])
+})
+
+test('few files share a name, so that a name says which one is meant', () => {
+  // A process is started by the main.ts of its folder.
+  const names = files.map((file) => basename(file)).filter((name) => name !== 'main.ts')
+  const shared = Object.entries(Object.groupBy(names, (name) => name)).filter(([, same = []]) => same.length > 6)
+  expect(shared.map(([name]) => name)).toEqual([])
 })
 
 test('source files are short: none over 400 lines, the median under 80', () => {
