@@ -101,7 +101,11 @@ async function prepareCells(
 
 const serverOf = ({ hostname, port }: URL) => `${hostname}:${port || 5432}`
 
-async function prepareTemporal(server: TemporalConnectionOptions, namespace: string, platform: Platform): Promise<void> {
+async function prepareTemporal(
+  server: TemporalConnectionOptions,
+  namespace: string,
+  platform: Platform,
+): Promise<void> {
   const ofTenants = [...new Set(platform.cells.map(({ runtime }) => runtime.namespace))]
   const names = [...new Set([namespace, ...ofTenants])]
   await ensureNamespaces(

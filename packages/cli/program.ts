@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { apply } from './commands/apply.ts'
 import { connect } from './commands/connect.ts'
 import { describeTenant } from './commands/describe.ts'
-import { deleteTenant, listOperations, transition, watch } from './commands/operations.ts'
+import { listOperations, transition, watch } from './commands/operations.ts'
 import { getTenant, listTenants, tenantContext, tenantEvents } from './commands/tenants.ts'
 import { exitCodesHelp } from './failures.ts'
 import type { Io } from './io.ts'
@@ -87,7 +87,6 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
         transition(given, name, tenant, options),
       ),
     )
-  change('delete <tenant>', 'remove what is left of a failed tenant').action(to(deleteTenant))
   return program
 }
 

@@ -1,11 +1,13 @@
 import type { Problem, ProblemDetail } from './types.ts'
 
-/** The API refuses, or cannot serve: its problem document (RFC 9457). The message is `detail`, a sentence for people. */
+/** The API refuses, or cannot serve: its problem document (RFC 9457). The message is its `detail`. */
 export class ApiError extends Error {
   /** HTTP status. */
   readonly status: number
   /** What programs branch on, such as `slug_taken`; `http_502` when what answers sends no problem document. */
   readonly code: string
+  /** What was wrong, in a sentence for people. */
+  readonly detail: string
   /** The places of a bad input. */
   readonly errors: readonly ProblemDetail[]
   /** Whether the same call may succeed later unchanged. */
@@ -23,6 +25,7 @@ export class ApiError extends Error {
     super(problem.detail ?? `the API answered ${answer.status}`)
     this.name = 'ApiError'
     this.status = answer.status
+    this.detail = this.message
     this.code = problem.code ?? `http_${answer.status}`
     this.errors = problem.errors ?? []
     this.retry = problem.retry ?? false

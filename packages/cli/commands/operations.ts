@@ -64,14 +64,6 @@ export async function transition(
   await showAccepted(session, accepted, wait === true, command === 'abort' ? 'aborted' : 'succeeded')
 }
 
-/** `delete`: removes what is left of a failed tenant and frees its slug. */
-export async function deleteTenant(session: Session, tenant: string, { wait, reason }: Options): Promise<void> {
-  const body = reason === undefined ? {} : { reason }
-  const asked = session.client.api.DELETE('/v1/tenants/{idOrSlug}', { params: { path: { idOrSlug: tenant } }, body })
-  const { data } = await asked
-  if (data !== undefined) await showAccepted(session, data.operation, wait === true)
-}
-
 async function showAccepted(
   session: Session,
   accepted: Operation,

@@ -147,7 +147,7 @@ test('the database itself refuses a segment that overlaps a living one, whoever 
   await api.sql(`update placements set segment = ? where segment = ?`, [`${base}/28`, taken])
   const { id: other } = await accept(withPool(undefined))
   await byHand(async (client) => {
-    const write = (segment: string, state = 'pending') =>
+    const write = (segment: string, state = 'standby') =>
       client.query(insert, [other, `e${state}${segment}`, `${region}-0`, state, segment]).then(
         () => 'written',
         (error: pg.DatabaseError) => `${error.code} ${error.constraint}`,
@@ -195,7 +195,7 @@ describe('a pool that is used up', () => {
     await api.sql(`update operations set state = 'failed', finished_at = now() where tenant_id = ?`, [id])
     await api.sql(`update tenants set state = 'failed' where id = ?`, [id])
     expect((await call('POST', '/v1/tenants', wish())).body.code).toBe('network_exhausted')
-    const { body } = await call('DELETE', `/v1/tenants/${id}`)
+    const { body } = await call('POST', `/v1/tenants/${id}/purge`)
     await purge({ operationId: body.operation.id, tenantId: id })
     expect((await accept(call)).segments).toEqual(given)
   })

@@ -17,9 +17,13 @@ describe('SQL on the pool', () => {
     await open.pool.query('drop table pool_test')
     await open.close()
   })
-  const ask = <R extends object>(text: string, values: unknown[] = []) => sqlOf(open.pool)<R>({ name: text, text, values })
+  const ask = <R extends object>(text: string, values: unknown[] = []) =>
+    sqlOf(open.pool)<R>({ name: text, text, values })
   const backends = async () => {
-    const [one, two] = await Promise.all([ask<{ pid: number }>('select pg_backend_pid() pid'), ask<{ pid: number }>('select pg_backend_pid() pid')])
+    const [one, two] = await Promise.all([
+      ask<{ pid: number }>('select pg_backend_pid() pid'),
+      ask<{ pid: number }>('select pg_backend_pid() pid'),
+    ])
     return [one[0], two[0]].map((row) => String(row?.pid)).toSorted()
   }
 
