@@ -69,5 +69,8 @@ export async function appendSome(orm: Orm, tenant: string, count: number): Promi
 export async function openTopic(orm: Orm, tenant: string): Promise<void> {
   const sql = sqlOf(orm.pool)
   const text = `select key, cell from resources where tenant_id = $1 and kind = 'topic'`
-  await openDelivery(sql, { tenantId: tenant, spec: await one(sql<{ key: string; cell: string }>({ text, values: [tenant] })) })
+  await openDelivery(sql, {
+    tenantId: tenant,
+    spec: await one(sql<{ key: string; cell: string }>({ text, values: [tenant] })),
+  })
 }

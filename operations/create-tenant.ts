@@ -82,10 +82,9 @@ export async function createTenant(
 }
 
 /** Others took the room that was chosen; the transaction is to be rolled back and begun again. */
-export class RoomTaken extends Error {
+export class RoomTaken extends FreeholdError {
   constructor() {
-    super('the room that was chosen was taken meanwhile')
-    this.name = 'RoomTaken'
+    super('cell_exhausted', 'the room that was chosen was taken by others meanwhile; send the manifest again')
   }
 }
 

@@ -6,28 +6,39 @@ import type { Sql } from './sql.ts'
 
 export type WantedPlace = { tenantCode: string; region: string; profile: string; environment: string }
 export type Shared = 'cells' | 'buses'
-type Row = Pick<CellDeclaration, 'name' | 'region' | 'profiles' | 'environments'>
+/** What may take tenants, and how many more. */
+export type Room = Pick<CellDeclaration, 'name' | 'region' | 'profiles' | 'environments'> & { room: number }
 
 /** What has room in a region, read without a lock: `takePlaces` finds out whether it still has. */
-export async function roomIn(sql: Sql, table: Shared, region: string): Promise<Row[]> {
-  return sql<Row>({
+export async function roomIn(sql: Sql, table: Shared, region: string): Promise<Room[]> {
+  return sql<Room>({
     name: `room-in-${table}`,
-    text: `select name, region, declaration -> 'profiles' as profiles, declaration -> 'environments' as environments
+    text: `select name, region, declaration -> 'profiles' as profiles, declaration -> 'environments' as environments,
+        capacity - used as room
       from ${table} where region = $1 and state = 'open' and used < capacity`,
     values: [region],
   })
 }
 
-/** The best of what has room, by rendezvous hash. Throws `cell_exhausted` or `bus_exhausted` when there is none. */
-export function choosePlace(table: Shared, rows: readonly Row[], wanted: WantedPlace): string {
-  const open = rows.map(({ environments, ...row }) => ({
-    ...row,
-    state: 'open' as const,
-    // Absent from a declaration, null from the database.
-    environments: environments ?? undefined,
-  }))
+/**
+ * The best of what has room, by rendezvous hash; its room is one less then. Throws `cell_exhausted` or `bus_exhausted` when
+ * there is none.
+ */
+export function choosePlace(table: Shared, rows: readonly Room[], wanted: WantedPlace): string {
+  const open = rows
+    .filter(({ room }) => room > 0)
+    .map(({ environments, ...row }) => ({
+      ...row,
+      state: 'open' as const,
+      // Absent from a declaration, null from the database.
+      environments: environments ?? undefined,
+    }))
   const [best] = candidateCells(open, wanted, weigh)
-  if (best !== undefined) return best.name
+  const chosen = rows.find(({ name }) => name === best?.name)
+  if (chosen !== undefined) {
+    chosen.room -= 1
+    return chosen.name
+  }
   const { what, code } = table === 'cells' ? cell : bus
   throw new FreeholdError(
     code,

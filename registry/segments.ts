@@ -7,13 +7,19 @@ type Pool = NonNullable<Platform['regions'][number]['network']>
 
 const firstChunk = 16
 
-/** The first free segment at or behind a place in the pool, and before another. */
+/**
+ * The first free segment at or behind a place in the pool, and before another, that nobody else is about to take. The lock
+ * ends with the transaction; who asks for the same segment meanwhile goes on to the next.
+ */
 const firstFree = `
-  select segment::text from generate_series($1::bigint, $2::bigint - 1) as place,
-    lateral (select set_masklen(network($3::inet) + place * $4::bigint, $5::int)::cidr as segment) as at
-  where not exists (select from placements p where p.segment && at.segment and p.state <> 'released')
-    and not segment = any ($6::cidr[])
-  order by place limit 1`
+  select segment::text from (
+    select segment from generate_series($1::bigint, $2::bigint - 1) as place,
+      lateral (select set_masklen(network($3::inet) + place * $4::bigint, $5::int)::cidr as segment) as at
+    where not exists (select from placements p where p.segment && at.segment and p.state <> 'released')
+      and not segment = any ($6::cidr[])
+    order by place
+  ) free
+  where pg_try_advisory_xact_lock(hashtext('freehold/segments'), hashtext(segment::text)) limit 1`
 
 /** Addresses of the pool that are taken, however they were cut. */
 const taken = `
@@ -21,8 +27,8 @@ const taken = `
   where segment <<= $1::cidr and state <> 'released'`
 
 /**
- * A free segment of the region's pool, found without a lock: when two find the same, the exclusion constraint of the
- * placements refuses the second, which searches again. The search begins where the seed says, so that neighbours in the
+ * A free segment of the region's pool, found without waiting for anybody. What the exclusion constraint of the placements
+ * refuses after that was committed just now, overlaps in another region, or was written by other hands: search again. The search begins where the seed says, so that neighbours in the
  * pool are not neighbours in time; it looks at what is taken, not at how it was cut, so a pool may be changed at any time.
  * Throws `network_exhausted`, of a full pool at once.
  * @param seed what spreads the tenants over the pool

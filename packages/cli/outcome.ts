@@ -60,7 +60,7 @@ function advice(kind: Command, state: string, slug: string): string[] {
   const steps = [
     ...(isInterrupted || isFailed ? [[`freehold retry ${slug} --wait`, 'once the cause is gone']] : []),
     ...(canUndo ? [[`freehold abort ${slug} --wait`, 'or undo what it made']] : []),
-    ...(canRemove ? [[`freehold delete ${slug} --wait`, 'remove what is left and free the slug']] : []),
+    ...(canRemove ? [[`freehold purge ${slug} --wait`, 'remove what is left and free the slug']] : []),
     [`freehold events ${slug}`, 'what happened'],
   ]
   const width = Math.max(...steps.map(([command = '']) => command.length))

@@ -53,7 +53,7 @@ test('a name of 200 kB is no tenant, and is not sent back', async () => {
 
 test('an error nobody foresaw tells the caller nothing of itself', async () => {
   const { body } = await api.call('POST', '/v1/tenants', { body: manifest() })
-  await api.sql(`update tenants set labels = '[]', conditions = '[]' where id = ?`, [body.tenant.id])
+  await api.sql(`update tenants set labels = '[]' where id = ?`, [body.tenant.id])
   await api.sql(`delete from generations where tenant_id = ?`, [body.tenant.id])
   const answer = await api.call('GET', `/v1/tenants/${body.tenant.id}`)
   expect([answer.status, answer.body.code, answer.body.retry]).toEqual([500, 'internal', true])

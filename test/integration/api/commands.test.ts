@@ -13,7 +13,9 @@ afterAll(async () => {
 describe('commands', () => {
   test('one operation holds the tenant', async () => {
     const { tenant } = await api.settled('failed')
-    const answers = await Promise.all(Array.from({ length: 5 }, () => api.call('POST', `/v1/tenants/${tenant.id}/purge`)))
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => api.call('POST', `/v1/tenants/${tenant.id}/purge`)),
+    )
     const accepted = answers.filter(({ status }) => status === 202)
     expect(accepted).toHaveLength(1)
     const refused = answers.filter(({ body }) => body.code === 'operation_in_progress')
