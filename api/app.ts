@@ -1,6 +1,9 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import { except } from 'hono/combine'
+import { methodNotAllowed } from 'hono/method-not-allowed'
 import { FreeholdError } from '../domain/errors.ts'
 import { requireApiKey } from './auth.ts'
+import { limitBody } from './body.ts'
 import type { ApiDeps, ApiEnv } from './deps.ts'
 import { serveOpenApi } from './openapi.ts'
 import { problemHandler } from './problem.ts'
@@ -25,27 +28,28 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
     problem(new FreeholdError('not_found', 'there is nothing at this path; /openapi.json lists what there is'), c),
   )
   app.use(requestLog(deps.log, deps.metrics))
+  app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (c, methods) => {
+        const allowed = methods.join(', ')
+        c.header('Allow', allowed)
+        return problem(
+          new FreeholdError('method_not_allowed', `${c.req.method} is not possible here; possible: ${allowed}`),
+          c,
+        )
+      },
+    }),
+  )
   app.use('/v1/*', requireApiKey(deps.orm))
+  app.use(
+    '/v1/*',
+    except(({ req }) => req.method === 'GET', limitBody),
+  )
   const groups = [tenantRoutes, manifestRoutes, transitionRoutes, credentialRoutes, operationRoutes, streamRoutes]
   for (const group of groups) app.route('/', group(deps))
   app.route('/', systemRoutes(deps))
   app.route('/', keyRoutes(deps))
   serveOpenApi(app)
-  refuseOtherMethods(app)
   return { app, fetch: app.fetch }
-}
-
-/** A path that exists answers 405 to a method it does not have. Registered last, so that every real route comes first. */
-function refuseOtherMethods(app: OpenAPIHono<ApiEnv>): void {
-  const methods = new Map<string, Set<string>>()
-  for (const { path, method } of app.routes) {
-    if (method === 'ALL') continue
-    methods.set(path, (methods.get(path) ?? new Set()).add(method))
-  }
-  for (const [path, known] of methods)
-    app.all(path, (c) => {
-      const allowed = [...known].join(', ')
-      c.header('Allow', allowed)
-      throw new FreeholdError('method_not_allowed', `${c.req.method} is not possible here; possible: ${allowed}`)
-    })
 }
