@@ -115,6 +115,17 @@ describe('SQL on the pool', () => {
     })
   })
 
+  it('closes at once when nothing runs, and leaves no session', async () => {
+    const other = openConnections(inject('postgresUrl'), { connections: 3 })
+    await Promise.all([1, 2, 3].map(() => other.pool.query('select pg_sleep(0.05)')))
+    const { rows } = await other.pool.query<{ pid: number }>('select pg_backend_pid() pid')
+    const started = performance.now()
+    await other.close()
+    expect(performance.now() - started).toBeLessThan(1_000)
+    const left = await ask('select from pg_stat_activity where pid = $1', [rows[0]?.pid])
+    expect(left.rows).toEqual([])
+  })
+
   it('drops to the role whatever the URL asks for', async () => {
     const url = new URL(inject('postgresUrl'))
     url.searchParams.set('options', '-c role=postgres')
