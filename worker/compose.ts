@@ -33,7 +33,8 @@ export async function composeWorker(
   const platform = await readPlatformFile(config.FREEHOLD_PLATFORM_FILE, platformOptions(config))
   const platformKey = await readPlatformKey(config.FREEHOLD_PLATFORM_KEY, resolveSecret)
   for (const { name, objectStore, network } of platform.cells)
-    for (const folder of [objectStore.root, network.policies]) await prepareFolder(folder, name, config)
+    for (const folder of [...(objectStore.kind === 'file-system' ? [objectStore.root] : []), network.policies])
+      await prepareFolder(folder, name, config)
   // An activity holds one connection while it works; begin, settle, the sweep and the relay come on top.
   const orm = await openRegistry(config.DATABASE_URL, {
     role: runtimeRole,
