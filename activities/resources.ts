@@ -33,14 +33,14 @@ export function createResourceActivities(deps: ActivityDeps) {
     /** Destroys the resource with its data. What is there and was made by another is left alone. */
     remove: (given: StepInput) =>
       carryOut(deps, 'remove', given, async (mapper, target, { wasPresent }) => {
-        const result = await mapper.remove(target)
+        const removal = await mapper.remove(target)
         // It was the tenant's once: forgetting it would let a purge succeed that left something behind.
-        if (result === 'not-owned' && wasPresent)
+        if (removal.outcome === 'not-owned' && wasPresent)
           throw new FreeholdError(
             'resource_not_owned',
-            `${target.spec.name} was this tenant's and is marked as another's now; it was left as it is. Find out who marked it, give the mark back or remove it, then retry`,
+            `${removal.what} It was this tenant's and was left as it is: give the mark back or remove it, then retry`,
           )
-        return { event: { type: 'TENANCY_RESOURCE_REMOVED' as const, data: { result } } }
+        return { event: { type: 'TENANCY_RESOURCE_REMOVED' as const, data: { result: removal.outcome } } }
       }),
 
     /** Renews the resource's credential: once for an operation, however often it is tried. */

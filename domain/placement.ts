@@ -1,4 +1,4 @@
-import type { BusDeclaration, CellDeclaration } from './platform.ts'
+import type { BusDeclaration, CellDeclaration, ObjectStoreDeclaration } from './platform.ts'
 
 /** Where one (tenant, environment) lives. The placement is the fact, the manifest is the wish. */
 export type Placement = {
@@ -23,7 +23,7 @@ export type Cell = {
   readonly name: string
   readonly region: string
   readonly database: { readonly host: string; readonly port: number; readonly name: string }
-  readonly objectStore: { readonly root: string; readonly container: string }
+  readonly objectStore: Readonly<ObjectStoreDeclaration>
   readonly runtime: { readonly namespace: string; readonly taskQueue: string }
   readonly network: { readonly policies: string }
 }

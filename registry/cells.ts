@@ -1,11 +1,13 @@
 import type { Bus as BusFacts, Cell as CellFacts } from '../domain/placement.ts'
-import type { Platform } from '../domain/platform.ts'
+import { objectStore as objectStoreSchema, type Platform } from '../domain/platform.ts'
 import type { Site } from '../domain/topology.ts'
 import type { BusRow, CellRow } from './entities/placement.ts'
 
 /** What the world needs to know of a cell, without its references to credentials. */
 export function cellFacts(row: Pick<CellRow, 'name' | 'region' | 'declaration' | 'database'>): CellFacts {
-  const { objectStore, runtime, network } = row.declaration
+  const { runtime, network } = row.declaration
+  // A cell that left the platform file keeps the declaration it had, which may be older than kinds of stores.
+  const objectStore = objectStoreSchema.parse(row.declaration.objectStore)
   return { name: row.name, region: row.region, database: row.database, objectStore, runtime, network }
 }
 

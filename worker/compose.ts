@@ -23,7 +23,8 @@ export type WorkerDeps = Composition & ActivityDeps & RelaySources & { readonly 
 export async function composeWorker(composition: Composition, closing: Closing): Promise<WorkerDeps> {
   const { config, platform, orm, resolveSecret } = composition
   for (const { name, objectStore, network } of platform.cells)
-    for (const folder of [objectStore.root, network.policies]) await prepareFolder(folder, name, config)
+    for (const folder of [...(objectStore.kind === 'file-system' ? [objectStore.root] : []), network.policies])
+      await prepareFolder(folder, name, config)
   const manageBus = createBusAdministration(await busTrust(config))
   const mappers = createMappers({
     database: { connections: config.FREEHOLD_WORKER_CONCURRENCY },

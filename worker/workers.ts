@@ -2,7 +2,7 @@ import { NativeConnection, Worker, type ActivityInterceptorsFactory, type Worker
 import { createActivities } from '../activities/index.ts'
 import { busQueue } from '../domain/operation.ts'
 import { callsPerSecond } from '../domain/placement.ts'
-import { topicCalls } from '../isolation/mappers/topic/calls.ts'
+import { topicCalls } from '../isolation/mappers/topic/mapper.ts'
 import { sqlOf } from '../registry/pool.ts'
 import type { WorkerDeps } from './compose.ts'
 import { activityInterceptor } from './interceptor.ts'

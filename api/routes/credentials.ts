@@ -2,7 +2,8 @@ import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import { FreeholdError } from '../../domain/errors.ts'
 import { allowedCommands } from '../../domain/lifecycle.ts'
 import { tenantKeyName } from '../../domain/names.ts'
-import { topology, type Topology } from '../../domain/topology.ts'
+import type { Topology } from '../../domain/topology.ts'
+import { topologyOf } from '../../isolation/strategy.ts'
 import { entityConnectionString } from '../../base/bus-endpoint.ts'
 import { currentPlacement } from '../../domain/placement.ts'
 import { acceptOperation } from '../../operations/accept.ts'
@@ -93,7 +94,7 @@ async function readCredentials(sql: Sql, deps: ApiDeps, tenant: TenantFacts, env
   const placement = await placementOf(sql, deps, tenant, environment)
   const sealer = await readSealer(sql, deps.platformKey, tenant.id)
   const secrets = readableSecrets(sql, tenant.id, () => sealer)
-  const { database, events } = topology(tenant, placement, placement.site)
+  const { database, events } = topologyOf({ tenant, placement, site: placement.site })
   return {
     environment,
     database: databaseCredentials(database, await required(secrets, database.passwordSecret)),

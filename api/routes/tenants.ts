@@ -7,6 +7,7 @@ import { FreeholdError } from '../../domain/errors.ts'
 import { currentPlacement } from '../../domain/placement.ts'
 import { readEvents } from '../../registry/events.ts'
 import { resourcesOf } from '../../registry/ledger.ts'
+import { topologyOf } from '../../isolation/strategy.ts'
 import { placementsOf } from '../../registry/placements.ts'
 import { sqlOf } from '../../registry/pool.ts'
 import { listTenants } from '../../registry/queries.ts'
@@ -105,7 +106,12 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       if (placement === undefined)
         throw new FreeholdError('environment_not_found', `tenant ${tenant.slug} has no environment "${environment}"`)
       const { resolved } = await readGeneration(em, tenant.id, tenant.observedGeneration || tenant.generation)
-      const context = tenantContext(tenant, resolved, placement, placement.site)
+      const context = tenantContext(
+        tenant,
+        resolved,
+        placement,
+        topologyOf({ tenant, placement, site: placement.site }),
+      )
       c.header('ETag', `"${sha256(canonicalText(context))}"`)
       c.header('Cache-Control', 'private, no-cache')
       return c.json(context, 200)

@@ -20,7 +20,7 @@ const rules: Record<string, string[]> = {
   events: [...core, 'registry'],
   workflows: ['domain', 'base/search-attributes.ts', 'type activities'],
   activities: [...core, 'registry', 'isolation', 'operations'],
-  api: [...core, 'registry', 'operations', 'type workflows'],
+  api: [...core, 'registry', 'isolation/strategy.ts', 'operations', 'type workflows'],
   worker: product.filter((folder) => folder !== 'api'),
   // Packages may import each other as their package.json says.
   ...Object.fromEntries(packages.map((folder) => [folder, packagesNeededBy(folder)])),
