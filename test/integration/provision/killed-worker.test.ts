@@ -9,12 +9,12 @@ import { createWorld, manifest, type World } from '../../support/world.ts'
 const boundaries = [
   'begin',
   'ensure prod/secrets',
-  'ensure prod/database',
+  'ensure prod/1/database',
   'ensure prod/object-store',
   'ensure prod/runtime',
-  'ensure prod/network',
+  'ensure prod/1/network',
   'ensure prod/topic',
-  'migrate prod/schema',
+  'migrate prod/1/database/schema',
   'settle',
 ]
 
@@ -44,8 +44,8 @@ describe.concurrent('a worker killed after', () => {
     expect(await world.tenant(slug)).toMatchObject({ state: 'active' })
     const { body } = await world.request('GET', `/v1/tenants/${slug}/resources`)
     expect((body['items'] as { key: string; state: string }[]).map(({ key, state }) => `${key} ${state}`)).toEqual([
-      'prod/database present',
-      'prod/network present',
+      'prod/1/database present',
+      'prod/1/network present',
       'prod/object-store present',
       'prod/runtime present',
       'prod/secrets present',
