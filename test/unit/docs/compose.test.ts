@@ -149,7 +149,11 @@ describe('the image', () => {
     for (const [, { command }] of ours) expect(command?.[0]).toBe('node')
     const { files } = graphOf(root, [...entries, 'workflows/index.ts'])
     const config = readConfig({})
-    const wanted = [...files, config.FREEHOLD_PLATFORM_FILE, `${config.FREEHOLD_MIGRATIONS_DIR}/1.4.0/001-shipping.sql`]
+    const sql = [
+      `${config.FREEHOLD_MIGRATIONS_DIR}/1.4.0/001-shipping.sql`,
+      'registry/migrations/20261121000000-initial.sql',
+    ]
+    const wanted = [...files, config.FREEHOLD_PLATFORM_FILE, ...sql]
     expect(wanted.length).toBeGreaterThan(100)
     const packageFiles = workspacesOf(root).map(({ folder }) => `${folder}/package.json`)
     for (const file of [...wanted, 'package.json', 'package-lock.json', ...packageFiles]) {
