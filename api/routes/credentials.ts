@@ -2,8 +2,9 @@ import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import { FreeholdError } from '../../domain/errors.ts'
 import { allowedCommands } from '../../domain/lifecycle.ts'
 import { tenantKeyName } from '../../domain/names.ts'
-import { topology, type Topology } from '../../domain/topology.ts'
+import type { Topology } from '../../domain/topology.ts'
 import { entityConnectionString } from '../../base/bus-endpoint.ts'
+import { topologyOf } from '../../isolation/strategy.ts'
 import { siteOf } from '../../registry/cells.ts'
 import type { TenantRow } from '../../registry/entities/tenant.ts'
 import { appendEvents } from '../../registry/events.ts'
@@ -81,7 +82,7 @@ async function readCredentials(em: EntityManager, deps: ApiDeps, tenant: TenantR
   const placement = await placementOf(em, tenant, environment)
   const site = await siteOf(em, deps.platform, tenant.plan, placement)
   const secrets = tenantSecrets(em, deps.platformKey, tenant.id)
-  const { database, events } = topology(tenant, placement, site)
+  const { database, events } = topologyOf({ tenant, placement, site })
   return {
     environment,
     database: databaseCredentials(database, await required(secrets, database.passwordSecret)),

@@ -5,6 +5,7 @@ import { tenantContext } from '../../domain/context.ts'
 import { FreeholdError } from '../../domain/errors.ts'
 import { siteOf } from '../../registry/cells.ts'
 import { readEvents } from '../../registry/events.ts'
+import { topologyOf } from '../../isolation/strategy.ts'
 import { resourcesOf } from '../../registry/ledger.ts'
 import { listTenants, placementsOf } from '../../registry/queries.ts'
 import { findTenant, readGeneration } from '../../registry/tenants.ts'
@@ -83,7 +84,7 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
         throw new FreeholdError('environment_not_found', `tenant ${tenant.slug} has no environment "${environment}"`)
       const { resolved } = await readGeneration(em, tenant.id, tenant.observedGeneration || tenant.generation)
       const site = await siteOf(em, deps.platform, resolved.spec.plan, placement)
-      const context = tenantContext(tenant, resolved, placement, site)
+      const context = tenantContext(tenant, resolved, placement, topologyOf({ tenant, placement, site }))
       const etag = `"${sha256(canonicalText(context))}"`
       c.header('ETag', etag)
       c.header('Cache-Control', 'private, no-cache')

@@ -16,7 +16,7 @@ const rules: Record<string, string[]> = {
   events: [...core, 'registry'],
   workflows: ['domain', 'base/search-attributes.ts', 'type activities'],
   activities: [...core, 'registry', 'isolation', 'operations'],
-  api: [...core, 'registry', 'operations', 'type workflows'],
+  api: [...core, 'registry', 'operations', 'isolation/strategy.ts', 'type workflows'],
   worker: product.filter((folder) => folder !== 'api'),
   packages: [],
   // What users copy: it asks the API like anybody, and knows nothing of ours but what services of the platform may use.
