@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Closing } from '../base/closing.ts'
+import { compileCache } from '../local/compile-cache.ts'
 import { freePorts } from '../local/ports.ts'
 
 /**
@@ -20,7 +21,7 @@ export async function startServiceProcess(
   const listens = { [service === 'api' ? 'FREEHOLD_PORT' : 'FREEHOLD_METRICS_PORT']: String(port) }
   const child = spawn(process.execPath, [`${service}/main.ts`], {
     cwd: join(import.meta.dirname, '..'),
-    env: { PATH, HOME, ...environment, ...listens },
+    env: { PATH, HOME, ...compileCache, ...environment, ...listens },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   const ended = once(child, 'exit')

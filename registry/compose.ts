@@ -99,7 +99,7 @@ function serviceConfig(environment: Readonly<Record<string, string | undefined>>
   const missing = needed.filter((name) => config[name] === undefined)
   throw new FreeholdError(
     'configuration_invalid',
-    `set ${missing.join(' and ')}: API and worker by themselves start no server of their own`,
+    `set ${missing.join(', ')}: API and worker by themselves start no server of their own`,
   )
 }
 

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { RunningNamespace } from '../../packages/service-bus-broker/broker.ts'
+import { compileCache } from '../compile-cache.ts'
 import { LocalStackError, messageOf } from '../errors.ts'
 import { startServerProcess, type ServerProcess } from '../server-process.ts'
 
@@ -82,7 +83,11 @@ async function startOnce(
     command: process.execPath,
     args: [program],
     stateDir,
-    environment: { SERVICE_BUS_NAMESPACES: `local:${amqpPort}:${adminPort}`, SERVICE_BUS_DATA_DIR: dataDir },
+    environment: {
+      ...compileCache,
+      SERVICE_BUS_NAMESPACES: `local:${amqpPort}:${adminPort}`,
+      SERVICE_BUS_DATA_DIR: dataDir,
+    },
     stopSignals: ['SIGTERM'],
     graceMs: 5_000,
   })

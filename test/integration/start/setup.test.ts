@@ -41,6 +41,7 @@ beforeAll(async () => {
     ['postgres:5432', `127.0.0.1:${database}`],
     ['temporal:7233', `127.0.0.1:${temporal}`],
     ['/var/lib/freehold', folder],
+    ['/freehold/.compiled', join(folder, 'compiled')],
     ['0.0.0.0', '127.0.0.1'],
     ['5672', String(amqp)],
     ['5300', String(admin)],
