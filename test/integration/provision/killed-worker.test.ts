@@ -27,7 +27,7 @@ describe.concurrent('a worker killed after', () => {
   afterAll(() => world.close())
 
   it.each(boundaries)('%s', async (boundary) => {
-    const slug = `killed-${boundary.replaceAll(/[^a-z]+/g, '-')}`
+    const slug = `killed-${boundary.replaceAll(/[^a-z]+/g, '-').slice(-20)}`
     const taskQueue = `${world.name}-${slug}`
     const starter = operationStarter(world.client, { taskQueue, timing: testTiming })
     const doomed = spawn(process.execPath, [new URL('../../support/doomed-worker.ts', import.meta.url).pathname], {

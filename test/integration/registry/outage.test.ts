@@ -170,16 +170,16 @@ describe('a registry that goes away and comes back', () => {
       await heard.promise
     }
     const working = [
-      transaction(other.pool, (tx) => begin().then(() => tx.query(one))),
+      transaction(other.pool, (tx) => begin().then(() => tx(one))),
       other.em.fork().transactional((em) => begin().then(() => em.execute('select 1'))),
       other.em.fork().transactional((em) => em.transactional((inner) => begin().then(() => inner.execute('select 1')))),
     ].map((work) => work.then(String, String))
     while (begun < working.length) await sleep(5)
-    await query(other.pool, one)
+    await sqlOf(other.pool)(one)
     proxy.silence()
     const started = performance.now()
     heard.resolve(undefined)
-    const ends = await Promise.all([...working, query(other.pool, one).then(String, String)])
+    const ends = await Promise.all([...working, sqlOf(other.pool)(one).then(String, String)])
     expect(performance.now() - started).toBeLessThan(2_800)
     for (const end of ends) expect(end).toMatch(/the registry does not answer|Query read timeout/)
     expect(other.pool.totalCount).toBe(0)
