@@ -3,7 +3,7 @@ import type { OperationInput } from '../domain/operation.ts'
 import { operationActivities } from './activities.ts'
 import { operationError } from './failure.ts'
 import { trackProgress } from './progress.ts'
-import { carryOut } from './steps.ts'
+import { carryOutAndSettle } from './steps.ts'
 
 /**
  * Begin, the steps, settle, for what never rolls back. What may pass is tried without end; what cannot leaves the operation
@@ -18,13 +18,12 @@ export async function goForward(input: OperationInput, phase: string): Promise<v
       if (proceed === 'done') return
       progress.plan(steps)
       progress.phase(phase)
-      await carryOut(input, steps, progress)
+      await carryOutAndSettle(input, steps, progress)
     } catch (failure) {
       const error = operationError(failure)
       await settle({ input, outcome: 'stalled', error })
       throw ApplicationFailure.nonRetryable(error.message, error.code)
     }
-    await settle({ input, outcome: 'succeeded' })
     progress.phase('done')
   })
 }

@@ -3,7 +3,7 @@ import type { OperationInput } from '../domain/operation.ts'
 import { operationActivities } from './activities.ts'
 import { isCancelled, operationError } from './failure.ts'
 import { trackProgress } from './progress.ts'
-import { carryOut } from './steps.ts'
+import { carryOutAndSettle } from './steps.ts'
 import { undoAndSettle } from './undo.ts'
 
 /**
@@ -11,7 +11,7 @@ import { undoAndSettle } from './undo.ts'
  * then it is settled `failed` or `aborted`.
  */
 export async function orRollBack(input: OperationInput, phase: string): Promise<void> {
-  const { begin, settle } = operationActivities(input.timing)
+  const { begin } = operationActivities(input.timing)
   const progress = trackProgress()
   try {
     const { proceed, steps } = await begin(input)
@@ -19,8 +19,7 @@ export async function orRollBack(input: OperationInput, phase: string): Promise<
     if (proceed === 'compensate') throw new CancelledFailure('an operator asked to abort')
     progress.plan(steps)
     progress.phase(phase)
-    await carryOut(input, steps, progress)
-    const settled = await settle({ input, outcome: 'succeeded' })
+    const settled = await carryOutAndSettle(input, steps, progress)
     if (settled === 'to-be-undone') throw new CancelledFailure('an operator asked to abort')
     progress.phase('done')
   } catch (failure) {

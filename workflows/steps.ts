@@ -1,6 +1,6 @@
 import type { OperationInput, WorkflowStep } from '../domain/operation.ts'
 import { waves } from '../domain/waves.ts'
-import { resourceActivities } from './activities.ts'
+import { operationActivities, resourceActivities } from './activities.ts'
 import { operationError, StepFailure } from './failure.ts'
 import type { ProgressTracker } from './progress.ts'
 
@@ -17,6 +17,22 @@ export async function carryOut(
     const results = await Promise.allSettled(wave.map((step) => carryOutOne(input, step, progress)))
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
+  }
+}
+
+/**
+ * Carries out the steps and settles the success. What the registry does not know to be done, be it that a crash forgot it,
+ * is carried out again.
+ */
+export async function carryOutAndSettle(
+  input: OperationInput,
+  steps: readonly WorkflowStep[],
+  progress: ProgressTracker,
+): Promise<'settled' | 'to-be-undone'> {
+  for (;;) {
+    await carryOut(input, steps, progress)
+    const settled = await operationActivities(input.timing).settle({ input, outcome: 'succeeded' })
+    if (settled !== 'to-be-finished') return settled
   }
 }
 
