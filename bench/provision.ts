@@ -5,6 +5,7 @@ import { NativeConnection, Worker } from '@temporalio/worker'
 import { waves } from '../domain/waves.ts'
 import { findOperation } from '../registry/operations.ts'
 import type { NoOpActivities } from './no-op-workflow.ts'
+import { quantile } from './quantile.ts'
 import { withStack, type Stack } from './stack.ts'
 import { acceptTenant, type Accepted } from './tenant.ts'
 
@@ -164,11 +165,6 @@ async function millisecondsOf(once: Once): Promise<number> {
 
 function quantiles(times: number[]): { p50Ms: number; p95Ms: number } {
   return { p50Ms: quantile(times, 0.5), p95Ms: quantile(times, 0.95) }
-}
-
-/** By nearest rank. */
-function quantile(times: number[], share: number): number {
-  return times.toSorted((a, b) => a - b)[Math.ceil(times.length * share) - 1] ?? Number.NaN
 }
 
 function rounded<T extends Record<string, number>>(figures: T, digits: number): T {

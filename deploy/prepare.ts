@@ -12,6 +12,7 @@ import { openRegistry } from '../registry/orm.ts'
 import { createDatabase } from './create-database.ts'
 import { ensurePlatformKey, firstKey } from './first-keys.ts'
 import { ensureServiceLogin } from './service-login.ts'
+import { temporalConnectionOptions, type TemporalConnectionOptions } from '../base/temporal-connection.ts'
 import { ensureNamespaces, ensureSearchAttributes } from './temporal-namespaces.ts'
 
 export type PrepareOptions = {
@@ -47,7 +48,8 @@ export async function prepare(
   await ensureServiceLogin(adminUrl, DATABASE_URL)
   say('the registry is migrated')
   await prepareCells(platform.cells, { adminUrl, resolveSecret, say, lockDown })
-  const preparing = prepareTemporal(TEMPORAL_ADDRESS, config.TEMPORAL_NAMESPACE, platform)
+  const server = await temporalConnectionOptions({ ...config, TEMPORAL_ADDRESS }, resolveSecret)
+  const preparing = prepareTemporal(server, config.TEMPORAL_NAMESPACE, platform)
   await reach('the Temporal server', 'TEMPORAL_ADDRESS', preparing)
   say('Temporal has the namespaces and search attributes')
   requireFolder(stateDir)
@@ -99,15 +101,19 @@ async function prepareCells(
 
 const serverOf = ({ hostname, port }: URL) => `${hostname}:${port || 5432}`
 
-async function prepareTemporal(address: string, namespace: string, platform: Platform): Promise<void> {
+async function prepareTemporal(
+  server: TemporalConnectionOptions,
+  namespace: string,
+  platform: Platform,
+): Promise<void> {
   const ofTenants = [...new Set(platform.cells.map(({ runtime }) => runtime.namespace))]
   const names = [...new Set([namespace, ...ofTenants])]
   await ensureNamespaces(
-    address,
+    server,
     names.map((name) => ({ name, retentionDays: 7 })),
   )
-  await ensureSearchAttributes(address, namespace, searchAttributeTypes)
-  for (const name of ofTenants) await ensureSearchAttributes(address, name, workloadAttributeTypes)
+  await ensureSearchAttributes(server, namespace, searchAttributeTypes)
+  for (const name of ofTenants) await ensureSearchAttributes(server, name, workloadAttributeTypes)
 }
 
 function requireFolder(path: string): void {

@@ -18,8 +18,10 @@ export const tenantStates = [
 export type TenantState = (typeof tenantStates)[number]
 
 /**
- * One command of the lifecycle. `through` is what the tenant is called meanwhile (`keeps` = its state does not change),
- * `available` says whether this release can carry it out, `cannotFinish` is what the caller finds when it does not end.
+ * One command of the lifecycle. `through` is what the tenant is called meanwhile (`keeps` = its state does not change);
+ * `before` is, for a failure, the state the operation found, and for a success the one that delete put aside. `exclusive`
+ * ones hold the tenant alone. `urgency` puts their work before (1) or behind (5) that of others. `available` says whether
+ * this release can carry it out.
  */
 type Transition = {
   readonly from: readonly TenantState[]
@@ -27,6 +29,8 @@ type Transition = {
   readonly to: TenantState | 'keeps' | 'before'
   readonly cannotFinish: 'compensates' | 'goes-forward'
   readonly failsTo: TenantState | 'keeps' | 'before'
+  readonly exclusive: boolean
+  readonly urgency: 1 | 2 | 3 | 4 | 5
   readonly available: boolean
 }
 
@@ -38,6 +42,8 @@ export const lifecycle = {
     to: 'active',
     cannotFinish: 'compensates',
     failsTo: 'failed',
+    exclusive: true,
+    urgency: 3,
     available: true,
   },
   'rotate-credentials': {
@@ -46,6 +52,8 @@ export const lifecycle = {
     to: 'keeps',
     cannotFinish: 'goes-forward',
     failsTo: 'keeps',
+    exclusive: true,
+    urgency: 2,
     available: true,
   },
   update: {
@@ -54,6 +62,8 @@ export const lifecycle = {
     to: 'keeps',
     cannotFinish: 'compensates',
     failsTo: 'keeps',
+    exclusive: true,
+    urgency: 3,
     available: false,
   },
   suspend: {
@@ -62,6 +72,8 @@ export const lifecycle = {
     to: 'suspended',
     cannotFinish: 'goes-forward',
     failsTo: 'suspending',
+    exclusive: false,
+    urgency: 1,
     available: false,
   },
   resume: {
@@ -70,6 +82,8 @@ export const lifecycle = {
     to: 'active',
     cannotFinish: 'compensates',
     failsTo: 'suspended',
+    exclusive: true,
+    urgency: 2,
     available: false,
   },
   archive: {
@@ -78,14 +92,18 @@ export const lifecycle = {
     to: 'archived',
     cannotFinish: 'compensates',
     failsTo: 'before',
+    exclusive: true,
+    urgency: 4,
     available: false,
   },
   restore: {
     from: ['archived'],
     through: 'restoring',
-    to: 'before',
+    to: 'active',
     cannotFinish: 'compensates',
     failsTo: 'archived',
+    exclusive: true,
+    urgency: 3,
     available: false,
   },
   delete: {
@@ -94,6 +112,8 @@ export const lifecycle = {
     to: 'soft-deleted',
     cannotFinish: 'goes-forward',
     failsTo: 'deleting',
+    exclusive: true,
+    urgency: 3,
     available: false,
   },
   undelete: {
@@ -102,6 +122,8 @@ export const lifecycle = {
     to: 'before',
     cannotFinish: 'compensates',
     failsTo: 'soft-deleted',
+    exclusive: true,
+    urgency: 3,
     available: false,
   },
   purge: {
@@ -110,6 +132,8 @@ export const lifecycle = {
     to: 'purged',
     cannotFinish: 'goes-forward',
     failsTo: 'purging',
+    exclusive: true,
+    urgency: 4,
     available: true,
   },
   relocate: {
@@ -118,6 +142,8 @@ export const lifecycle = {
     to: 'keeps',
     cannotFinish: 'compensates',
     failsTo: 'keeps',
+    exclusive: true,
+    urgency: 2,
     available: false,
   },
 } as const satisfies Record<string, Transition>
@@ -141,4 +167,23 @@ export function assertTransition(command: Command, state: TenantState): void {
     `${command} is not possible while the tenant is ${state}; possible now: ${allowed.join(', ') || 'nothing'}`,
     { facts: { state, allowed } },
   )
+}
+
+/** What is known of a tenant when an operation ends. */
+export type StateFacts = {
+  readonly state: TenantState
+  /** State the operation found. */
+  readonly found: TenantState
+  /** State that delete put aside, for undelete. */
+  readonly putAside: TenantState | null
+  readonly suspended: boolean
+}
+
+/** State of a tenant once an operation ended this way. The latch of suspend holds: what would be active is suspended. */
+export function stateAfter(command: Command, outcome: 'succeeded' | 'failed', facts: StateFacts): TenantState {
+  const { to, failsTo } = lifecycle[command]
+  const reached: Transition['to'] = outcome === 'succeeded' ? to : failsTo
+  const before = outcome === 'succeeded' ? (facts.putAside ?? facts.found) : facts.found
+  const state = reached === 'keeps' ? facts.state : reached === 'before' ? before : reached
+  return state === 'active' && facts.suspended ? 'suspended' : state
 }

@@ -1,7 +1,7 @@
 import { closest } from 'fastest-levenshtein'
 import { isNode, isScalar, LineCounter, parseAllDocuments, visit, type Document } from 'yaml'
 import { z } from 'zod'
-import { FreeholdError, type ErrorDetail } from './errors.ts'
+import { errorText, FreeholdError, type ErrorDetail } from './errors.ts'
 import { manifestSchema, type Manifest } from './manifest.ts'
 
 /** A hostile body can hold thousands of faults; nobody reads more of them, and placing each one takes time. */
@@ -35,8 +35,7 @@ function toValue(document: Document.Parsed): unknown {
   try {
     return document.toJS({ maxAliasCount: 20 })
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new FreeholdError('malformed_body', `the manifest is not well-formed: ${reason}`)
+    throw new FreeholdError('malformed_body', `the manifest is not well-formed: ${errorText(error)}`)
   }
 }
 

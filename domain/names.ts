@@ -46,6 +46,11 @@ export function secretPrefix(code: string, environment: string): string {
   return `secrets/${code}/${environment}/`
 }
 
+/** Policy file of one (tenant, environment, placement). */
+export function policyFile(code: string, environment: string, placement: number): string {
+  return `${code}-${environment}-${placement}.json`
+}
+
 /** Topic of one (tenant, environment) on the bus. */
 export function topicName(code: string, environment: string): string {
   return `tenant-${code}-${environment}`
@@ -55,8 +60,13 @@ export function topicName(code: string, environment: string): string {
 export const tenantKeyName = 'tenant'
 
 /** Name of the secret that holds the key with which the tenant opens its topic. */
-export function topicKeySecret(code: string, environment: string, placement: number): string {
-  return `${secretPrefix(code, environment)}topic-${placement}`
+export function topicKeySecret(code: string, environment: string): string {
+  return `${secretPrefix(code, environment)}topic`
+}
+
+/** Name of the secret that holds the key which signs credentials of the tenant's object area. */
+export function objectKeySecret(code: string, environment: string): string {
+  return `${secretPrefix(code, environment)}object-store`
 }
 
 /** What tells one tenant's tasks from another's on a shared task queue. */

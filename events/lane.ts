@@ -1,3 +1,4 @@
+import { errorText } from '../domain/errors.ts'
 import { claimDeliveries, hastenDeliveries, undelivered, type Lack } from '../registry/deliveries.ts'
 import { deliver, type Consignment, type RelayDeps } from './deliver.ts'
 import type { PublishFailure } from './publisher.ts'
@@ -54,7 +55,7 @@ export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions)
         pollsIn = Math.min(pollsIn * 1.5, longestPollMs)
       } else pollsIn = pollMs
     } catch (error) {
-      log.warn({ reason: reasonOf(error) }, 'relay: the registry does not answer')
+      log.warn({ reason: errorText(error) }, 'relay: the registry does not answer')
       await alarm.nap(longestPollMs)
     }
   }
@@ -92,7 +93,7 @@ export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions)
       if (more) alarm.ring()
     } catch (error) {
       // The leases run out, and what was sent is sent again under the same ids.
-      log.warn({ reason: reasonOf(error) }, 'relay: what became of a delivery could not be recorded')
+      log.warn({ reason: errorText(error) }, 'relay: what became of a delivery could not be recorded')
     }
   }
 
@@ -142,8 +143,4 @@ function createAlarm(signal: AbortSignal) {
       rung = false
     },
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'unknown'
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { errorText } from '../domain/errors.ts'
 import type { Signer } from '../crypto/signing.ts'
 import { busNames, hastenDeliveries, type ClaimedDelivery, type Lack } from '../registry/deliveries.ts'
 import type { RelayDeps } from './deliver.ts'
@@ -61,7 +62,7 @@ export function startRelay(
   }
 
   function unanswered(error: unknown): undefined {
-    log.warn({ reason: error instanceof Error ? error.message : 'unknown' }, 'relay: the registry does not answer')
+    log.warn({ reason: errorText(error) }, 'relay: the registry does not answer')
   }
 }
 

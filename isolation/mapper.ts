@@ -60,6 +60,11 @@ export type Observation =
   | { readonly exists: false }
   | { readonly exists: true; readonly owner: string | undefined; readonly frozen: boolean; readonly facts: JsonObject }
 
+/** What became of a removal. `what`: one sentence on what is there under the tenant's name, is not the tenant's, and was left. */
+export type Removal =
+  | { readonly outcome: 'removed' | 'absent' }
+  | { readonly outcome: 'not-owned'; readonly what: string }
+
 /**
  * Does one kind of resource, and knows no profile. Every verb may be run again at any point and gives the same result.
  * All but `observe` refuse (`resource_not_owned`) what exists without the tenant's owner tag, and, where the target can
@@ -75,8 +80,8 @@ export type Mapper<K extends ResourceKind = ResourceKind> = {
   freeze(target: Target<K>): Promise<void>
   /** Opens it again. */
   thaw(target: Target<K>): Promise<void>
-  /** Destroys it with its data. What is not there is success; what is not ours is left alone and reported. */
-  remove(target: Target<K>): Promise<'removed' | 'absent' | 'not-owned'>
+  /** Destroys it with its data. What is not there is success; what is not ours is left alone and told. */
+  remove(target: Target<K>): Promise<Removal>
   /**
    * Where there is a credential: stores a new one and puts it in force so that whoever holds the old one is out. The same
    * `rotation` renews once, however often it is run.

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createTenantContexts } from '../examples/workloads/tenant-contexts.ts'
+import { createTenantContexts } from '@freehold/sdk'
 import { startWorkloads } from '../examples/workloads/worker.ts'
 import { createApiKey, findApiKey } from '../registry/api-keys.ts'
 import type { Orm } from '../registry/orm.ts'
@@ -18,7 +18,11 @@ export async function startTenantWorkloads(
   const workflows = {
     workflowBundle: await workflowBundle(new URL('../examples/workloads/workflows.ts', import.meta.url)),
   }
-  return startWorkloads({ address: temporalAddress, contexts: createTenantContexts({ url: api, key }), workflows })
+  return startWorkloads({
+    address: temporalAddress,
+    contexts: createTenantContexts({ url: api, apiKey: key }),
+    workflows,
+  })
 }
 
 /** The kept key as long as the registry knows it, else a new one: the registry may be a new one as well. */

@@ -65,7 +65,7 @@ export async function compose(
   const platform = await readPlatformFile(config.FREEHOLD_PLATFORM_FILE, platformOptions(config))
   const platformKey = await readPlatformKey(config.FREEHOLD_PLATFORM_KEY, resolveSecret)
   await requireRegistry(config.DATABASE_URL)
-  const client = await reach('the Temporal server', 'TEMPORAL_ADDRESS', connectTemporal(config))
+  const client = await reach('the Temporal server', 'TEMPORAL_ADDRESS', connectTemporal(config, resolveSecret))
   closing.add('the connection to Temporal', () => client.connection.close())
   const orm = await openRegistry(config.DATABASE_URL, { role: runtimeRole, connections: connections(parts, config) })
   closing.add('the registry', () => orm.close(true))
@@ -85,7 +85,7 @@ export async function compose(
     metricsRegistry: createMetricsRegistry(),
     ready: () =>
       readiness({
-        registry: () => orm.em.fork().execute('select 1'),
+        registry: orm.probe,
         temporal: () => client.workflowService.getSystemInfo({}),
       }),
   }
@@ -103,7 +103,7 @@ function serviceConfig(environment: Readonly<Record<string, string | undefined>>
   )
 }
 
-/** The worker's steps hold one each; begin, settle, the sweep and the relay come on top. */
+/** No step holds one while it works: a few are enough for any number of steps, and for begin, settle, sweep and relay. */
 function connections(parts: readonly Part[], { FREEHOLD_WORKER_CONCURRENCY }: Config): number {
   const each = { api: 10, worker: FREEHOLD_WORKER_CONCURRENCY + 8 }
   return parts.reduce((sum, part) => sum + each[part], 0)

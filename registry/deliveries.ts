@@ -1,6 +1,8 @@
+import type { ResourceSpec } from '../domain/resources.ts'
 import type { EntityManager } from './orm.ts'
+import type { Sql } from './sql.ts'
 
-type TopicOf = { tenant: string; environment: string; placement: number }
+type TopicOf = { tenantId: string; spec: Pick<ResourceSpec, 'key' | 'cell'> }
 
 /** Destination of what goes to the governance topic: the events of every stream. */
 export const governance = 'governance'
@@ -9,28 +11,26 @@ export const governance = 'governance'
 export const destinationKinds = ['governance', 'topic'] as const
 export type DestinationKind = (typeof destinationKinds)[number]
 
-/** Destination of what goes to the topic of one placement: the events of its tenant. */
-export function topicDestination({ environment, placement }: Omit<TopicOf, 'tenant'>): string {
-  return `topic/${environment}/${placement}`
+/** Destination of what goes to a topic: the events of its tenant. */
+export function topicDestination(key: string): string {
+  return `topic/${key}`
 }
 
-/** Has the topic receive the events of its tenant, from the first one on. */
-export async function openDelivery(em: EntityManager, topic: TopicOf): Promise<void> {
-  await em.execute(
-    `insert into deliveries (stream, destination, head, bus)
-     select s.id, ?, s.seq, p.bus from event_streams s, placements p
-     where s.id = ? and p.tenant_id = ? and p.environment = ? and p.number = ?
-     on conflict do nothing`,
-    [topicDestination(topic), topic.tenant, topic.tenant, topic.environment, topic.placement],
-  )
+/** Has a topic receive the events of its tenant, from the first one on. */
+export async function openDelivery(sql: Sql, { tenantId, spec }: TopicOf): Promise<void> {
+  await sql({
+    text: `insert into deliveries (stream, destination, head, bus)
+      select id, $2, seq, $3 from event_streams where id = $1 on conflict do nothing`,
+    values: [tenantId, topicDestination(spec.key), spec.cell],
+  })
 }
 
 /** Ends the delivery to a topic that is gone. */
-export async function closeDelivery(em: EntityManager, topic: TopicOf): Promise<void> {
-  await em.execute('delete from deliveries where stream = ? and destination = ?', [
-    topic.tenant,
-    topicDestination(topic),
-  ])
+export async function closeDelivery(sql: Sql, { tenantId, spec }: TopicOf): Promise<void> {
+  await sql({
+    text: 'delete from deliveries where stream = $1 and destination = $2',
+    values: [tenantId, topicDestination(spec.key)],
+  })
 }
 
 /** A destination of a stream that a relay holds the lease of. */
@@ -57,8 +57,7 @@ const claim = (whose: string) => `with due as (
   from claimed c left join buses b on b.name = c.bus
   left join resources r on r.kind = 'topic'
     and r.tenant_id = case when c.bus is not null then c.stream::uuid end
-    and r.environment = split_part(c.destination, '/', 2)
-    and r.placement = case when c.bus is not null then split_part(c.destination, '/', 3)::int end`
+    and c.destination = 'topic/' || r.key`
 const claimOfBus = claim('bus = ?')
 const claimGovernance = claim('bus is null')
 

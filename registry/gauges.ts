@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client'
+import { errorText } from '../domain/errors.ts'
 import { lifecycle, tenantStates } from '../domain/lifecycle.ts'
 import { openStates } from '../domain/operation.ts'
 import { within } from '../base/deadline.ts'
@@ -63,7 +64,7 @@ export function exposeRegistry(
 
   async function refresh(): Promise<void> {
     const samples = await within(patienceMs, readSamples(orm)).catch((error: unknown) => {
-      log.warn({ reason: error instanceof Error ? error.message : 'unknown' }, 'metrics: the registry does not answer')
+      log.warn({ reason: errorText(error) }, 'metrics: the registry does not answer')
     })
     for (const gauge of Object.values(gauges)) gauge.reset()
     gauges.up.set(samples === undefined ? 0 : 1)

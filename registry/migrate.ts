@@ -1,22 +1,48 @@
+import type { MigrationObject } from '@mikro-orm/core'
+import { Migration, Migrator } from '@mikro-orm/migrations'
+import { migrationLimits } from './connections.ts'
+import { migrationNames, migrationText } from './migrations.ts'
 import { openRegistry, runtimeRole } from './orm.ts'
 
 const migrationLock = 4_707_001
 
 /**
- * Brings the registry to the version of this code and gives the runtime role its rights. Any number of starting
- * processes may call it at once: an advisory lock lets one work while the others wait and find nothing to do.
+ * Brings the registry to the version of this code and gives the runtime role its rights, all in one transaction. Any number
+ * of starting processes may call it at once: an advisory lock lets one work while the others wait, however long it takes,
+ * and find nothing to do.
  * @param adminUrl the registry database, as a role that owns it and may create the runtime role
  */
 export async function migrateRegistry(adminUrl: string): Promise<void> {
-  const orm = await openRegistry(adminUrl, { connections: 2 })
+  const migrationsList = await Promise.all((await migrationNames()).map(toMigration))
+  // The migrator makes the table of its own over a second connection, while the first holds the lock.
+  const orm = await openRegistry(
+    adminUrl,
+    { connections: 2, limits: migrationLimits },
+    { extensions: [Migrator], migrations: { migrationsList, snapshot: false, silent: true } },
+  )
   try {
     await orm.em.fork().transactional(async (em) => {
+      await em.execute('set local lock_timeout = 0')
       await em.execute('select pg_advisory_xact_lock(?)', [migrationLock])
-      await orm.migrator.up()
+      await em.execute(`set local lock_timeout = ${migrationLimits.lock}`)
+      await orm.migrator.up({ transaction: em.getTransactionContext() })
       for (const statement of grants) await em.execute(statement)
     })
   } finally {
     await orm.close(true)
+  }
+}
+
+/** Sent as one query, never cut at semicolons: bodies of functions hold some. */
+async function toMigration(name: string): Promise<MigrationObject> {
+  const text = await migrationText(name)
+  return {
+    name,
+    class: class extends Migration {
+      override up(): void {
+        this.addSql(text)
+      }
+    },
   }
 }
 
@@ -32,6 +58,7 @@ const grants = [
   'revoke all on schema public from public',
   `grant usage on schema public to ${runtimeRole}`,
   `grant select, insert, update, delete on all tables in schema public to ${runtimeRole}`,
+  `grant usage on all sequences in schema public to ${runtimeRole}`,
   `revoke update, delete, truncate on events from ${runtimeRole}`,
   `revoke insert, update, delete on mikro_orm_migrations from ${runtimeRole}`,
 ]

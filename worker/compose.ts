@@ -6,6 +6,7 @@ import { busEndpoint } from '../base/bus-endpoint.ts'
 import type { Closing } from '../base/closing.ts'
 import type { Config } from '../base/config.ts'
 import { workerMetrics, type WorkerMetrics } from '../base/metrics.ts'
+import { temporalConnectionOptions } from '../base/temporal-connection.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import { createMappers } from '../isolation/mappers/index.ts'
 import { applyPlatform } from '../registry/apply-platform.ts'
@@ -22,12 +23,13 @@ export type WorkerDeps = Composition & ActivityDeps & RelaySources & { readonly 
 export async function composeWorker(composition: Composition, closing: Closing): Promise<WorkerDeps> {
   const { config, platform, orm, resolveSecret } = composition
   for (const { name, objectStore, network } of platform.cells)
-    for (const folder of [objectStore.root, network.policies]) await prepareFolder(folder, name, config)
+    for (const folder of [...(objectStore.kind === 'file-system' ? [objectStore.root] : []), network.policies])
+      await prepareFolder(folder, name, config)
   const manageBus = createBusAdministration(await busTrust(config))
   const mappers = createMappers({
     database: { connections: config.FREEHOLD_WORKER_CONCURRENCY },
     manageBus,
-    temporal: { address: config.TEMPORAL_ADDRESS },
+    temporal: await temporalConnectionOptions(config, resolveSecret),
   })
   for (const [kind, mapper] of Object.entries(mappers)) closing.add(`the mapper of ${kind}`, () => mapper.close())
   await applyPlatform(orm.em.fork(), platform, {

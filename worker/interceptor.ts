@@ -48,21 +48,11 @@ function knownCode(type: string | null | undefined): string {
   return type != null && Object.hasOwn(errorCodes, type) ? type : 'internal'
 }
 
-type Named = {
-  operationId?: string
-  tenantId?: string
-  input?: Named
-  step?: { environment: string; cell: string; key: string }
-}
+type Named = { operationId?: string; tenantId?: string; input?: Named; step?: string }
 
+/** Ids of the first argument: of an operation, or of one of its steps. */
 function ids(argument: unknown): Record<string, string | undefined> {
   const given = argument as Named
   const { operationId, tenantId } = given.input ?? given
-  return {
-    tenant_id: tenantId,
-    operation_id: operationId,
-    env: given.step?.environment,
-    cell: given.step?.cell,
-    step: given.step?.key,
-  }
+  return { tenant_id: tenantId, operation_id: operationId, step: given.step }
 }

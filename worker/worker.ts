@@ -1,15 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { NativeConnection, Worker, type ActivityInterceptorsFactory } from '@temporalio/worker'
-import { createActivities } from '../activities/index.ts'
+import { NativeConnection, type ActivityInterceptorsFactory } from '@temporalio/worker'
 import type { Closing } from '../base/closing.ts'
 import { within } from '../base/deadline.ts'
+import { temporalConnectionOptions } from '../base/temporal-connection.ts'
 import { errorText, FreeholdError } from '../domain/errors.ts'
 import type { WorkerDeps } from './compose.ts'
 import { answersKeptSeconds, createHousekeeping } from './housekeeping.ts'
-import { activityInterceptor } from './interceptor.ts'
 import { startServiceBusRelay } from './relay.ts'
 import { sweepOnce } from './sweep.ts'
-import { workflowBundle } from './workflow-bundle.ts'
+import { createWorkers } from './workers.ts'
 
 /** How long running steps may go on after the worker was told to stop; then they are cancelled. */
 const graceMs = 10_000
@@ -33,39 +32,28 @@ export async function startWorker(
   deps: WorkerDeps,
   interceptors: ActivityInterceptorsFactory[] = [],
 ): Promise<RunningWorker> {
-  const { config, log, metrics, orm, starter } = deps
-  const { TEMPORAL_NAMESPACE: namespace, FREEHOLD_TASK_QUEUE: taskQueue } = config
-  const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADDRESS })
-  const worker = await Worker.create({
-    connection,
-    namespace,
-    taskQueue,
-    workflowBundle: await workflowBundle(new URL('../workflows/index.ts', import.meta.url)),
-    activities: createActivities(deps),
-    interceptors: { activity: [activityInterceptor(log, metrics), ...interceptors] },
-    maxConcurrentActivityTaskExecutions: config.FREEHOLD_WORKER_CONCURRENCY,
-    shutdownGraceTime: graceMs,
-    shutdownForceTime: forceMs,
-    stickyQueueScheduleToStartTimeout: '2s',
-  })
+  const { config, log, metrics, orm, resolveSecret, starter } = deps
+  const connection = await NativeConnection.connect(await temporalConnectionOptions(config, resolveSecret))
+  const workers = await createWorkers(deps, connection, { interceptors, graceMs, forceMs })
   const stopping = new AbortController()
   let isToldToStop = false
   const sweeping = sweepUntil(stopping.signal)
   const relay = startServiceBusRelay(deps, { log, metrics })
   const ended = run()
-  log.info({ task_queue: taskQueue, namespace }, 'worker is running')
+  log.info({ task_queues: workers.map(({ options }) => options.taskQueue) }, 'worker is running')
   return {
     ended,
     async stop() {
       isToldToStop = true
-      if (worker.getState() === 'RUNNING') worker.shutdown()
+      stopWorkers()
       await ended
     },
   }
 
   async function run(): Promise<void> {
     try {
-      await worker.run()
+      // One that died must not leave the others behind, working.
+      await Promise.all(workers.map((worker) => worker.run().finally(stopWorkers)))
     } catch (cause) {
       // The SDK throws one thing or another, by what is still in use.
       if (!isToldToStop) throw cause
@@ -76,6 +64,10 @@ export async function startWorker(
       await within(restMs, Promise.all([sweeping, relay.stop()])).catch(late)
       await within(restMs, connection.close()).catch(late)
     }
+  }
+
+  function stopWorkers(): void {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
   }
 
   function late(error: unknown): void {

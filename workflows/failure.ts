@@ -1,5 +1,5 @@
 import { ActivityFailure, ApplicationFailure, isCancellation } from '@temporalio/workflow'
-import { errorCodes, type ErrorCode } from '../domain/errors.ts'
+import { errorCodes, errorText, type ErrorCode } from '../domain/errors.ts'
 import type { OperationError } from '../domain/operation.ts'
 
 /** A step that did not succeed, with the error to be told. */
@@ -19,11 +19,11 @@ export function operationError(failure: unknown, step?: string): OperationError 
   const at = step === undefined ? {} : { step }
   if (cause instanceof ApplicationFailure && cause.type != null && cause.type in errorCodes)
     return { code: cause.type as ErrorCode, message: cause.message, ...at }
-  const message = cause instanceof Error ? cause.message : String(cause)
-  return { code: 'internal', message: `the step did not finish: ${message}`, ...at }
+  return { code: 'internal', message: `the step did not finish: ${errorText(cause)}`, ...at }
 }
 
-/** Whether somebody asked for the workflow to be cancelled. */
+/** Whether somebody asked for the workflow to be cancelled, or a step was told that the operation is to be undone. */
 export function isCancelled(failure: unknown): boolean {
-  return isCancellation(failure) || (failure instanceof StepFailure && isCancellation(failure.cause))
+  if (failure instanceof StepFailure) return failure.error.code === 'operation_aborted' || isCancellation(failure.cause)
+  return isCancellation(failure)
 }

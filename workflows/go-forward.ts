@@ -6,18 +6,18 @@ import { trackProgress } from './progress.ts'
 import { carryOut } from './steps.ts'
 
 /**
- * Begin, the steps, settle, for what never rolls back. A step that will not succeed leaves the operation open with
- * `NeedsAttention`, to be retried; a cancel from outside changes nothing.
+ * Begin, the steps, settle, for what never rolls back. What may pass is tried without end; what cannot leaves the operation
+ * open with `NeedsAttention`, to be retried; a cancel from outside changes nothing.
  */
 export async function goForward(input: OperationInput, phase: string): Promise<void> {
   const { begin, settle } = operationActivities(input.timing)
   const progress = trackProgress()
   await CancellationScope.nonCancellable(async () => {
-    const { proceed, steps } = await begin(input)
-    if (proceed === 'done') return
-    progress.plan(steps)
-    progress.phase(phase)
     try {
+      const { proceed, steps } = await begin(input)
+      if (proceed === 'done') return
+      progress.plan(steps)
+      progress.phase(phase)
       await carryOut(input, steps, progress)
     } catch (failure) {
       const error = operationError(failure)

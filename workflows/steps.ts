@@ -1,4 +1,4 @@
-import type { OperationInput, PlanStep } from '../domain/operation.ts'
+import type { OperationInput, WorkflowStep } from '../domain/operation.ts'
 import { waves } from '../domain/waves.ts'
 import { resourceActivities } from './activities.ts'
 import { operationError, StepFailure } from './failure.ts'
@@ -10,7 +10,7 @@ import type { ProgressTracker } from './progress.ts'
  */
 export async function carryOut(
   input: OperationInput,
-  steps: readonly PlanStep[],
+  steps: readonly WorkflowStep[],
   progress: ProgressTracker,
 ): Promise<void> {
   for (const wave of waves(steps)) {
@@ -20,10 +20,10 @@ export async function carryOut(
   }
 }
 
-async function carryOutOne(input: OperationInput, step: PlanStep, progress: ProgressTracker): Promise<void> {
+async function carryOutOne(input: OperationInput, step: WorkflowStep, progress: ProgressTracker): Promise<void> {
   progress.mark(step.key, 'running')
   try {
-    await resourceActivities(input.timing, step)[step.action]({ input, step })
+    await resourceActivities(input.timing, step)[step.action]({ input, step: step.key })
     progress.mark(step.key, step.action === 'remove' ? 'undone' : 'done')
   } catch (failure) {
     progress.mark(step.key, 'failed')

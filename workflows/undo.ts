@@ -26,7 +26,7 @@ export async function undoAndSettle(
       for (const [index, result] of results.entries())
         if (result.status === 'rejected') unresolved.push(wave[index]?.key ?? '')
     }
-    const told = error ?? { code: 'operation_superseded' as const, message: 'undone on request' }
+    const told = error ?? { code: 'operation_aborted' as const, message: 'undone on request' }
     await operations.settle({ input, outcome, error: unresolved.length === 0 ? told : { ...told, unresolved } })
     progress.phase(outcome)
   })

@@ -1,7 +1,7 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import { createSigner, type PublicKey } from '../../crypto/signing.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
-import { json, newApp } from './common.ts'
+import { json, newApp, open, problems } from './common.ts'
 
 const keySchema = z.object({
   kty: z.literal('OKP'),
@@ -20,9 +20,11 @@ export function keyRoutes({ platformKey }: ApiDeps): OpenAPIHono<ApiEnv> {
     createRoute({
       method: 'get',
       path: '/.well-known/freehold/keys.json',
+      operationId: 'getSigningKeys',
       tags: ['system'],
+      security: open,
       summary: 'The keys events are signed with (RFC 7517); `keyid` of an event is the `kid` of its key',
-      responses: { 200: json(z.object({ keys: z.array(keySchema) }), 'A set of JSON Web Keys') },
+      responses: { 200: json(z.object({ keys: z.array(keySchema) }), 'A set of JSON Web Keys'), ...problems() },
     }),
     (c) => {
       c.header('Cache-Control', 'public, max-age=3600')

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
+import { createTenantContexts } from '@freehold/sdk'
 import { Connection } from '@temporalio/client'
 import { readSettings } from './settings.ts'
 import { submitTask } from './submit-task.ts'
-import { createTenantContexts } from './tenant-contexts.ts'
 
 /** `submit.ts SLUG [--environment prod] [--count 1] [--milliseconds 100]`: starts tasks of a tenant and tells when each is done. */
 const { positionals, values } = parseArgs({
@@ -23,8 +23,8 @@ if (slug === undefined || !(count >= 1) || !(milliseconds >= 0)) {
 }
 
 try {
-  const { url, key, temporalAddress } = readSettings()
-  const context = await createTenantContexts({ url, key }).read(slug, values.environment)
+  const { api, temporalAddress } = readSettings()
+  const context = await createTenantContexts(api).read(slug, values.environment)
   const connection = await Connection.connect({ address: temporalAddress })
   const run = randomUUID().slice(0, 8)
   const tasks = await Promise.all(

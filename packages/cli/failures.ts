@@ -1,4 +1,4 @@
-import type { ProblemDetail } from './api-types.ts'
+import type { ProblemDetail } from '@freehold/sdk'
 import type { Sink } from './io.ts'
 import { plain } from './text.ts'
 

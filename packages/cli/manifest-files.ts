@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import type { ManifestText } from '@freehold/sdk'
 import { parseDocument } from 'yaml'
 import { CliError, exitCodes } from './failures.ts'
 
 /** One manifest of a file, padded with empty lines so that the API counts lines as the file does. */
-export type ManifestDocument = { file: string; line: number; type: string; text: string; slug: string | undefined }
+export type ManifestDocument = ManifestText & { file: string; line: number; slug: string | undefined }
 
 /**
  * The manifests of a file, of all *.yaml, *.yml and *.json of a folder in the order of their names, or of standard
@@ -82,7 +83,7 @@ function hasContent(lines: readonly string[]): boolean {
   )
 }
 
-function document(file: string, start: number, text: string, type: string): ManifestDocument {
+function document(file: string, start: number, text: string, type: ManifestText['type']): ManifestDocument {
   return { file, line: start + 1, type, text: '\n'.repeat(start) + text, slug: slugOf(text) }
 }
 

@@ -1,6 +1,5 @@
-import type { Command, Operation } from './api-types.ts'
+import type { Command, Operation } from '@freehold/sdk'
 import { CliError, exitCodes, nextLines } from './failures.ts'
-import { followOperation } from './operation-stream.ts'
 import { progress } from './progress.ts'
 import type { Session } from './session.ts'
 
@@ -24,7 +23,7 @@ export async function awaitOperation(
   { wanted = 'succeeded', shown = 'stderr', seen = () => {} }: Options = {},
 ): Promise<Operation> {
   const { show, say } = progress(io[shown], { redraw: io.env['TERM'] !== 'dumb' })
-  const operation = await followOperation(client, id, {
+  const operation = await client.waitForOperation(id, {
     timeoutMs,
     onUpdate: (state) => {
       show(state)
@@ -61,7 +60,7 @@ function advice(kind: Command, state: string, slug: string): string[] {
   const steps = [
     ...(isInterrupted || isFailed ? [[`freehold retry ${slug} --wait`, 'once the cause is gone']] : []),
     ...(canUndo ? [[`freehold abort ${slug} --wait`, 'or undo what it made']] : []),
-    ...(canRemove ? [[`freehold delete ${slug} --wait`, 'remove what is left and free the slug']] : []),
+    ...(canRemove ? [[`freehold purge ${slug} --wait`, 'remove what is left and free the slug']] : []),
     [`freehold events ${slug}`, 'what happened'],
   ]
   const width = Math.max(...steps.map(([command = '']) => command.length))

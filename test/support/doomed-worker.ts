@@ -19,8 +19,8 @@ await startWorker(await composeWorker(composition, closing), [
     inbound: {
       async execute(input, next) {
         const result: unknown = await next(input)
-        const { step } = input.args[0] as { step?: { key: string } }
-        if (DOOMED_AT === [info.activityType, step?.key].filter(Boolean).join(' ')) process.kill(process.pid, 'SIGKILL')
+        const { step } = input.args[0] as { step?: string }
+        if (DOOMED_AT === [info.activityType, step].filter(Boolean).join(' ')) process.kill(process.pid, 'SIGKILL')
         return result
       },
     },

@@ -72,13 +72,13 @@ async function temporal(project: TestProject, state: StateDir, stops: Stop[]): P
   const [port = 0] = await freePorts(1)
   const { address, stop } = await startTemporal({ binary, stateDir: state.path, port, keepState: false })
   stops.push(stop)
-  await ensureNamespaces(address, [
+  await ensureNamespaces({ address }, [
     { name: 'freehold', retentionDays: 1 },
     { name: 'workloads', retentionDays: 1 },
   ])
   const attributes = { TenantId: 'Keyword', TenantSlug: 'Keyword', Operation: 'Keyword', Phase: 'Keyword' } as const
-  await ensureSearchAttributes(address, 'freehold', attributes)
-  await ensureSearchAttributes(address, 'workloads', { TenantId: 'Keyword', Environment: 'Keyword' })
+  await ensureSearchAttributes({ address }, 'freehold', attributes)
+  await ensureSearchAttributes({ address }, 'workloads', { TenantId: 'Keyword', Environment: 'Keyword' })
   project.provide('temporalAddress', address)
   project.provide('temporalBinary', binary)
 }

@@ -75,7 +75,7 @@ export async function createWorld(
     FREEHOLD_SWEEP_INTERVAL_MS: '300',
     FREEHOLD_ACTIVITY_TIMEOUT_MS: '2000',
     FREEHOLD_ACTIVITY_ATTEMPTS: '3',
-    LOG_LEVEL: 'silent',
+    LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
     ...(options.migrationsDir === undefined ? {} : { FREEHOLD_MIGRATIONS_DIR: options.migrationsDir }),
     ...options.environment,
   }
@@ -145,9 +145,10 @@ export async function createWorld(
       return answer.body as unknown as { tenant: SeenTenant; operation: SeenOperation }
     },
     /** The same with a workflow that waits for the workers of another task queue. */
-    async applyOn(taskQueue: string, slug: string): Promise<void> {
+    async applyOn(taskQueue: string, slug: string): Promise<SeenOperation> {
       const elsewhere = operationStarter(client, { taskQueue, timing })
-      await request('POST', '/v1/tenants', manifest(slug), {}, api({ starter: elsewhere }))
+      const { body } = await request('POST', '/v1/tenants', manifest(slug), {}, api({ starter: elsewhere }))
+      return body['operation'] as SeenOperation
     },
     async tenant(slug: string): Promise<SeenTenant> {
       return (await request('GET', `/v1/tenants/${slug}`)).body as unknown as SeenTenant

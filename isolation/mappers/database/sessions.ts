@@ -1,25 +1,36 @@
 import { setTimeout } from 'node:timers/promises'
-import type { ClientBase } from 'pg'
 import { FreeholdError } from '../../../domain/errors.ts'
+import { quoteIdentifier } from '../../../domain/names.ts'
+import { together, type Caller, type Connections } from './connections.ts'
 
 const waitPerSessionMs = 2_000
 const lookAgainMs = 50
 const maxLooks = 20
 
+/** Statements that end every session of a role, or the one with this pid; run as the role itself, which needs no further right. */
+export function endingStatements(role: string, pid?: number): string[] {
+  return [
+    'begin',
+    `set local role ${quoteIdentifier(role)}`,
+    `select pg_catalog.pg_terminate_backend(pid, ${waitPerSessionMs}) from pg_catalog.pg_stat_activity
+     where usename = current_user and pid ${pid === undefined ? '<> pg_catalog.pg_backend_pid()' : `= ${pid}`}`,
+    'commit',
+  ]
+}
+
 /**
  * Ends every session of a role that can log in no more, and gives when none is left. Looks once more after a moment: a
  * login that was let in just before shows up late. Throws `substrate_unavailable` when sessions will not end.
  */
-export async function endSessions(client: ClientBase, role: string): Promise<void> {
-  let quiet = 0
-  for (let look = 0; look < maxLooks; look += 1) {
-    const { rowCount } = await client.query(
-      'select pg_terminate_backend(pid, $2) from pg_stat_activity where usename = $1',
-      [role, waitPerSessionMs],
-    )
-    quiet = rowCount === 0 ? quiet + 1 : 0
-    if (quiet === 2) return
-    if (quiet === 1) await setTimeout(lookAgainMs)
-  }
-  throw new FreeholdError('substrate_unavailable', `sessions of role "${role}" do not end`)
+export async function endSessions(connections: Connections, caller: Caller, role: string): Promise<void> {
+  await connections.use(caller, async (client) => {
+    let quiet = 0
+    for (let look = 0; look < maxLooks; look += 1) {
+      const [, , ended] = await together(client, ...endingStatements(role))
+      quiet = ended?.rowCount === 0 ? quiet + 1 : 0
+      if (quiet === 2) return
+      if (quiet === 1) await setTimeout(lookAgainMs, undefined, { signal: caller.signal })
+    }
+    throw new FreeholdError('substrate_unavailable', `sessions of role "${role}" do not end`)
+  })
 }

@@ -1,13 +1,10 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import type { Answers, BusCredentials, Credentials, DatabaseCredentials, Tenant } from '../api-types.ts'
+import type { BusCredentials, Credentials, DatabaseCredentials } from '@freehold/sdk'
 import { CliError, exitCodes } from '../failures.ts'
 import { awaitOperation } from '../outcome.ts'
 import { print } from '../output.ts'
-import { path } from '../paths.ts'
 import type { Session } from '../session.ts'
-
-type Rotated = Answers['POST /v1/tenants/{idOrSlug}/credentials']['202']
 
 type Options = { environment?: string; bus?: true; rotate?: true }
 
@@ -23,14 +20,8 @@ export async function connect(
   { environment, bus, rotate }: Options,
 ): Promise<number> {
   const { client, io, format } = session
-  const to = path('tenants', tenant, 'credentials')
-  const ask = environment === undefined ? {} : { environment }
-  const body = (value: object) => ({ type: 'application/json', text: JSON.stringify(value) })
-  if (rotate) {
-    const { operation } = await client.change<Rotated>('POST', to, body({ ...ask, rotate }))
-    await awaitOperation(session, operation.id)
-  }
-  const credentials = await client.change<Credentials>('POST', to, body(ask))
+  if (rotate) await awaitOperation(session, (await client.rotateCredentials(tenant, { environment })).id)
+  const credentials = await client.readCredentials(tenant, { environment })
   const topic = bus ? required(credentials, tenant) : undefined
   const [program, ...args] = command
   if (program === undefined) {
@@ -40,7 +31,7 @@ export async function connect(
   const connection =
     topic === undefined
       ? databaseEnv(credentials.database)
-      : { ...busEnv(topic), TENANT_ID: (await client.get<Tenant>(path('tenants', tenant))).id }
+      : { ...busEnv(topic), TENANT_ID: (await client.getTenant(tenant)).id }
   return run(program, args, { ...io.env, ...connection }, io.cwd)
 }
 

@@ -35,7 +35,7 @@ describe('who may do what', () => {
     const writes = [
       ['POST', '/v1/tenants'],
       ['POST', `/v1/tenants/${tenant.slug}/credentials`],
-      ['DELETE', `/v1/tenants/${tenant.slug}`],
+      ['POST', `/v1/tenants/${tenant.slug}/purge`],
     ] as const
     for (const [method, path] of writes)
       expect((await api.call(method, path, { key, body: {} })).body.code).toBe('forbidden')

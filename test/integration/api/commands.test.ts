@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { tenantSecrets } from '../../../registry/secrets.ts'
+import { secretsOf } from '../../support/secrets.ts'
 import { manifest, openTestApi, type TestApi } from './support.ts'
 
 let api: TestApi
@@ -13,7 +13,9 @@ afterAll(async () => {
 describe('commands', () => {
   test('one operation holds the tenant', async () => {
     const { tenant } = await api.settled('failed')
-    const answers = await Promise.all(Array.from({ length: 5 }, () => api.call('DELETE', `/v1/tenants/${tenant.id}`)))
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => api.call('POST', `/v1/tenants/${tenant.id}/purge`)),
+    )
     const accepted = answers.filter(({ status }) => status === 202)
     expect(accepted).toHaveLength(1)
     const refused = answers.filter(({ body }) => body.code === 'operation_in_progress')
@@ -24,7 +26,7 @@ describe('commands', () => {
 
   test('a tenant that is active is not purged', async () => {
     const { tenant } = await api.settled('active')
-    const { status, body } = await api.call('DELETE', `/v1/tenants/${tenant.slug}`)
+    const { status, body } = await api.call('POST', `/v1/tenants/${tenant.slug}/purge`)
     expect([status, body.code]).toEqual([409, 'transition_not_allowed'])
     expect(body.facts).toEqual({ state: 'active', allowed: ['rotate-credentials'] })
   })
@@ -56,14 +58,14 @@ describe('commands', () => {
   test('abort is refused for what is settled and for what only goes forward', async () => {
     const { tenant } = await api.settled('failed')
     expect((await api.call('POST', `/v1/tenants/${tenant.id}/abort`)).body.code).toBe('operation_not_open')
-    await api.call('DELETE', `/v1/tenants/${tenant.id}`)
+    await api.call('POST', `/v1/tenants/${tenant.id}/purge`)
     expect((await api.call('POST', `/v1/tenants/${tenant.id}/abort`)).body.code).toBe('transition_not_allowed')
   })
 
   test('credentials are read with an event and renewed by an operation', async () => {
     const { tenant } = await api.settled('active')
     const secret = `secrets/${tenant.code}/prod/database-1`
-    await tenantSecrets(api.orm.em.fork(), api.platformKey, tenant.id).replace(secret, 'pass-word-1')
+    await (await secretsOf(api, tenant.id)).plant(secret, 'pass-word-1')
     const path = `/v1/tenants/${tenant.slug}/credentials`
     const { status, body, headers } = await api.call('POST', path)
     expect([status, headers.get('cache-control')]).toEqual([200, 'no-store'])

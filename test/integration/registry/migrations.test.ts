@@ -20,6 +20,21 @@ describe('the migrated registry', () => {
     await admin.end()
   })
 
+  it('records names that never change, and runs none a second time', async () => {
+    const client = new pg.Client({ connectionString: url.href })
+    await client.connect()
+    const recorded = async () => (await client.query('select * from mikro_orm_migrations order by id')).rows
+    const first = await recorded()
+    await migrateRegistry(url.href)
+    expect(await recorded()).toEqual(first)
+    await client.end()
+    expect(first.map(({ name: one }) => one).slice(0, 3)).toEqual([
+      '20261121000000-initial',
+      '20261121120000-bus-and-network',
+      '20261121130000-deliveries-by-bus',
+    ])
+  })
+
   it('equals the entities', async () => {
     const orm = await openRegistry(url.href, { connections: 1 })
     try {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { Operation, Tenant } from '../../../packages/cli/api-types.ts'
+import type { Operation, Tenant } from '../../../packages/sdk/index.ts'
 import { json, operation, startFake, tenant } from './support.ts'
 
 const cause = { code: 'migration_failed', message: '9.0.0/001.sql, line 1: syntax error', step: 'prod/schema' }

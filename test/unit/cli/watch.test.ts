@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
-import type { Operation, Step } from '../../../packages/cli/api-types.ts'
+import type { Operation, Step } from '../../../packages/sdk/index.ts'
 import { json, operation, startFake, tenant } from './support.ts'
 
 const id = operation().id
@@ -80,10 +80,10 @@ test('a timeout is 5 and says how to go on', async () => {
     if (!path.endsWith('/stream')) return json(response, 202, { operation: operation() })
     open(response)
   })
-  const { exitCode, stderr } = await fake.freehold(['delete', 'acme', '--wait', '--timeout', '1'])
+  const { exitCode, stderr } = await fake.freehold(['purge', 'acme', '--wait', '--timeout', '1'])
   expect(exitCode).toBe(5)
   expect(stderr).toContain(`next: freehold watch ${id}`)
-  expect(fake.received[0]).toMatchObject({ method: 'DELETE', path: '/v1/tenants/acme' })
+  expect(fake.received[0]).toMatchObject({ method: 'POST', path: '/v1/tenants/acme/purge' })
 })
 
 test('watch --output json keeps standard output for the operation', async () => {

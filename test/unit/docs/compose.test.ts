@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { describeConfig, readConfig } from '../../../base/config.ts'
 import { composeWith, dockerfile, imageEnvironment, wantedVariables } from '../../support/containers.ts'
 import { graphOf } from '../house/graph.ts'
+import { workspacesOf } from '../house/workspaces.ts'
 
 const root = join(import.meta.dirname, '../../..')
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
@@ -70,6 +71,13 @@ describe('docker-compose.yml', () => {
         expect(`${name} awaits ${other}: ${condition}`).toBe(`${name} awaits ${other}: ${awaited}`)
       }
     }
+  })
+
+  test('shows workflows, and lets nobody act on them from the Web UI unless a variable opens it', () => {
+    const actions = (with_: Record<string, string>) =>
+      composeWith({ ...variables, ...with_ }).services['temporal-ui']?.environment['TEMPORAL_DISABLE_WRITE_ACTIONS']
+    expect(actions({})).toBe('true')
+    expect(actions({ TEMPORAL_DISABLE_WRITE_ACTIONS: 'false' })).toBe('false')
   })
 
   test('is reachable from this machine alone', () => {
@@ -140,13 +148,22 @@ describe('the image', () => {
     expect(imageEnvironment()['NODE_COMPILE_CACHE']).toBe('/freehold/.compiled')
   })
 
+  test('installs by the package files of all packages, as the lock file has them', () => {
+    const steps = dockerfile()
+    const install = steps.findIndex(({ rest }) => rest.startsWith('npm ci'))
+    const copied = steps.slice(0, install).filter(({ instruction }) => instruction === 'COPY')
+    for (const { folder } of workspacesOf(root))
+      expect(copied.map(({ rest }) => rest)).toContain(`${folder}/package.json ${folder}/`)
+  })
+
   test('holds every file that its processes load, and nothing of tests, state or secrets', () => {
     for (const [, { command }] of ours) expect(command?.[0]).toBe('node')
     const { files } = graphOf(root, [...entries, 'workflows/index.ts'])
     const config = readConfig({})
     const wanted = [...files, config.FREEHOLD_PLATFORM_FILE, `${config.FREEHOLD_MIGRATIONS_DIR}/1.4.0/001-shipping.sql`]
     expect(wanted.length).toBeGreaterThan(100)
-    for (const file of [...wanted, 'package.json', 'package-lock.json', 'packages/cli/package.json']) {
+    const packageFiles = workspacesOf(root).map(({ folder }) => `${folder}/package.json`)
+    for (const file of [...wanted, 'package.json', 'package-lock.json', ...packageFiles]) {
       expect([file, existsSync(join(root, file))]).toEqual([file, true])
       expect([file, isCopied(file)]).toEqual([file, true])
     }

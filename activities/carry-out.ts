@@ -1,0 +1,85 @@
+import { activityInfo, ApplicationFailure, CancelledFailure } from '@temporalio/activity'
+import { errorText, FreeholdError } from '../domain/errors.ts'
+import { lifecycle } from '../domain/lifecycle.ts'
+import type { OperationInput, StepAction } from '../domain/operation.ts'
+import type { Mapper, Target } from '../isolation/mapper.ts'
+import { claimStep, type Claim } from '../operations/claim.ts'
+import { finishAbsent, finishStep, releaseClaim, type Finished } from '../operations/finish.ts'
+import { sqlOf } from '../registry/pool.ts'
+import type { ActivityDeps } from './deps.ts'
+import { toApplicationFailure } from './failure.ts'
+import { holdLease } from './lease.ts'
+import { callingWorkflow } from './operations.ts'
+import { targetOf } from './target.ts'
+
+export type StepInput = { readonly input: OperationInput; readonly step: string }
+type Act = (mapper: Mapper, target: Target, claim: Claim) => Promise<Finished>
+
+/** Tries in a row that fail before an operation that only goes forward asks for attention. */
+const patience = 3
+
+/**
+ * One try of a step: claim, act, finish. Nothing is open in the registry while the world is called, and what comes after
+ * the claim was lost finishes nothing.
+ */
+export async function carryOut(deps: ActivityDeps, action: StepAction, given: StepInput, act: Act): Promise<void> {
+  const sql = sqlOf(deps.orm.pool)
+  const { input, step } = given
+  const claim = await claimStep(sql, { input, action, step, workflow: callingWorkflow() }).catch((error: unknown) => {
+    throw unforeseen(error, input)
+  })
+  if (claim === 'done') return
+  if (claim === 'absent') return finishAbsent(sql, input, step)
+  const lease = holdLease(sql, claim, input.timing)
+  try {
+    const target = await targetOf(deps, claim, input.timing, lease.signal)
+    const mapper: Mapper = deps.mappers[claim.spec.kind]
+    // A mapper that hangs in spite of the signal is left alone: its slot is free, and its fence is behind.
+    const finished = await lease.race(act(mapper, target, claim))
+    await finishStep(deps.orm.pool, claim, finished)
+  } catch (error) {
+    throw await failed(deps, given, claim, lease.reason() ?? error)
+  } finally {
+    lease.end()
+  }
+}
+
+/** What nobody foresaw while claiming is a bug, and must end in an error that is seen, not in tries without end. */
+function unforeseen(error: unknown, { timing }: OperationInput): unknown {
+  if (error instanceof FreeholdError || activityInfo().attempt < timing.maximumAttempts) return error
+  const { message } = toApplicationFailure(error)
+  return ApplicationFailure.create({ message, type: 'internal', nonRetryable: true })
+}
+
+/**
+ * Gives the claim back and says what is to be told of a try that failed. Whether the operation gives up is decided here:
+ * what the world refuses counts, and what comes from the registry, from a lost claim or from a stop of the worker does not.
+ */
+async function failed(deps: ActivityDeps, { input }: StepInput, claim: Claim, error: unknown): Promise<Error> {
+  if (error instanceof CancelledFailure) {
+    await released(deps, claim, undefined)
+    return error
+  }
+  const failure = toApplicationFailure(error)
+  const code = error instanceof FreeholdError ? error.code : 'internal'
+  if (code === 'operation_superseded') return failure
+  if (code === 'registry_unavailable') {
+    await released(deps, claim, undefined)
+    return failure
+  }
+  const goesForward = lifecycle[claim.kind].cannotFinish === 'goes-forward'
+  const failures = claim.failures + 1
+  const attention = goesForward && failures >= patience
+  const told = { code, message: failure.message, step: claim.step.key }
+  const count = (await released(deps, claim, { error: told, attention })) ?? failures
+  const givesUp = !goesForward && count >= input.timing.maximumAttempts
+  return givesUp ? ApplicationFailure.create({ message: failure.message, type: code, nonRetryable: true }) : failure
+}
+
+/** A claim that cannot be given back runs out by itself. */
+async function released(deps: ActivityDeps, claim: Claim, refused: Parameters<typeof releaseClaim>[2]) {
+  return releaseClaim(sqlOf(deps.orm.pool), claim, refused).catch((error: unknown) => {
+    if (error instanceof FreeholdError && error.code === 'registry_unavailable') return undefined
+    throw new Error(`a claim was not given back: ${errorText(error)}`, { cause: error })
+  })
+}

@@ -1,0 +1,91 @@
+import { DatabaseError, type Client, type QueryConfig } from 'pg'
+import { FreeholdError } from '../../../domain/errors.ts'
+import type { ResourceProperties } from '../../../domain/resources.ts'
+import type { Migration } from '../../../base/migration-source.ts'
+import { isPassing } from './errors.ts'
+import { beginFile, endFile, ledgerTable } from './migration-ledger.ts'
+
+/** `pg` takes it for one query too, and does not say so in its types. */
+type ClientTimeout = { query_timeout: number }
+
+/** So that a file is told from one that ran before it in the same session. */
+let files = 0
+
+const inFailedTransaction = '25P02'
+const timedOut = '57014'
+const notNull = '23502'
+
+/**
+ * Runs one file and records it, in one transaction and one round trip. Several files in one message would be faster still,
+ * but a quote left open in one of them would reach into the next.
+ * @param client logged in as the owner
+ * @throws `migration_failed` with the file, its line where PostgreSQL says it, and what is wrong
+ */
+export async function runFile(
+  client: Client,
+  names: ResourceProperties<'database'>,
+  migration: Migration,
+  timeoutMs: number,
+): Promise<void> {
+  const record = `freehold_record_${++files}`
+  const before = beginFile(names, migration, record)
+  const message: QueryConfig & ClientTimeout = {
+    text: `${before}${migration.sql}${endFile(record)}`,
+    query_timeout: timeoutMs,
+  }
+  try {
+    await client.query(message)
+  } catch (error) {
+    if (isTimeout(error)) throw fault(migration, `it took longer than it may; nothing of this file was kept`)
+    if (!(error instanceof DatabaseError) || isPassing(error)) throw error
+    const isRecord = error.code === notNull && error.table === ledgerTable && error.column === 'checksum'
+    if (isRecord || !(await isUnspoiled(client, record))) throw transactionEnded(migration)
+    throw sqlFault(migration, error, before)
+  }
+}
+
+function isTimeout(error: unknown): boolean {
+  if (error instanceof DatabaseError) return error.code === timedOut
+  return error instanceof Error && error.message.startsWith('Query read timeout')
+}
+
+/**
+ * Whether the error left the file's transaction open, to be rolled back, or came before there was one: a message that cannot
+ * be parsed is refused whole. Not so when the script had ended its transaction before.
+ */
+async function isUnspoiled(client: Client, record: string): Promise<boolean> {
+  try {
+    const { rowCount } = await client.query('select from pg_catalog.pg_prepared_statements where name = $1', [record])
+    return rowCount === 0
+  } catch (error) {
+    if (error instanceof DatabaseError && error.code === inFailedTransaction) return true
+    throw error
+  }
+}
+
+function sqlFault(migration: Migration, error: DatabaseError, before: string): FreeholdError {
+  const position = error.position === undefined ? undefined : Number(error.position) - before.length
+  const line = position === undefined ? undefined : lineAt(migration.sql, position)
+  return fault(migration, `${error.message} (SQLSTATE ${error.code}); nothing of this file was kept`, line)
+}
+
+/** Line, from 1, of a position that PostgreSQL counts in characters from 1. */
+function lineAt(sql: string, position: number): number {
+  const before = Array.from(sql).slice(0, Math.max(0, position - 1))
+  return before.filter((character) => character === '\n').length + 1
+}
+
+function transactionEnded(migration: Migration): FreeholdError {
+  return fault(
+    migration,
+    'it ends the transaction it is run in (COMMIT, ROLLBACK or END); take that out. What it committed was kept and is not recorded',
+  )
+}
+
+function fault(migration: Migration, message: string, line?: number): FreeholdError {
+  const place = line === undefined ? migration.file : `${migration.file}, line ${line}`
+  return new FreeholdError('migration_failed', `${place}: ${message}`, {
+    details: [{ path: migration.file, message, ...(line === undefined ? {} : { line }) }],
+    facts: { file: migration.file },
+  })
+}

@@ -1,0 +1,109 @@
+import pg from 'pg'
+import { fewIterations, scramVerifier } from '../../../crypto/scram.ts'
+import { newPassword } from '../../../crypto/tokens.ts'
+import { FreeholdError } from '../../../domain/errors.ts'
+import { untilAborted } from '../../abort.ts'
+import type { Target } from '../../mapper.ts'
+import type { Connections } from './connections.ts'
+import { findStatement, readFound, refuseForeign } from './found.ts'
+import { absent, claimedSide, claimToWork, readPlacement } from './placement.ts'
+import { endingStatements, endSessions } from './sessions.ts'
+import { closeOwnerStatement, openOwnerStatements } from './statements.ts'
+
+/** Long enough to log in; a session outlives it. By the clock of the server, which compares it. */
+const loginEnds = `select (now() + interval '2 minutes')::text as until`
+/** How long one who was aborted waits for the door to be closed; it is closed all the same. */
+const closingMs = 400
+const refusedLogin = ['28000', '28P01']
+const tooManyConnections = '53300'
+
+/**
+ * Runs SQL of a tenant over a connection that is logged in as the tenant's owner role, so that no `reset role` leads to
+ * anybody else. The role can log in for this one session alone: with a random password, for two minutes, one connection at a
+ * time; afterwards, however it went, it cannot, and its sessions have ended.
+ */
+export async function asOwner<T>(
+  connections: Connections,
+  target: Target<'database'>,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const password = newPassword()
+  await openDoor(connections, target, password)
+  const loggingIn = logIn(connections, target, password)
+  let client: pg.Client | undefined
+  try {
+    client = await untilAborted(target.signal, loggingIn)
+    return await untilAborted(target.signal, work(client))
+  } finally {
+    await closeDoor(connections, target, client)
+    // Whatever it was doing was ended by the server just now; one that comes up late finds nobody who waits for it.
+    void loggingIn.then((late) => late.end()).catch(() => {})
+  }
+}
+
+/** Opens the role, and ends what an earlier run that was cut off may have left. */
+async function openDoor(connections: Connections, target: Target<'database'>, password: string): Promise<void> {
+  const names = target.spec.properties
+  const verifier = await scramVerifier(password, { iterations: fewIterations })
+  const first = [readPlacement(target), claimToWork(target), findStatement(names), loginEnds]
+  const wasOpen = await connections.transaction(target, first, ([placement, claim, catalogue, clock]) => {
+    claimedSide(claim, placement, target)
+    const found = readFound(catalogue, target)
+    refuseForeign(found, target.tenantId)
+    if (found.schema === undefined || found.ownerRole === undefined || found.appRole === undefined) throw absent(target)
+    const { until } = clock?.rows[0] as { until: string }
+    return { last: openOwnerStatements(found, names, verifier, until), result: found.ownerRole.canLogin }
+  })
+  if (wasOpen) await endSessions(connections, target, names.ownerRole)
+}
+
+async function logIn(connections: Connections, target: Target<'database'>, password: string): Promise<pg.Client> {
+  const { ownerRole, schema } = target.spec.properties
+  // What a connection starts with wins over what an earlier script may have made the role's own settings.
+  const settings = { search_path: schema, role: 'none', default_transaction_read_only: 'off' }
+  const login = {
+    user: ownerRole,
+    password,
+    options: Object.entries(settings)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
+    statement_timeout: target.timeoutMs,
+    query_timeout: target.timeoutMs,
+  }
+  const connect = () => connections.connectAs(target.cell, login)
+  return connect().catch(async (error: unknown) => {
+    const code = error instanceof pg.DatabaseError ? error.code : undefined
+    if (code !== undefined && refusedLogin.includes(code))
+      throw new FreeholdError(
+        'substrate_unavailable',
+        `${ownerRole} could not log in to migrate: a later run has closed its login, or the server lets roles of tenants in from elsewhere only`,
+      )
+    if (code !== tooManyConnections) throw error
+    // The session of the run before is ending just now.
+    await endSessions(connections, target, ownerRole)
+    return connect()
+  })
+}
+
+/**
+ * Closes the role first and ends our session then: until then the one session it may have is ours. Only ours, because a
+ * later run may have opened the door again meanwhile.
+ */
+async function closeDoor(
+  connections: Connections,
+  target: Target<'database'>,
+  client: pg.Client | undefined,
+): Promise<void> {
+  const { spec, cell, signal } = target
+  const first = [readPlacement(target), claimToWork(target)]
+  const { processID: pid = null } = (client ?? {}) as { processID?: number | null }
+  // Not with the signal of the caller, who may have been aborted.
+  const own = new AbortController()
+  const closing = connections.transaction({ cell, signal: own.signal }, first, ([placement, claim]) => {
+    claimedSide(claim, placement, target)
+    const last = [closeOwnerStatement(spec.properties)]
+    return { last, after: pid === null ? [] : endingStatements(spec.properties.ownerRole, pid), result: undefined }
+  })
+  if (!signal.aborted) return closing
+  await untilAborted(AbortSignal.timeout(closingMs), closing).catch(() => {})
+}

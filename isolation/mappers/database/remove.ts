@@ -1,0 +1,46 @@
+import type { Removal, Target } from '../../mapper.ts'
+import type { Connections } from './connections.ts'
+import { findStatement, foreignIn, partsOf, readFound, type Found } from './found.ts'
+import { claimed, claimToRemove } from './placement.ts'
+import { endSessions } from './sessions.ts'
+import { dropStatements, loginStatement } from './statements.ts'
+
+/**
+ * Removes schema and roles, and leaves the placement row as a tombstone. The doors are closed and the sessions ended first,
+ * in a transaction of their own, because a session holds locks on what is to be dropped.
+ */
+export async function removeDatabase(connections: Connections, target: Target<'database'>): Promise<Removal> {
+  const names = target.spec.properties
+  const first = [claimToRemove(target), findStatement(names)]
+  const closed = await connections.transaction(target, first, ([claim, catalogue]) => {
+    claimed(claim, target)
+    const { roles } = doomedOf(readFound(catalogue, target), target)
+    return { last: roles.map((role) => loginStatement(role, false)), result: roles }
+  })
+  for (const role of closed) await endSessions(connections, target, role)
+  return connections.transaction(target, first, ([claim, catalogue]) => {
+    claimed(claim, target)
+    const found = readFound(catalogue, target)
+    const what = foreignIn(found, target.tenantId)
+    const outcome = partsOf(found).length > 0 ? 'removed' : 'absent'
+    return {
+      last: dropStatements(found, names, doomedOf(found, target)),
+      result: what === undefined ? { outcome } : { outcome: 'not-owned', what },
+    }
+  })
+}
+
+/**
+ * What of the found may be dropped. When a schema that is not ours belongs to our owner role, the roles stay too: dropping
+ * what the role owns would take the schema with it.
+ */
+function doomedOf(found: Found, { tenantId, spec }: Target<'database'>): { schema: boolean; roles: string[] } {
+  const { schema } = found
+  const isOurs = (part: { owner: string | undefined } | undefined) => part?.owner === tenantId
+  if (schema !== undefined && !isOurs(schema) && schema.ownedBy === spec.properties.ownerRole)
+    return { schema: false, roles: [] }
+  const roles = [found.ownerRole, found.appRole].flatMap((role) =>
+    role !== undefined && isOurs(role) ? [role.name] : [],
+  )
+  return { schema: isOurs(schema), roles }
+}

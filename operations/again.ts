@@ -1,0 +1,67 @@
+import { FreeholdError } from '../domain/errors.ts'
+import { lifecycle } from '../domain/lifecycle.ts'
+import { isOpen } from '../domain/operation.ts'
+import type { OperationRow } from '../registry/entities/operation.ts'
+import { one, type Sql } from '../registry/sql.ts'
+import { refuseWhileHeld, say, type Asking } from './accept.ts'
+import { lockOperation, operationColumns, type Held } from './rows.ts'
+
+/** The tenant's operation that is open, else its newest. Throws `operation_not_found`. */
+export async function lockCurrent(sql: Sql, tenant: string): Promise<Held> {
+  const [found] = await sql<{ id: string }>({
+    text: `select id from operations where tenant_id = $1
+      order by (exclusive and state in ('accepted', 'running', 'interrupted')) desc, id desc limit 1`,
+    values: [tenant],
+  })
+  if (found === undefined) throw new FreeholdError('operation_not_found', `tenant ${tenant} has no operation`)
+  return lockOperation(sql, found.id)
+}
+
+/** Another attempt, forward, at an operation that was interrupted or failed. Throws `operation_not_open`, and `operation_in_progress`. */
+export async function retryOperation(sql: Sql, { operation, tenant }: Held, asking: Asking): Promise<OperationRow> {
+  if (operation.state !== 'interrupted' && operation.state !== 'failed')
+    throw notOpen(operation, 'retry is possible for one that was interrupted or failed')
+  // It may have waited for its lock until another one was accepted.
+  if (operation.state === 'failed') await refuseWhileHeld(sql, tenant)
+  const again = await write(sql, operation.id, beginAgain, 'forward')
+  await say(sql, again, asking, 'TENANCY_OPERATION_RETRIED')
+  return again
+}
+
+/**
+ * Asks for an operation to be undone. One that runs is to be told to; one that was interrupted begins again to undo; one
+ * that is scheduled ends. Throws `operation_not_open`, and `transition_not_allowed` for a kind that only goes forward.
+ */
+export async function abortOperation(sql: Sql, { operation }: Held, asking: Asking): Promise<OperationRow> {
+  const { id, kind, state } = operation
+  if (!isOpen(state) && state !== 'scheduled') throw notOpen(operation, 'abort is possible for one that is open')
+  if (state !== 'scheduled' && lifecycle[kind].cannotFinish !== 'compensates')
+    throw new FreeholdError(
+      'transition_not_allowed',
+      `${kind} only goes forward and cannot be undone; retry it when it was interrupted`,
+      { facts: { operationId: id, kind, state } },
+    )
+  const how =
+    state === 'interrupted' ? beginAgain : state === 'scheduled' ? `, state = 'aborted', finished_at = now()` : ''
+  const told = await write(sql, id, how, 'compensate')
+  await say(sql, told, asking, 'TENANCY_OPERATION_ABORT_REQUESTED')
+  return told
+}
+
+const beginAgain = `, state = 'accepted', phase = 'accepted', attempt = attempt + 1, error = null, finished_at = null`
+
+async function write(sql: Sql, id: string, how: string, intent: OperationRow['intent']): Promise<OperationRow> {
+  return one(
+    sql<OperationRow>({
+      text: `update operations o set revision = revision + 1, updated_at = now(), intent = $2 ${how}
+        where id = $1 returning ${operationColumns}`,
+      values: [id, intent],
+    }),
+  )
+}
+
+function notOpen({ id, kind, state }: OperationRow, hint: string): FreeholdError {
+  return new FreeholdError('operation_not_open', `operation ${id} (${kind}) is ${state}; ${hint}`, {
+    facts: { operationId: id, kind, state },
+  })
+}

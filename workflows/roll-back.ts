@@ -1,0 +1,35 @@
+import { ApplicationFailure, CancelledFailure } from '@temporalio/workflow'
+import type { OperationInput } from '../domain/operation.ts'
+import { operationActivities } from './activities.ts'
+import { isCancelled, operationError } from './failure.ts'
+import { trackProgress } from './progress.ts'
+import { carryOut } from './steps.ts'
+import { undoAndSettle } from './undo.ts'
+
+/**
+ * Begin, the steps, settle, for what rolls back: what fails or is cancelled is undone, and only what this operation made;
+ * then it is settled `failed` or `aborted`.
+ */
+export async function orRollBack(input: OperationInput, phase: string): Promise<void> {
+  const { begin, settle } = operationActivities(input.timing)
+  const progress = trackProgress()
+  try {
+    const { proceed, steps } = await begin(input)
+    if (proceed === 'done') return
+    if (proceed === 'compensate') throw new CancelledFailure('an operator asked to abort')
+    progress.plan(steps)
+    progress.phase(phase)
+    await carryOut(input, steps, progress)
+    const settled = await settle({ input, outcome: 'succeeded' })
+    if (settled === 'to-be-undone') throw new CancelledFailure('an operator asked to abort')
+    progress.phase('done')
+  } catch (failure) {
+    if (isCancelled(failure)) {
+      await undoAndSettle(input, 'aborted', undefined, progress)
+      throw new CancelledFailure('undone on request')
+    }
+    const error = operationError(failure)
+    await undoAndSettle(input, 'failed', error, progress)
+    throw ApplicationFailure.nonRetryable(error.message, error.code)
+  }
+}
