@@ -27,7 +27,8 @@ export async function observeDatabase(connections: Connections, target: Target<'
   const parts = partsOf(found)
   if (parts.length === 0) return { exists: false }
   const side = placement?.rows[0] as Row | undefined
-  const { bytes, tables, connections: open } = counted?.rows[0] as Figures
+  const [{ bytes, tables, connections: open } = { bytes: '0', tables: 0, connections: 0 }] = (counted?.rows ??
+    []) as Figures[]
   const owners = new Set(parts.map(({ part }) => part.owner))
   const missing = [names.schema, names.ownerRole, names.appRole].filter(
     (name) => !parts.some(({ part }) => part.name === name),

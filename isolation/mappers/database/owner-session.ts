@@ -7,7 +7,7 @@ import type { Target } from '../../mapper.ts'
 import type { Connections } from './connections.ts'
 import { findStatement, readFound, refuseForeign } from './found.ts'
 import { absent, claimedSide, claimToWork, readPlacement } from './placement.ts'
-import { endingStatements, endSessions } from './sessions.ts'
+import { endingStatements } from './sessions.ts'
 import { closeOwnerStatement, openOwnerStatements } from './statements.ts'
 
 /** Long enough to log in; a session outlives it. By the clock of the server, which compares it. */
@@ -51,10 +51,18 @@ async function openDoor(connections: Connections, target: Target<'database'>, pa
     const found = readFound(catalogue, target)
     refuseForeign(found, target.tenantId)
     if (found.schema === undefined || found.ownerRole === undefined || found.appRole === undefined) throw absent(target)
-    const { until } = clock?.rows[0] as { until: string }
+    const [{ until } = { until: '' }] = (clock?.rows ?? []) as { until: string }[]
     return { last: openOwnerStatements(found, names, verifier, until), result: found.ownerRole.canLogin }
   })
-  if (wasOpen) await endSessions(connections, target, names.ownerRole)
+  if (wasOpen) await endEarlier(connections, target)
+}
+
+/** Under the claim, so that it is no later run whose session ends. */
+function endEarlier(connections: Connections, target: Target<'database'>): Promise<void> {
+  return connections.transaction(target, [readPlacement(target), claimToWork(target)], ([placement, claim]) => {
+    claimedSide(claim, placement, target)
+    return { last: endingStatements(target.spec.properties.ownerRole), result: undefined }
+  })
 }
 
 async function logIn(connections: Connections, target: Target<'database'>, password: string): Promise<pg.Client> {
@@ -80,7 +88,7 @@ async function logIn(connections: Connections, target: Target<'database'>, passw
       )
     if (code !== tooManyConnections) throw error
     // The session of the run before is ending just now.
-    await endSessions(connections, target, ownerRole)
+    await endEarlier(connections, target)
     return connect()
   })
 }
@@ -102,7 +110,11 @@ async function closeDoor(
   const closing = connections.transaction({ cell, signal: own.signal }, first, ([placement, claim]) => {
     claimedSide(claim, placement, target)
     const last = [closeOwnerStatement(spec.properties)]
-    return { last, after: pid === null ? [] : endingStatements(spec.properties.ownerRole, pid), result: undefined }
+    return {
+      last,
+      after: pid === null ? [] : ['begin', ...endingStatements(spec.properties.ownerRole, pid), 'commit'],
+      result: undefined,
+    }
   })
   if (!signal.aborted) return closing
   await untilAborted(AbortSignal.timeout(closingMs), closing).catch(() => {})

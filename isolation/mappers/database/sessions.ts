@@ -7,14 +7,16 @@ const waitPerSessionMs = 2_000
 const lookAgainMs = 50
 const maxLooks = 20
 
-/** Statements that end every session of a role, or the one with this pid; run as the role itself, which needs no further right. */
+/**
+ * Statements, for inside of a transaction, that end every session of a role, or the one with this pid. As the role itself,
+ * which needs no further right. The second gives a row for each session.
+ */
 export function endingStatements(role: string, pid?: number): string[] {
   return [
-    'begin',
     `set local role ${quoteIdentifier(role)}`,
     `select pg_catalog.pg_terminate_backend(pid, ${waitPerSessionMs}) from pg_catalog.pg_stat_activity
      where usename = current_user and pid ${pid === undefined ? '<> pg_catalog.pg_backend_pid()' : `= ${pid}`}`,
-    'commit',
+    'reset role',
   ]
 }
 
@@ -26,7 +28,7 @@ export async function endSessions(connections: Connections, caller: Caller, role
   await connections.use(caller, async (client) => {
     let quiet = 0
     for (let look = 0; look < maxLooks; look += 1) {
-      const [, , ended] = await together(client, ...endingStatements(role))
+      const [, , ended] = await together(client, 'begin', ...endingStatements(role), 'commit')
       quiet = ended?.rowCount === 0 ? quiet + 1 : 0
       if (quiet === 2) return
       if (quiet === 1) await setTimeout(lookAgainMs, undefined, { signal: caller.signal })

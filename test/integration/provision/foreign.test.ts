@@ -72,7 +72,7 @@ it('a schema, role or folder that is there and not ours is refused by name, neve
     const { error } = await world.until(operation.id, 'failed')
     expect(error).toMatchObject({
       code: 'resource_not_owned',
-      step: what === 'folder' ? 'prod/object-store' : 'prod/database',
+      step: what === 'folder' ? 'prod/object-store' : 'prod/1/database',
     })
     expect(error?.message).toContain(tenant.code)
     expect(error?.unresolved).toBeUndefined()

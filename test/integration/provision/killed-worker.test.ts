@@ -9,12 +9,12 @@ import { createWorld, manifest, type World } from '../../support/world.ts'
 const boundaries = [
   'begin',
   'ensure prod/secrets',
-  'ensure prod/database',
+  'ensure prod/1/database',
   'ensure prod/object-store',
   'ensure prod/runtime',
-  'ensure prod/network',
+  'ensure prod/1/network',
   'ensure prod/topic',
-  'migrate prod/schema',
+  'migrate prod/1/database/schema',
   'settle',
 ]
 
@@ -27,7 +27,7 @@ describe.concurrent('a worker killed after', () => {
   afterAll(() => world.close())
 
   it.each(boundaries)('%s', async (boundary) => {
-    const slug = `killed-${boundary.replaceAll(/[^a-z]+/g, '-')}`
+    const slug = `killed-${boundary.replaceAll(/[^a-z]+/g, '-').slice(-20)}`
     const taskQueue = `${world.name}-${slug}`
     const starter = operationStarter(world.client, { taskQueue, timing: testTiming })
     const doomed = spawn(process.execPath, [new URL('../../support/doomed-worker.ts', import.meta.url).pathname], {
@@ -44,8 +44,8 @@ describe.concurrent('a worker killed after', () => {
     expect(await world.tenant(slug)).toMatchObject({ state: 'active' })
     const { body } = await world.request('GET', `/v1/tenants/${slug}/resources`)
     expect((body['items'] as { key: string; state: string }[]).map(({ key, state }) => `${key} ${state}`)).toEqual([
-      'prod/database present',
-      'prod/network present',
+      'prod/1/database present',
+      'prod/1/network present',
       'prod/object-store present',
       'prod/runtime present',
       'prod/secrets present',

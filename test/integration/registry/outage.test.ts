@@ -159,6 +159,34 @@ describe('a registry that goes away and comes back', () => {
     await Promise.all(holding)
   })
 
+  it('ends what runs on a network that stays silent after one timeout, and closes its connections', async () => {
+    const patience = { ...limits, statement: 0, query: 1_500 }
+    const other = await openRegistry(proxy.through(url.href), { connections: 4, limits: patience })
+    const heard = Promise.withResolvers<undefined>()
+    const one = { name: 'one', text: 'select 1' }
+    let begun = 0
+    const begin = async () => {
+      begun += 1
+      await heard.promise
+    }
+    const working = [
+      transaction(other.pool, (tx) => begin().then(() => tx(one))),
+      other.em.fork().transactional((em) => begin().then(() => em.execute('select 1'))),
+      other.em.fork().transactional((em) => em.transactional((inner) => begin().then(() => inner.execute('select 1')))),
+    ].map((work) => work.then(String, String))
+    while (begun < working.length) await sleep(5)
+    await sqlOf(other.pool)(one)
+    proxy.silence()
+    const started = performance.now()
+    heard.resolve(undefined)
+    const ends = await Promise.all([...working, sqlOf(other.pool)(one).then(String, String)])
+    expect(performance.now() - started).toBeLessThan(2_800)
+    for (const end of ends) expect(end).toMatch(/the registry does not answer|Query read timeout/)
+    expect(other.pool.totalCount).toBe(0)
+    await proxy.resume()
+    await other.close(true)
+  })
+
   it.each(['silent', 'gone'] as const)('closes while it is %s, with transactions open', async (how) => {
     const other = await openRegistry(proxy.through(url.href), { connections, limits: { ...limits, query: 60_000 } })
     const working = [...Array(3)].flatMap(() => [

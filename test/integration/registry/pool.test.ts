@@ -123,7 +123,7 @@ describe('SQL on the pool', () => {
     await other.close()
     expect(performance.now() - started).toBeLessThan(1_000)
     const left = await ask('select from pg_stat_activity where pid = $1', [rows[0]?.pid])
-    expect(left.rows).toEqual([])
+    expect(left).toEqual([])
   })
 
   it('drops to the role whatever the URL asks for', async () => {

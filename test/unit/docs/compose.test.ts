@@ -137,6 +137,14 @@ describe('the image', () => {
     expect(steps.some(({ rest }) => rest.startsWith('npm ci --omit=dev '))).toBe(true)
   })
 
+  test('installs by the package files of all packages, as the lock file has them', () => {
+    const steps = dockerfile()
+    const install = steps.findIndex(({ rest }) => rest.startsWith('npm ci'))
+    const copied = steps.slice(0, install).filter(({ instruction }) => instruction === 'COPY')
+    for (const { folder } of workspacesOf(root))
+      expect(copied.map(({ rest }) => rest)).toContain(`${folder}/package.json ${folder}/`)
+  })
+
   test('is built with what each of its processes compiles, so that none compiles at its start', () => {
     const compiling = dockerfile().find(({ rest }) => rest.startsWith('for entry in '))?.rest
     expect(
@@ -148,19 +156,15 @@ describe('the image', () => {
     expect(imageEnvironment()['NODE_COMPILE_CACHE']).toBe('/freehold/.compiled')
   })
 
-  test('installs by the package files of all packages, as the lock file has them', () => {
-    const steps = dockerfile()
-    const install = steps.findIndex(({ rest }) => rest.startsWith('npm ci'))
-    const copied = steps.slice(0, install).filter(({ instruction }) => instruction === 'COPY')
-    for (const { folder } of workspacesOf(root))
-      expect(copied.map(({ rest }) => rest)).toContain(`${folder}/package.json ${folder}/`)
-  })
-
   test('holds every file that its processes load, and nothing of tests, state or secrets', () => {
     for (const [, { command }] of ours) expect(command?.[0]).toBe('node')
     const { files } = graphOf(root, [...entries, 'workflows/index.ts'])
     const config = readConfig({})
-    const wanted = [...files, config.FREEHOLD_PLATFORM_FILE, `${config.FREEHOLD_MIGRATIONS_DIR}/1.4.0/001-shipping.sql`]
+    const sql = [
+      `${config.FREEHOLD_MIGRATIONS_DIR}/1.4.0/001-shipping.sql`,
+      'registry/migrations/20261121000000-initial.sql',
+    ]
+    const wanted = [...files, config.FREEHOLD_PLATFORM_FILE, ...sql]
     expect(wanted.length).toBeGreaterThan(100)
     const packageFiles = workspacesOf(root).map(({ folder }) => `${folder}/package.json`)
     for (const file of [...wanted, 'package.json', 'package-lock.json', ...packageFiles]) {
