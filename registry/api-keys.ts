@@ -9,14 +9,14 @@ export async function findApiKey(em: EntityManager, value: string): Promise<ApiK
   return em.findOne(ApiKey, { hash: sha256(value), revokedAt: null })
 }
 
-/** Makes a key and gives its value, which is not stored and cannot be shown again. A key of that name is replaced. */
+/** Makes a key and gives its value, which is not stored and cannot be shown again. A key of that name is replaced, also a revoked one. */
 export async function createApiKey(em: EntityManager, name: string, role: Role): Promise<string> {
   const value = newApiKey()
   await em.transactional(async (tx) => {
     await tx.upsert(
       ApiKey,
-      { name, role, hash: sha256(value) },
-      { onConflictFields: ['name'], onConflictMergeFields: ['role', 'hash'] },
+      { name, role, hash: sha256(value), revokedAt: null },
+      { onConflictFields: ['name'], onConflictMergeFields: ['role', 'hash', 'revokedAt'] },
     )
     await appendEvents(tx, platformStream, [
       { type: 'TENANCY_API_KEY_CREATED', actor: 'system:bootstrap', data: { name, role } },
