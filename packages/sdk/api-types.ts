@@ -670,7 +670,7 @@ export interface components {
         };
         /**
          * @example {
-         *       "key": "prod/database",
+         *       "key": "prod/1/database",
          *       "kind": "database",
          *       "environment": "prod",
          *       "placement": 1,
@@ -757,6 +757,7 @@ export interface components {
          *           "state": "running"
          *         }
          *       ],
+         *       "undoable": true,
          *       "revision": 2,
          *       "actor": "key:admin",
          *       "reason": null,
@@ -785,6 +786,8 @@ export interface components {
             /** @enum {string} */
             intent: "forward" | "compensate";
             phase: string;
+            /** @description Whether abort can undo it; what cannot only goes forward */
+            undoable: boolean;
             steps: components["schemas"]["Step"][];
             revision: number;
             actor: string;

@@ -58,7 +58,8 @@ describe('commands', () => {
   test('abort is refused for what is settled and for what only goes forward', async () => {
     const { tenant } = await api.settled('failed')
     expect((await api.call('POST', `/v1/tenants/${tenant.id}/abort`)).body.code).toBe('operation_not_open')
-    await api.call('POST', `/v1/tenants/${tenant.id}/purge`)
+    const purge = await api.call('POST', `/v1/tenants/${tenant.id}/purge`)
+    expect(purge.body.operation).toMatchObject({ kind: 'purge', undoable: false })
     expect((await api.call('POST', `/v1/tenants/${tenant.id}/abort`)).body.code).toBe('transition_not_allowed')
   })
 
