@@ -19,12 +19,13 @@ export async function goForward(input: OperationInput, phase: string): Promise<v
       progress.plan(steps)
       progress.phase(phase)
       await carryOut(input, steps, progress)
+      await settle({ input, outcome: 'succeeded' })
+      progress.phase('done')
     } catch (failure) {
       const error = operationError(failure)
       await settle({ input, outcome: 'stalled', error })
+      progress.phase('stalled')
       throw ApplicationFailure.nonRetryable(error.message, error.code)
     }
-    await settle({ input, outcome: 'succeeded' })
-    progress.phase('done')
   })
 }
