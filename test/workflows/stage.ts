@@ -30,10 +30,7 @@ const timing: Timing = {
 const activities = ['begin', 'beginUndo', 'settle', 'ensure', 'migrate', 'remove', 'rotate'] as const
 activities satisfies readonly (keyof Activities)[]
 
-/**
- * A Temporal worker with the real workflows and with activities that do what a script says. It keeps no workflow in its
- * cache, so that every branch is also replayed from its beginning at every turn.
- */
+/** A Temporal worker with the real workflows, and with activities that do what a script says. */
 export async function openStage({ bus = 'bus-1' } = {}) {
   const taskQueue = `stage-${randomUUID()}`
   const address = inject('temporalAddress')
@@ -61,7 +58,7 @@ export async function openStage({ bus = 'bus-1' } = {}) {
     /** Lets the workers begin. */
     async raise(): Promise<void> {
       const bundle = await workflowBundle(new URL('../../workflows/index.ts', import.meta.url))
-      run(await Worker.create({ ...common, taskQueue, workflowBundle: bundle, maxCachedWorkflows: 0 }))
+      run(await Worker.create({ ...common, taskQueue, workflowBundle: bundle }))
       run(await Worker.create({ ...common, taskQueue: busQueue(taskQueue, bus) }))
     },
     /** Starts a workflow as the API does. */
