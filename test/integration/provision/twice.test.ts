@@ -96,7 +96,9 @@ async function apply(slug: string, spec: object = {}): Promise<{ tenant: SeenTen
   return accepted
 }
 const credentials = async (slug: string) =>
-  (await world.request('POST', `/v1/tenants/${slug}/credentials`, {})).body as { database: { url: string; password: string } }
+  (await world.request('POST', `/v1/tenants/${slug}/credentials`, {})).body as {
+    database: { url: string; password: string }
+  }
 
 describe('everything run twice', () => {
   it('makes one tenant, whose credentials open and are renewed once', async () => {
