@@ -42,6 +42,17 @@ it('several environments go side by side', async () => {
   expect(play.called(...expected)).toEqual(expected)
 })
 
+it('what the registry does not know to be done, because a crash forgot it, is carried out again', async () => {
+  const answers = ['to-be-finished', 'settled']
+  const play = await stage.play('provision', {
+    steps: steps({ 'ensure prod/secrets': [] }),
+    answers: { 'settle succeeded': () => answers.shift() },
+  })
+  expect(await play.ended()).toEqual({ status: 'completed' })
+  const names = play.calls.map(({ name }) => name)
+  expect(names).toEqual(['begin', 'ensure prod/secrets', 'settle succeeded', 'ensure prod/secrets', 'settle succeeded'])
+})
+
 it('an activity is told the input as it came, and of a step the key alone', async () => {
   const play = await stage.play('provision', { steps: steps(environment('prod')) })
   await play.ended()
