@@ -53,45 +53,50 @@ export function whole({ code }: Of, environment = 'prod', side = 'active'): Rema
 
 /** Looks at all that there is of a tenant; what a verb has left half-made shows up too. */
 export async function remainsOf(world: World, { id, code }: Of): Promise<Remains> {
-  const [warehouse, registry] = (['warehouse', 'registry'] as const).map(
-    (name) => new pg.Client({ connectionString: world.adminUrl(name) }),
-  ) as [pg.Client, pg.Client]
-  const texts = async (client: pg.Client, text: string, value: string) =>
-    (await client.query<{ text: string }>(`${text} order by 1`, [value])).rows.map((row) => row.text)
-  await Promise.all([warehouse.connect(), registry.connect()])
+  const [{ schemas, roles, sides }, { ledger, secrets, deliveries }, topics] = await Promise.all([
+    texts(world.adminUrl('warehouse'), {
+      schemas: ['select nspname::text from pg_namespace where nspname like $1', `t\\_${code}\\_%`],
+      roles: ['select rolname::text from pg_roles where rolname like $1', `t\\_${code}\\_%`],
+      sides: [
+        `select environment || '/' || number || ' ' || state from tenancy.placement where tenant = $1 and state <> 'retired'`,
+        id,
+      ],
+    }),
+    texts(world.adminUrl('registry'), {
+      ledger: [`select key || ' ' || state from resources where tenant_id = $1`, id],
+      secrets: ['select name from secrets where tenant_id = $1', id],
+      deliveries: [`select destination from deliveries where stream = $1 and destination <> 'governance'`, id],
+    }),
+    world.bus.topics(),
+  ])
+  const files = readdirSync(world.environment.FREEHOLD_STATE_DIR, { recursive: true, encoding: 'utf8' })
+    .filter((path) => !path.startsWith('service-bus') && path.includes(code))
+    .toSorted((a, b) => a.localeCompare(b))
+  return {
+    schemas,
+    roles,
+    sides,
+    topics: topics.filter((name) => name.includes(code)),
+    files,
+    ledger,
+    secrets,
+    deliveries,
+  }
+}
+
+/** What each statement gives, a text a row, ascending. */
+async function texts<K extends string>(url: string, statements: Record<K, [text: string, value: string]>) {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
   try {
-    const [schemas, roles, sides, ledger, secrets, deliveries, topics] = await Promise.all([
-      texts(warehouse, 'select nspname::text as text from pg_namespace where nspname like $1', `t\\_${code}\\_%`),
-      texts(warehouse, 'select rolname::text as text from pg_roles where rolname like $1', `t\\_${code}\\_%`),
-      texts(
-        warehouse,
-        `select environment || '/' || number || ' ' || state as text from tenancy.placement where tenant = $1 and state <> 'retired'`,
-        id,
-      ),
-      texts(registry, `select key || ' ' || state as text from resources where tenant_id = $1`, id),
-      texts(registry, 'select name as text from secrets where tenant_id = $1', id),
-      texts(
-        registry,
-        `select destination as text from deliveries where stream = $1 and destination <> 'governance'`,
-        id,
-      ),
-      world.bus.topics(),
-    ])
-    const files = readdirSync(world.environment.FREEHOLD_STATE_DIR, { recursive: true, encoding: 'utf8' })
-      .filter((path) => !path.startsWith('service-bus') && path.includes(code))
-      .toSorted((a, b) => a.localeCompare(b))
-    return {
-      schemas,
-      roles,
-      sides,
-      topics: topics.filter((name) => name.includes(code)),
-      files,
-      ledger,
-      secrets,
-      deliveries,
+    const found: [string, string[]][] = []
+    for (const [name, [text, value]] of Object.entries<[string, string]>(statements)) {
+      const { rows } = await client.query<[string]>({ text: `${text} order by 1`, values: [value], rowMode: 'array' })
+      found.push([name, rows.map(([one]) => one)])
     }
+    return Object.fromEntries(found) as Record<K, string[]>
   } finally {
-    await Promise.all([warehouse.end(), registry.end()])
+    await client.end()
   }
 }
 

@@ -91,22 +91,22 @@ describe('a worker killed at every boundary', () => {
       TENANCY_TENANT_ACCEPTED: 1,
     }
     for (const { tenant, boundary } of made) {
-      expect(await remainsOf(world, tenant), boundary).toEqual(whole(tenant))
-      expect(await eventCounts(world, tenant), boundary).toEqual({
+      expect(await remainsOf(world, tenant), `${boundary}`).toEqual(whole(tenant))
+      expect(await eventCounts(world, tenant), `${boundary}`).toEqual({
         ...once_,
         TENANCY_OPERATION_SUCCEEDED: 1,
         TENANCY_SCHEMA_MIGRATED: 1,
       })
-      expect(await world.tenant(tenant.slug), boundary).toMatchObject({ state: 'active' })
+      expect(await world.tenant(tenant.slug), `${boundary}`).toMatchObject({ state: 'active' })
     }
     for (const { tenant, boundary, operation } of undone) {
-      expect(await remainsOf(world, tenant), boundary).toEqual(nothing)
-      expect(await eventCounts(world, tenant), boundary).toEqual({
+      expect(await remainsOf(world, tenant), `${boundary}`).toEqual(nothing)
+      expect(await eventCounts(world, tenant), `${boundary}`).toEqual({
         ...once_,
         TENANCY_OPERATION_FAILED: 1,
         TENANCY_RESOURCE_REMOVED: 6,
       })
-      expect((await world.operation(operation)).error, boundary).toEqual({
+      expect((await world.operation(operation)).error, `${boundary}`).toEqual({
         code: 'migration_failed',
         message: 'this environment is broken',
         step: `${brokenEnvironment}/1/database/schema`,
@@ -137,13 +137,13 @@ describe('a worker killed at every boundary', () => {
     await killAndGoOn(doomed)
     for (const { tenant, boundary, before } of doomed) {
       const after = await credentials(tenant)
-      expect(await canLogIn(before.database.url), boundary).toBe(false)
-      expect(await canLogIn(after.database.url), boundary).toBe(true)
+      expect(await canLogIn(before.database.url), `${boundary}`).toBe(false)
+      expect(await canLogIn(after.database.url), `${boundary}`).toBe(true)
       const [topic] = await topicsOf(tenant)
-      expect(after.bus.connectionString, boundary).not.toBe(before.bus.connectionString)
-      expect(after.bus.connectionString, boundary).toContain(topic)
-      expect((await eventCounts(world, tenant))['TENANCY_CREDENTIALS_ROTATED'], boundary).toBe(2)
-      expect(await remainsOf(world, tenant), boundary).toEqual(whole(tenant))
+      expect(after.bus.connectionString, `${boundary}`).not.toBe(before.bus.connectionString)
+      expect(after.bus.connectionString, `${boundary}`).toContain(topic)
+      expect((await eventCounts(world, tenant))['TENANCY_CREDENTIALS_ROTATED'], `${boundary}`).toBe(2)
+      expect(await remainsOf(world, tenant), `${boundary}`).toEqual(whole(tenant))
     }
   })
 
@@ -174,11 +174,11 @@ describe('a worker killed at every boundary', () => {
         return { boundary, tenant, operation: (body['operation'] as SeenOperation).id, end: 'succeeded' as const }
       }),
     )
-    await killAndGoOn(doomed, 'succeeded')
+    await killAndGoOn(doomed)
     for (const { tenant, boundary } of doomed) {
-      expect(await remainsOf(world, tenant), boundary).toEqual(nothing)
+      expect(await remainsOf(world, tenant), `${boundary}`).toEqual(nothing)
       const counts = await eventCounts(world, tenant)
-      expect([counts['TENANCY_RESOURCE_REMOVED'], counts['TENANCY_KEY_DESTROYED']], boundary).toEqual([6, 1])
+      expect([counts['TENANCY_RESOURCE_REMOVED'], counts['TENANCY_KEY_DESTROYED']], `${boundary}`).toEqual([6, 1])
     }
   })
 })

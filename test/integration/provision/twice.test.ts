@@ -1,7 +1,8 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FreeholdError } from '../../../domain/errors.ts'
-import { eventCounts, nothing, remainsOf, whole, type Remains } from '../../support/remains.ts'
+import { sqlOf } from '../../../registry/pool.ts'
+import { nothing, remainsOf, whole } from '../../support/remains.ts'
 import { secretsOf } from '../../support/secrets.ts'
 import { aroundVerbs } from '../../support/verbs.ts'
 import { createWorld, type SeenOperation, type SeenTenant, type World } from '../../support/world.ts'
@@ -27,7 +28,7 @@ beforeAll(async () => {
     const result = await run()
     const what = `${action} ${step}`
     const id = `${target.tenantId} ${what}`
-    const seen = await look(target.tenantId)
+    const seen = await look(target.tenantId, target.spec.kind)
     if (!lost.has(id)) {
       lost.set(id, seen)
       throw new FreeholdError('substrate_unavailable', 'the first answer is lost')
@@ -40,15 +41,17 @@ beforeAll(async () => {
     ({ info }) => ({
       inbound: {
         async execute(input, next) {
-          const { step, input: inner, tenantId } = input.args[0] as Given
-          const both = async () => {
-            const result: unknown = await next(input)
-            return { result, seen: await look(inner?.tenantId ?? tenantId ?? ''), events: await events() }
-          }
-          const events = () => eventCounts(world, { id: inner?.tenantId ?? tenantId ?? '' })
+          const given = input.args[0] as Given
+          const { operationId, tenantId } = given.input ?? given
+          const key = given.step?.replace('/schema', '')
+          const both = async () => ({
+            result: (await next(input)) as unknown,
+            events: await told(operationId ?? '', key),
+            ...(key === undefined ? {} : { seen: await look(tenantId ?? '', key.split('/').at(-1) ?? '') }),
+          })
           const first = await both()
           const second = await both()
-          activities.push({ what: [info.activityType, step].filter(Boolean).join(' '), first, second })
+          activities.push({ what: [info.activityType, given.step].filter(Boolean).join(' '), first, second })
           return second.result
         },
       },
@@ -56,20 +59,45 @@ beforeAll(async () => {
   ])
 })
 afterAll(() => world.close())
-type Given = { step?: string; input?: { tenantId: string }; tenantId?: string }
+type Ids = { operationId?: string; tenantId?: string }
+type Given = Ids & { step?: string; input?: Ids }
 
-/** All there is of a tenant in the world but the ledger's state, with the values of its secrets and whether they open. */
-async function look(id: string): Promise<unknown> {
+/** All there is of a resource of this kind: whoever works beside it may be at the others. */
+async function look(id: string, kind: string): Promise<unknown> {
   const tenant = tenants.get(id)
   if (tenant === undefined) throw new Error(`tenant ${id} is not known`)
-  const remains: Partial<Remains> = await remainsOf(world, tenant)
-  const secrets = await secretsOf(world.deps, id).catch(() => undefined)
-  const values = await Promise.all((remains.secrets ?? []).map(async (name) => [name, await secrets?.read(name)]))
-  const byName = Object.fromEntries(values) as Record<string, string>
-  const [name = ''] = Object.keys(byName).filter((one) => one.endsWith('/database-1'))
-  delete remains.ledger
-  delete remains.deliveries
-  return { remains, byName, opens: await canLogIn(remains.roles?.[0], byName[name]), key: await topicKeys(remains) }
+  const { schemas, roles, sides, topics, files, secrets: names } = await remainsOf(world, tenant)
+  const below = (part: string) => files.filter((path) => path.includes(part))
+  const sealed = await secretsOf(world.deps, id)
+  const secret = async (part: string) => {
+    const name = names.find((one) => one.includes(part))
+    return name === undefined ? undefined : sealed.read(name)
+  }
+  switch (kind) {
+    case 'secrets':
+      return secret('/canary')
+    case 'database': {
+      const password = await secret('/database-')
+      return { schemas, roles, sides, password, opens: await canLogIn(roles[0], password) }
+    }
+    case 'object-store':
+      return { files: below('objects/'), key: await secret('/object-store') }
+    case 'network':
+      return below('network/')
+    case 'topic':
+      return { topics, secret: await secret('/topic'), keys: await topicKeys(topics) }
+    default:
+      return undefined
+  }
+}
+
+/** What was said of an operation, and of one resource of it where that is named. */
+async function told(operation: string, key: string | undefined): Promise<unknown> {
+  return sqlOf(world.deps.orm.pool)({
+    text: `select type, count(*)::int as count from events
+      where operation_id = $1 and ($2::text is null or body::jsonb -> 'data' ->> 'key' = $2) group by type order by type`,
+    values: [operation, key ?? null],
+  })
 }
 
 async function canLogIn(user: string | undefined, password: string | undefined): Promise<boolean> {
@@ -83,7 +111,7 @@ async function canLogIn(user: string | undefined, password: string | undefined):
   )
 }
 
-async function topicKeys({ topics: [topic] = [] }: Partial<Remains>): Promise<unknown> {
+async function topicKeys([topic]: readonly string[]): Promise<unknown> {
   if (topic === undefined) return undefined
   const { authorizationRules = [] } = await world.bus.administration.getTopic(topic)
   return authorizationRules.map((rule) => ('primaryKey' in rule ? rule.primaryKey : undefined))
@@ -133,13 +161,13 @@ describe('everything run twice', () => {
         'rotate topic',
       ]),
     )
-    for (const { what, first, second } of verbs) expect(second, what).toEqual(first)
+    for (const { what, first, second } of verbs) expect(second, `${what}`).toEqual(first)
   })
 
   it('gives the same answers, activity by activity, and tells nothing twice', () => {
     expect(new Set(activities.map(({ what }) => what.split(' ')[0]))).toEqual(
       new Set(['begin', 'beginUndo', 'ensure', 'migrate', 'remove', 'rotate', 'settle']),
     )
-    for (const { what, first, second } of activities) expect(second, what).toEqual(first)
+    for (const { what, first, second } of activities) expect(second, `${what}`).toEqual(first)
   })
 })
