@@ -2528,3 +2528,10 @@ export interface operations {
         };
     };
 }
+
+/** The commands that `POST /v1/tenants/{idOrSlug}/{command}` takes with no more than a reason, and what each does. */
+export const transitions = [
+  { command: 'purge', summary: 'Remove a tenant for good: every resource that is left, then its key; the slug is free again' },
+  { command: 'retry', summary: 'Roll the interrupted or failed operation forward again' },
+  { command: 'abort', summary: 'Have the open operation undo what it made' },
+] as const
