@@ -1,10 +1,13 @@
-import { ActivityCancellationType, proxyActivities, workflowInfo } from '@temporalio/workflow'
+import { ActivityCancellationType, proxyActivities, proxyLocalActivities, workflowInfo } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
 import { busQueue, type Timing, type WorkflowStep } from '../domain/operation.ts'
 
-/** Opening and closing an operation is tried until it works: an outage of the registry must not lose an outcome. */
+/**
+ * Opening and closing an operation is tried until it works: an outage of the registry must not lose an outcome. Each is one
+ * short transaction, so the worker does it within its workflow task, without a way over the server and back.
+ */
 export function operationActivities(timing: Timing) {
-  return proxyActivities<Pick<Activities, 'begin' | 'beginUndo' | 'settle'>>({
+  return proxyLocalActivities<Pick<Activities, 'begin' | 'beginUndo' | 'settle'>>({
     ...withoutEnd(timing),
     startToCloseTimeout: timing.tryMs.operation,
   })
@@ -18,15 +21,15 @@ export function resourceActivities(timing: Timing, step: WorkflowStep) {
   return proxyActivities<Pick<Activities, 'ensure' | 'migrate' | 'remove' | 'rotate'>>({
     ...withoutEnd(timing),
     startToCloseTimeout: timing.tryMs[step.action],
+    heartbeatTimeout: timing.heartbeatMs,
     summary: `${step.action} ${step.title}`,
     ...(step.bus === undefined ? {} : { taskQueue: busQueue(workflowInfo().taskQueue, step.bus) }),
   })
 }
 
 /** Tries have no bound of their own, and a cancel waits for what is under way: nothing is left running beside an undo. */
-function withoutEnd({ heartbeatMs, initialRetryMs, maximumRetryMs }: Timing) {
+function withoutEnd({ initialRetryMs, maximumRetryMs }: Timing) {
   return {
-    heartbeatTimeout: heartbeatMs,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: { initialInterval: initialRetryMs, maximumInterval: maximumRetryMs },
   }

@@ -24,11 +24,11 @@ export async function goForwardOrBack(input: OperationInput, phase: string): Pro
     progress.phase('done')
   } catch (failure) {
     if (isAborted(failure)) {
-      await undoAndSettle(input, { outcome: 'aborted', error: aborted }, progress)
+      if (!(await undoAndSettle(input, { outcome: 'aborted', error: aborted }, progress))) return
       throw new CancelledFailure(aborted.message)
     }
     const error = operationError(failure)
-    await undoAndSettle(input, { outcome: 'failed', error }, progress)
+    if (!(await undoAndSettle(input, { outcome: 'failed', error }, progress))) return
     throw ApplicationFailure.nonRetryable(error.message, error.code)
   }
 }

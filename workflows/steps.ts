@@ -1,3 +1,4 @@
+import { CancellationScope, CancelledFailure } from '@temporalio/workflow'
 import type { OperationInput, WorkflowStep } from '../domain/operation.ts'
 import { waves } from '../domain/waves.ts'
 import { operationActivities, resourceActivities } from './activities.ts'
@@ -30,9 +31,12 @@ export async function carryOutAndSettle(
   steps: readonly WorkflowStep[],
   progress: ProgressTracker,
 ): Promise<'settled' | 'to-be-undone'> {
+  const { settle } = operationActivities(input.timing)
   for (;;) {
     await carryOut(input, steps, progress)
-    const settled = await operationActivities(input.timing).settle({ input, outcome: 'succeeded' })
+    if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled before it was settled')
+    // A cancel from now on is answered by what the registry says.
+    const settled = await CancellationScope.nonCancellable(() => settle({ input, outcome: 'succeeded' }))
     if (settled !== 'to-be-finished') return settled
   }
 }

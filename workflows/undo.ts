@@ -8,16 +8,18 @@ import { carryOutWave } from './steps.ts'
 /**
  * Undoes what the operation made, last first, and settles it. Goes on when one undo fails and tells what is left; cannot
  * be cancelled, because half an undo helps nobody.
+ * @returns false when there was nothing to undo any more, because the operation is settled or another attempt's
  */
 export async function undoAndSettle(
   input: OperationInput,
   { outcome, error }: { outcome: 'failed' | 'aborted'; error: OperationError },
   progress: ProgressTracker,
-): Promise<void> {
+): Promise<boolean> {
   const { beginUndo, settle } = operationActivities(input.timing)
-  await CancellationScope.nonCancellable(async () => {
+  return CancellationScope.nonCancellable(async () => {
     progress.phase('compensating')
     const steps = await beginUndo(input)
+    if (steps === null) return false
     progress.plan(steps)
     const unresolved: string[] = []
     for (const wave of waves(steps)) {
@@ -26,5 +28,6 @@ export async function undoAndSettle(
     }
     await settle({ input, outcome, error: unresolved.length === 0 ? error : { ...error, unresolved } })
     progress.phase(outcome)
+    return true
   })
 }
