@@ -132,7 +132,7 @@ function createPlay(handle: WorkflowHandle, script: Script, taskQueue: string, i
         await sleep(10)
       }
     },
-    /** How the workflow ended. */
+    /** How the workflow ended; `cancelled` whoever asked for it. */
     async ended(): Promise<Ending> {
       try {
         await handle.result()
