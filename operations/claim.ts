@@ -76,7 +76,16 @@ export async function claimStep(sql: Sql, request: ClaimRequest): Promise<Claim 
   const [row] = await sql<Row>({
     name: 'claim',
     text: claim,
-    values: [input.operationId, input.attempt, key, action, input.timing.heartbeatMs, request.workflow, specVersion],
+    values: [
+      input.operationId,
+      input.attempt,
+      key,
+      action,
+      input.timing.heartbeatMs,
+      request.workflow,
+      specVersion,
+      input.tenantId,
+    ],
   })
   const { step, claimed } = checked(row, request)
   if (step.state === 'done' || step.state === 'undone') return 'done'
@@ -112,7 +121,8 @@ const claim = `with o as (
     from o
     where r.tenant_id = o.tenant_id and r.key = o.step ->> 'resource' and o.step ->> 'action' = $4
       and o.step ->> 'state' in ('pending', 'failed')
-      and o.state = 'running' and o.attempt = $2 and o.workflow = $6 and r.spec_version = $7
+      and o.state = 'running' and o.attempt = $2 and o.workflow = $6
+      and o.tenant_id::text = $8 and r.spec_version = $7
       and (r.claimed_until is null or r.claimed_until < now() or (r.claimed_by = o.id and r.claimed_attempt = o.attempt))
     returning r.*
   )
