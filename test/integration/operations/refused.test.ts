@@ -204,7 +204,7 @@ it('an older spec is described anew when an operation begins, and when it is und
     ])
   await age(open)
   const undoing = activitiesOf(world.deps, 'provision')
-  for (const { key } of await undoing.beginUndo(input)) await undoing.remove({ input, step: key })
+  for (const { key } of (await undoing.beginUndo(input)) ?? []) await undoing.remove({ input, step: key })
   expect(await remainsOf(world, open)).toEqual(nothing)
 
   await age(other)
