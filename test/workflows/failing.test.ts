@@ -73,6 +73,13 @@ it('a workflow that is refused everything settles nothing', async () => {
   expect(play.called()).toEqual(['begin', 'beginUndo'])
 })
 
+it('a failure of what another attempt has taken over, or what is settled, is no failure of the workflow', async () => {
+  const answers = { 'ensure prod/secrets': refuses('operation_superseded', 'it is settled'), beginUndo: () => null }
+  const play = await stage.play('provision', { steps: plan, answers })
+  expect(await play.ended()).toEqual({ status: 'completed' })
+  expect(play.called()).toEqual(['begin', 'ensure prod/secrets', 'beginUndo'])
+})
+
 it('an error of no known code is told as internal, without its type', async () => {
   const answers = { 'ensure prod/secrets': refuses('nobody_knows' as 'internal', 'what is this') }
   const play = await stage.play('provision', { steps: plan, answers })
