@@ -4,7 +4,7 @@ import { lifecycle } from '../domain/lifecycle.ts'
 import type { OperationInput, StepAction } from '../domain/operation.ts'
 import type { Mapper, Target } from '../isolation/mapper.ts'
 import { claimStep, type Claim } from '../operations/claim.ts'
-import { finishAbsent, finishStep, releaseClaim, type Finished } from '../operations/finish.ts'
+import { finishAbsent, finishStep, releaseClaim, superseded, type Finished } from '../operations/finish.ts'
 import { sqlOf } from '../registry/pool.ts'
 import type { ActivityDeps } from './deps.ts'
 import { toApplicationFailure } from './failure.ts'
@@ -71,15 +71,26 @@ async function failed(deps: ActivityDeps, { input }: StepInput, claim: Claim, er
   const failures = claim.failures + 1
   const attention = goesForward && failures >= patience
   const told = { code, message: failure.message, step: claim.step.key }
-  const count = (await released(deps, claim, { error: told, attention })) ?? failures
-  const givesUp = !goesForward && count >= input.timing.maximumAttempts
+  const count = await released(deps, claim, { error: told, attention })
+  // Whatever the world said to one who came late, it is not what became of the step.
+  if (count === 'lost') return toApplicationFailure(superseded(claim))
+  const givesUp = !goesForward && count !== 'unknown' && count >= input.timing.maximumAttempts
   return givesUp ? ApplicationFailure.create({ message: failure.message, type: code, nonRetryable: true }) : failure
 }
 
-/** A claim that cannot be given back runs out by itself. */
-async function released(deps: ActivityDeps, claim: Claim, refused: Parameters<typeof releaseClaim>[2]) {
-  return releaseClaim(sqlOf(deps.orm.pool), claim, refused).catch((error: unknown) => {
-    if (error instanceof FreeholdError && error.code === 'registry_unavailable') return undefined
+/**
+ * Gives a claim back, and how many tries in a row were refused; `lost` when another has it. One that cannot be given back
+ * runs out by itself, and how many there were is `unknown`.
+ */
+async function released(
+  deps: ActivityDeps,
+  claim: Claim,
+  refused: Parameters<typeof releaseClaim>[2],
+): Promise<number | 'lost' | 'unknown'> {
+  try {
+    return (await releaseClaim(sqlOf(deps.orm.pool), claim, refused)) ?? 'lost'
+  } catch (error) {
+    if (error instanceof FreeholdError && error.code === 'registry_unavailable') return 'unknown'
     throw new Error(`a claim was not given back: ${errorText(error)}`, { cause: error })
-  })
+  }
 }

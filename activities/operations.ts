@@ -14,7 +14,7 @@ export function createOperationActivities({ orm, platform }: Pick<ActivityDeps, 
     /** Takes the operation up, and gives its steps. */
     begin: (input: OperationInput): Promise<Begun> => begin(registry, { input, workflow: callingWorkflow() }),
     /** The steps that undo what the operation made. */
-    beginUndo: (input: OperationInput): Promise<WorkflowStep[]> =>
+    beginUndo: (input: OperationInput): Promise<WorkflowStep[] | null> =>
       beginUndo(registry, { input, workflow: callingWorkflow() }),
     /** Writes the outcome. */
     settle: (settling: Settling): Promise<Settled> => settle(orm.pool, settling, callingWorkflow()),

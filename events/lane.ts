@@ -61,10 +61,16 @@ export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions)
 
   while (!signal.aborted) {
     try {
-      if ((await round()) === 'idle') {
+      const found = await round()
+      if (found === 'much') pollsIn = pollMs
+      else if (found === 'little') {
+        // More of the same operation follows soon, and is best taken together.
+        await alarm.nap(pollMs)
+        pollsIn = pollMs
+      } else {
         await alarm.nap(pollsIn)
         pollsIn = Math.min(pollsIn * 1.5, longestPollMs)
-      } else pollsIn = pollMs
+      }
     } catch (error) {
       log.warn({ reason: errorText(error) }, 'relay: the registry does not answer')
       await alarm.nap(longestPollMs)
@@ -72,16 +78,17 @@ export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions)
   }
   await Promise.all(underWay)
 
-  async function round(): Promise<'idle' | 'busy'> {
+  /** How much there was to do, of what it could take. */
+  async function round(): Promise<'nothing' | 'little' | 'much'> {
     const isBlocked = failures > 0
     const free = (isBlocked ? 1 : lane.parallel) - underWay.size
     if (free <= 0) {
       await Promise.race(underWay)
-      return 'busy'
+      return 'much'
     }
     const limit = isBlocked ? 1 : free * lane.deliveries
     const claimed = await claimDeliveries(orm.em.fork(), { relay, bus: lane.bus, limit, leaseSeconds })
-    if (claimed.length === 0) return 'idle'
+    if (claimed.length === 0) return 'nothing'
     const until = performance.now() + leaseSeconds * 1_000 * sendForShare
     const limits = { perStream: perConsignment, inAll: perConsignment * free }
     for (const consignment of await lane.consign(await undelivered(orm.em.fork(), claimed, limits))) {
@@ -92,7 +99,7 @@ export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions)
     if (isBlocked) await Promise.all(underWay)
     if (pauseMs > 0) await alarm.nap(pauseMs, 'deaf')
     pauseMs = 0
-    return 'busy'
+    return isBlocked || claimed.length === limit ? 'much' : 'little'
   }
 
   async function send(consignment: Consignment, until: number): Promise<void> {

@@ -13,7 +13,7 @@ export async function startTenantWorkloads(
   orm: Orm,
   { stateDir, api, temporalAddress }: { stateDir: string; api: string; temporalAddress: string },
 ): ReturnType<typeof startWorkloads> {
-  const { key } = await keptApiKey(orm.em.fork(), {
+  const { key } = await keptApiKey(orm, {
     file: join(stateDir, 'workloads.key'),
     name: 'local-workloads',
     role: 'platform-auditor',

@@ -7,9 +7,11 @@ import { removalSteps } from '../domain/steps.ts'
 import { specVersion } from '../domain/resources.ts'
 import { eventsJson } from '../registry/events.ts'
 import { transaction } from '../registry/pool.ts'
+import type { OperationRow } from '../registry/entities/operation.ts'
 import type { Sql } from '../registry/sql.ts'
 import { requireOwn, type Caller } from './caller.ts'
 import { readFacts } from './facts.ts'
+import type { LedgerEntry } from './kinds/kind.ts'
 import { kindOf } from './kinds/index.ts'
 import { lockOperation, type Held } from './rows.ts'
 import { said, stateChange } from './said.ts'
@@ -40,7 +42,7 @@ export function begin({ pool, platform }: Registry, caller: Caller): Promise<Beg
     requireOwn(operation, caller)
     if (!isCurrent(held, input)) return { proceed: 'done', slug: tenant.slug, steps: [] }
     if (operation.intent === 'compensate') return { proceed: 'compensate', slug: tenant.slug, steps: [] }
-    if (operation.state === 'running' && operation.steps.length > 0)
+    if (operation.state === 'running' && operation.phase !== 'accepted')
       return { proceed: 'forward', slug: tenant.slug, steps: forWorkflow(operation.steps) }
     const { through } = lifecycle[operation.kind]
     if (through !== 'keeps' && tenant.state !== through) assertTransition(operation.kind, tenant.state)
@@ -63,7 +65,7 @@ export function begin({ pool, platform }: Registry, caller: Caller): Promise<Beg
         state,
         JSON.stringify(steps),
         JSON.stringify(planned),
-        JSON.stringify(rewritten.map(({ key, spec }) => ({ key, spec }))),
+        rewrittenJson(rewritten),
         specVersion,
         eventsJson(events),
       ],
@@ -71,6 +73,11 @@ export function begin({ pool, platform }: Registry, caller: Caller): Promise<Beg
     return { proceed: 'forward', slug: tenant.slug, steps: forWorkflow(steps) }
   })
 }
+
+/** Writes what was described anew; the arguments are places of values. */
+const rewrite = (tenant: string, entries: string, version: string) =>
+  `update resources r set spec = e.spec, spec_version = ${version}, name = e.spec ->> 'name'
+    from jsonb_to_recordset(${entries}::jsonb) as e (key text, spec jsonb) where r.tenant_id = ${tenant} and r.key = e.key`
 
 const write = `with begun as (
     update operations set state = 'running', phase = 'resources', steps = $4::jsonb, undo = '[]', error = null,
@@ -87,35 +94,47 @@ const write = `with begun as (
     from jsonb_array_elements($5::jsonb) as spec,
       jsonb_to_record(spec) as s (key text, placement int, kind text, environment text, cell text, name text)
   ), rewritten as (
-    update resources r set spec = e.spec, spec_version = $7, name = e.spec ->> 'name'
-    from jsonb_to_recordset($6::jsonb) as e (key text, spec jsonb) where r.tenant_id = $2 and r.key = e.key
+    ${rewrite('$2', '$6', '$7')}
   )
   select append_events($2::uuid::text, $8::jsonb)`
 
-/** Steps that undo what an operation made, whichever attempt made it; none when it is no longer this attempt's. */
-export function beginUndo({ pool, platform }: Registry, caller: Caller): Promise<WorkflowStep[]> {
+/** Steps that undo what an operation made, whichever attempt made it; null when it is settled, or no longer this attempt's. */
+export function beginUndo({ pool, platform }: Registry, caller: Caller): Promise<WorkflowStep[] | null> {
   const { input } = caller
   return transaction(pool, async (sql) => {
     const held = await lockOperation(sql, input.operationId)
     const { operation } = held
     requireOwn(operation, caller)
-    if (!isCurrent(held, input)) return []
+    if (!isCurrent(held, input)) return null
     if (operation.phase === 'compensating') return forWorkflow(operation.undo)
     const facts = await readFacts(sql, held, platform)
-    const { ledger } = rewrittenLedger(facts)
+    const { ledger, rewritten } = rewrittenLedger(facts)
     const made = ledger.filter(({ createdBy }) => createdBy === operation.id)
     const undo = removalSteps(made.map(({ spec }) => spec))
-    await recordUndo(sql, operation.id, undo)
+    await recordUndo(sql, operation, undo, rewritten)
     return forWorkflow(undo)
   })
 }
 
-async function recordUndo(sql: Sql, id: string, undo: readonly WorkflowStep[]): Promise<void> {
+async function recordUndo(
+  sql: Sql,
+  { id, tenant }: OperationRow,
+  undo: readonly WorkflowStep[],
+  rewritten: readonly LedgerEntry[],
+): Promise<void> {
   await sql({
-    text: `update operations set state = 'running', intent = 'compensate', phase = 'compensating', undo = $2::jsonb,
-      started_at = coalesce(started_at, now()), revision = revision + 1, updated_at = now() where id = $1`,
-    values: [id, JSON.stringify(undo)],
+    text: `with begun as (
+        update operations set state = 'running', intent = 'compensate', phase = 'compensating', undo = $2::jsonb,
+          started_at = coalesce(started_at, now()), revision = revision + 1, updated_at = now() where id = $1
+      )
+      ${rewrite('$3', '$4', '$5')}`,
+    values: [id, JSON.stringify(undo), tenant, rewrittenJson(rewritten), specVersion],
   })
+}
+
+/** Entries of the ledger that were described anew. */
+function rewrittenJson(entries: readonly LedgerEntry[]): string {
+  return JSON.stringify(entries.map(({ key, spec }) => ({ key, spec })))
 }
 
 function forWorkflow(steps: readonly WorkflowStep[]): WorkflowStep[] {

@@ -8,7 +8,7 @@ import {
   type Step,
   type StepAction,
 } from '../domain/operation.ts'
-import { readSpec, type ResourceSpec } from '../domain/resources.ts'
+import { readSpec, specVersion, type ResourceSpec } from '../domain/resources.ts'
 import type { BusRow, CellRow } from '../registry/entities/placement.ts'
 import type { Sql } from '../registry/sql.ts'
 import { refused, requireOwn, type Caller } from './caller.ts'
@@ -46,7 +46,7 @@ type Row = {
   intent: Intent
   correlationId: string
   step: Step | null
-  wanted: { key: string; claimed: boolean } | null
+  wanted: { key: string | null; spec: ResourceSpec; specVersion: number }
   claimed: {
     spec: ResourceSpec
     specVersion: number
@@ -76,7 +76,16 @@ export async function claimStep(sql: Sql, request: ClaimRequest): Promise<Claim 
   const [row] = await sql<Row>({
     name: 'claim',
     text: claim,
-    values: [input.operationId, input.attempt, key, action, input.timing.heartbeatMs, request.workflow],
+    values: [
+      input.operationId,
+      input.attempt,
+      key,
+      action,
+      input.timing.heartbeatMs,
+      request.workflow,
+      specVersion,
+      input.tenantId,
+    ],
   })
   const { step, claimed } = checked(row, request)
   if (step.state === 'done' || step.state === 'undone') return 'done'
@@ -113,11 +122,12 @@ const claim = `with o as (
     where r.tenant_id = o.tenant_id and r.key = o.step ->> 'resource' and o.step ->> 'action' = $4
       and o.step ->> 'state' in ('pending', 'failed')
       and o.state = 'running' and o.attempt = $2 and o.workflow = $6
+      and o.tenant_id::text = $8 and r.spec_version = $7
       and (r.claimed_until is null or r.claimed_until < now() or (r.claimed_by = o.id and r.claimed_attempt = o.attempt))
     returning r.*
   )
   select o.tenant_id as tenant, o.kind, o.state, o.attempt, o.intent, o.correlation_id as "correlationId", o.step,
-    jsonb_build_object('key', r.key, 'claimed', r.claimed_until > now()) as wanted,
+    jsonb_build_object('key', r.key, 'spec', r.spec, 'specVersion', r.spec_version) as wanted,
     case when c.key is not null then jsonb_build_object('spec', c.spec, 'specVersion', c.spec_version, 'fence', c.fence,
       'state', c.state, 'facts', c.facts, 'failures', c.failures) end as claimed,
     p.epoch::float8 as epoch, t.suspended, to_jsonb(ce) as cell, to_jsonb(bu) as bus,
@@ -157,10 +167,11 @@ function whyNot(row: Row | undefined, step: Step, { input }: ClaimRequest): 'abs
       'substrate_unavailable',
       `operation ${input.operationId} is interrupted and not yet resumed`,
     )
-  if (row?.wanted?.key == null) {
+  if (row === undefined || row.wanted.key === null) {
     if (step.action === 'remove') return 'absent'
     throw new FreeholdError('operation_superseded', `${step.resource} is no longer in the ledger`)
   }
+  readSpec(row.wanted.spec, row.wanted.specVersion)
   throw new FreeholdError(
     'substrate_unavailable',
     `an earlier try still holds the claim of ${step.resource}; this one comes again`,

@@ -37,10 +37,7 @@ export async function finishStep(pool: pg.Pool, claim: Claim, { facts = {}, even
       ],
     })
     if (row?.finished === true) return
-    throw new FreeholdError(
-      'operation_superseded',
-      `the claim of ${claim.spec.key} has gone to another try, or its operation was settled; nothing was recorded`,
-    )
+    throw superseded(claim)
   }
   if (claim.spec.kind !== 'topic') return write(sqlOf(pool))
   // Its row of deliveries is taken last, as by everyone who appends events.
@@ -49,6 +46,14 @@ export async function finishStep(pool: pg.Pool, claim: Claim, { facts = {}, even
     await write(sql)
     if (removes) await closeDelivery(sql, claim)
   })
+}
+
+/** The end of a try that has lost its claim. */
+export function superseded({ spec }: Pick<Claim, 'spec'>): FreeholdError {
+  return new FreeholdError(
+    'operation_superseded',
+    `the claim of ${spec.key} has gone to another try, or its operation was settled; nothing was recorded`,
+  )
 }
 
 const phases = { ensure: 'resources', migrate: 'schema', rotate: 'credentials' } as const

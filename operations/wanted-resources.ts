@@ -14,10 +14,11 @@ export function wantedResources(facts: Facts): ResourceSpec[] {
 
 /**
  * The ledger with entries of an older version described anew by the strategy of their placement, so that a property which
- * came later never makes an old resource unremovable. What no strategy asks for any more stays as it is.
+ * came later never makes an old resource unremovable. What no strategy asks for any more stays as it is, and so does what
+ * newer code has written: a step that meets it is refused.
  */
 export function rewrittenLedger(facts: Facts): { ledger: LedgerEntry[]; rewritten: LedgerEntry[] } {
-  if (facts.ledger.every((entry) => entry.specVersion === specVersion))
+  if (facts.ledger.every((entry) => entry.specVersion >= specVersion))
     return { ledger: [...facts.ledger], rewritten: [] }
   const { name, quotas } = { name: facts.manifest.spec.plan, quotas: facts.manifest.spec.quotas }
   const known = facts.platform.plans.find((plan) => plan.name === name)
@@ -25,7 +26,7 @@ export function rewrittenLedger(facts: Facts): { ledger: LedgerEntry[]; rewritte
   const specs = byStrategy(facts, known ?? { name, quotas, weight: 1, databaseConnections: 1 })
   const ledger = facts.ledger.map((entry) => {
     const spec = specs.find(({ key }) => key === entry.key)
-    return entry.specVersion === specVersion || spec === undefined ? entry : { ...entry, spec, specVersion }
+    return entry.specVersion >= specVersion || spec === undefined ? entry : { ...entry, spec, specVersion }
   })
   return { ledger, rewritten: ledger.filter((entry, index) => entry !== facts.ledger[index]) }
 }

@@ -19,11 +19,12 @@ export async function goForward(input: OperationInput, phase: string): Promise<v
       progress.plan(steps)
       progress.phase(phase)
       await carryOutAndSettle(input, steps, progress)
+      progress.phase('done')
     } catch (failure) {
       const error = operationError(failure)
       await settle({ input, outcome: 'stalled', error })
+      progress.phase('stalled')
       throw ApplicationFailure.nonRetryable(error.message, error.code)
     }
-    progress.phase('done')
   })
 }

@@ -1,11 +1,14 @@
 import { MockActivityEnvironment } from '@temporalio/testing'
+import { DefaultLogger } from '@temporalio/worker'
 import { createActivities, type Activities } from '../../activities/index.ts'
 import type { ActivityDeps } from '../../activities/deps.ts'
 import { workflowId, type OperationInput, type OperationKind } from '../../domain/operation.ts'
 
 /** Runs a function as an activity of this workflow runs it. */
 export async function inWorkflow<T>(workflow: string, run: () => Promise<T>): Promise<T> {
-  const environment = new MockActivityEnvironment({ workflowExecution: { workflowId: workflow, runId: 'test' } })
+  const execution = { workflowExecution: { workflowId: workflow, runId: 'test' } }
+  // A refusal is what most of these tests are about: it is not to be logged.
+  const environment = new MockActivityEnvironment(execution, { logger: new DefaultLogger('ERROR') })
   environment.on('error', () => {})
   return environment.run(run)
 }

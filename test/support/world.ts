@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -69,6 +69,7 @@ export async function createWorld(
     TEMPORAL_ADDRESS: inject('temporalAddress'),
     FREEHOLD_TASK_QUEUE: name,
     FREEHOLD_STATE_DIR: stateDir,
+    FREEHOLD_PLATFORM_FILE: unhurriedPlatform(stateDir),
     FREEHOLD_WAREHOUSE_URL: at(`${name}_warehouse`, provisioner),
     FREEHOLD_PLATFORM_KEY: 'env:TEST_PLATFORM_KEY',
     TEST_PLATFORM_KEY: randomBytes(32).toString('base64'),
@@ -194,6 +195,15 @@ export async function createWorld(
       rmSync(stateDir, { recursive: true, force: true })
     },
   }
+}
+
+/** The example platform file, without the pace that a real bus asks for: its tests are elsewhere. */
+function unhurriedPlatform(directory: string): string {
+  const file = join(directory, 'platform.yaml')
+  const credential = 'credential: env:SERVICE_BUS_CONNECTION_STRING\n'
+  const pace = `${credential}    managementCallsPerSecond: 1000\n`
+  writeFileSync(file, readFileSync('examples/platform.yaml', 'utf8').replace(credential, pace))
+  return file
 }
 
 /** A manifest as JSON. */
