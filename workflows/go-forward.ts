@@ -1,13 +1,16 @@
-import { ApplicationFailure, CancellationScope } from '@temporalio/workflow'
+import { ApplicationFailure, CancellationScope, CancelledFailure } from '@temporalio/workflow'
 import type { OperationInput } from '../domain/operation.ts'
 import { operationActivities } from './activities.ts'
 import { operationError } from './failure.ts'
 import { trackProgress } from './progress.ts'
 import { carryOut } from './steps.ts'
 
+const givenUp = { code: 'operation_aborted', message: 'given up on request; what was done stays done' } as const
+
 /**
  * Begin, the steps, settle, for what never rolls back. What may pass is tried without end; what cannot leaves the operation
- * open with `NeedsAttention`, to be retried; a cancel from outside changes nothing.
+ * open with `NeedsAttention`, to be retried. A cancel from outside changes nothing; an abort, where the kind allows one,
+ * ends it before its next step.
  */
 export async function goForward(input: OperationInput, phase: string): Promise<void> {
   const { begin, settle } = operationActivities(input.timing)
@@ -21,10 +24,17 @@ export async function goForward(input: OperationInput, phase: string): Promise<v
       await carryOut(input, steps, progress)
     } catch (failure) {
       const error = operationError(failure)
+      if (error.code === 'operation_aborted') {
+        await settle({ input, outcome: 'aborted', error: givenUp })
+        throw new CancelledFailure(givenUp.message)
+      }
       await settle({ input, outcome: 'stalled', error })
       throw ApplicationFailure.nonRetryable(error.message, error.code)
     }
-    await settle({ input, outcome: 'succeeded' })
+    if ((await settle({ input, outcome: 'succeeded' })) === 'to-be-undone') {
+      await settle({ input, outcome: 'aborted', error: givenUp })
+      throw new CancelledFailure(givenUp.message)
+    }
     progress.phase('done')
   })
 }

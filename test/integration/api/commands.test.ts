@@ -55,7 +55,7 @@ describe('commands', () => {
     expect(heard).toContainEqual(expect.objectContaining({ id, attempt }))
   })
 
-  test('abort is refused for what is settled and for what only goes forward', async () => {
+  test('abort is refused for what is settled and for what cannot be given up', async () => {
     const { tenant } = await api.settled('failed')
     expect((await api.call('POST', `/v1/tenants/${tenant.id}/abort`)).body.code).toBe('operation_not_open')
     await api.call('POST', `/v1/tenants/${tenant.id}/purge`)
