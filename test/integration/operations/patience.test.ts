@@ -121,6 +121,24 @@ it('a purge is not given up: nothing is left half-way', async () => {
   await worker.stop()
 })
 
+it('a provision that the world refuses gives up after its number of tries, and is undone', async () => {
+  let refusals = 0
+  const mappers = aroundVerbs(world.deps.mappers, async ({ action, target }, run) => {
+    if (action !== 'ensure' || target.spec.kind !== 'network') return run()
+    refusals += 1
+    throw new FreeholdError('substrate_unavailable', 'no network today')
+  })
+  const worker = await world.worker({ mappers })
+  const { operation, tenant } = await world.apply('refused')
+  expect((await world.until(operation.id, 'failed')).error).toMatchObject({
+    code: 'substrate_unavailable',
+    step: 'prod/1/network',
+  })
+  expect(refusals).toBe(testTiming.maximumAttempts)
+  expect(await remainsOf(world, tenant)).toEqual(nothing)
+  await worker.stop()
+})
+
 it('a provision whose registry is cut for longer than its number of tries does not roll back', async () => {
   const url = new URL(world.environment.DATABASE_URL)
   const proxy = await startProxy({ host: url.hostname, port: Number(url.port) })
