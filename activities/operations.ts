@@ -1,7 +1,7 @@
 import { activityInfo } from '@temporalio/activity'
 import type { OperationInput, WorkflowStep } from '../domain/operation.ts'
 import { begin, beginUndo, type Begun } from '../operations/begin.ts'
-import { settle, type Settling } from '../operations/settle.ts'
+import { settle, type Settled, type Settling } from '../operations/settle.ts'
 import type { ActivityDeps } from './deps.ts'
 
 /** Id of the workflow that asks, by Temporal's word and not the caller's. */
@@ -14,10 +14,10 @@ export function createOperationActivities({ orm, platform }: Pick<ActivityDeps, 
     /** Takes the operation up, and gives its steps. */
     begin: (input: OperationInput): Promise<Begun> => begin(registry, { input, workflow: callingWorkflow() }),
     /** The steps that undo what the operation made. */
-    beginUndo: (input: OperationInput): Promise<WorkflowStep[]> =>
+    beginUndo: (input: OperationInput): Promise<WorkflowStep[] | null> =>
       beginUndo(registry, { input, workflow: callingWorkflow() }),
     /** Writes the outcome. */
-    settle: (settling: Settling): Promise<'settled' | 'to-be-undone'> => settle(orm.pool, settling, callingWorkflow()),
+    settle: (settling: Settling): Promise<Settled> => settle(orm.pool, settling, callingWorkflow()),
   }
 }
 export type OperationActivities = ReturnType<typeof createOperationActivities>

@@ -34,7 +34,7 @@ export type ApiDeps = {
 export type ApiEnv = {
   Variables: {
     correlationId: string
-    apiKey: ApiKeyRow
+    apiKey: Pick<ApiKeyRow, 'id' | 'name' | 'role'>
     /** Id of the tenant the request is about, once it is known; for the log. */
     tenantId: string
   }

@@ -27,6 +27,7 @@ export const exampleOperation = {
   intent: 'forward',
   phase: 'ensure',
   steps: [{ key: 'prod/database', title: 'Create the database', state: 'running' }],
+  undoable: true,
   revision: 2,
   actor: 'key:admin',
   reason: null,
@@ -100,7 +101,7 @@ export const exampleContext = {
 }
 
 export const exampleResource = {
-  key: 'prod/database',
+  key: 'prod/1/database',
   kind: 'database',
   environment: 'prod',
   placement: 1,

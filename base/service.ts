@@ -23,12 +23,12 @@ export async function runService(name: string, main: (closing: Closing) => Promi
   process.exit(code)
 }
 
-/** Who reads our output may be gone before us, as with `npm start | tee`: what is said then is said to nobody. */
+/**
+ * Who reads our output may be gone before us: the reader of a pipe (`npm start | tee`, EPIPE) or the terminal itself (EIO).
+ * What is said then is said to nobody; an error of it would end the process before it has stopped what it started.
+ */
 export function surviveBrokenPipes(): void {
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-    })
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 }
 
 /** Ends when the process is told to stop. */

@@ -64,6 +64,8 @@ export function operationStarter(client: Client, options: { taskQueue: string; t
         workflowId: workflowId(operation),
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         args: [input],
+        // Who is killed in the middle of one is taken for dead as soon as in the middle of a step.
+        workflowTaskTimeout: Math.max(options.timing.heartbeatMs, 2_000),
         priority: { priorityKey: lifecycle[kind].urgency },
         staticSummary: `${kind} ${slug}`,
         staticDetails: `Operation \`${id}\`, attempt ${attempt}, of tenant **${slug}** (\`${tenant}\`)`,

@@ -19,6 +19,9 @@ export type Stack = {
   concurrency: number
   /** Base URL of the API and a key of a platform-admin. */
   api: { url: string; key: string }
+  environment: Readonly<Record<string, string>>
+  stateDir: string
+  workerPid: number
 }
 
 const log = (line: string): void => console.error(`bench: ${line}`)
@@ -56,17 +59,19 @@ export async function startBenchServers(closing: Closing): Promise<LocalStack> {
     FREEHOLD_SERVICE_BUS_ADMIN_PORT: String(busAdmin),
     LOG_LEVEL: 'warn',
   }
-  return startStack(variables, { signal: new AbortController().signal, log }, closing)
+  // Counts statements; costs what it measures next to nothing.
+  const postgresSettings = ['shared_preload_libraries=pg_stat_statements', 'pg_stat_statements.track=top']
+  return startStack(variables, { signal: new AbortController().signal, log, postgresSettings }, closing)
 }
 
 /** Runs `work` on a new stack; the stack is gone afterwards, also when interrupted. */
 export async function withStack<T>(work: (stack: Stack) => Promise<T>): Promise<T> {
   return withClosing(async (closing) => {
-    const { environment, adminKey, temporalAddress } = await startBenchServers(closing)
+    const { environment, stateDir, adminKey, temporalAddress } = await startBenchServers(closing)
     const deps = await compose(environment, { parts: ['api'] }, closing)
     installRuntime(deps.log)
     // As in production, so that the API's answers do not wait for the worker's work.
-    await startServiceProcess('worker', environment, closing)
+    const { pid: workerPid } = await startServiceProcess('worker', environment, closing)
     const url = await serveApi(deps, closing)
     return work({
       deps,
@@ -75,6 +80,9 @@ export async function withStack<T>(work: (stack: Stack) => Promise<T>): Promise<
       temporalNamespace: deps.config.TEMPORAL_NAMESPACE,
       concurrency: deps.config.FREEHOLD_WORKER_CONCURRENCY,
       api: { url, key: adminKey },
+      environment,
+      stateDir,
+      workerPid,
     })
   })
 }

@@ -5,7 +5,8 @@ import { readPlatformKey, type ResolveSecret } from '../base/secret-reference.ts
 import { createApiKey, findApiKey } from '../registry/api-keys.ts'
 import type { Role } from '../registry/entities/access.ts'
 import { TenantKey } from '../registry/entities/secret.ts'
-import type { EntityManager } from '../registry/orm.ts'
+import type { EntityManager, Orm } from '../registry/orm.ts'
+import { sqlOf } from '../registry/pool.ts'
 import { keptSecret } from './kept-secret.ts'
 
 /**
@@ -35,9 +36,9 @@ export async function ensurePlatformKey(
 }
 
 /** The first key of the API, of a platform-admin, kept in `<stateDir>/admin.key`; made when it is not there. */
-export async function firstKey(em: EntityManager, stateDir: string, say: (line: string) => void): Promise<string> {
+export async function firstKey(orm: Orm, stateDir: string, say: (line: string) => void): Promise<string> {
   const file = join(stateDir, 'admin.key')
-  const { key, isNew } = await keptApiKey(em, { file, name: 'admin', role: 'platform-admin' })
+  const { key, isNew } = await keptApiKey(orm, { file, name: 'admin', role: 'platform-admin' })
   if (isNew) say(`a key of the API is in ${file}`)
   return key
 }
@@ -47,12 +48,12 @@ export async function firstKey(em: EntityManager, stateDir: string, say: (line: 
  * of that name: the file may have been lost, and the registry may be another.
  */
 export async function keptApiKey(
-  em: EntityManager,
+  orm: Orm,
   { file, name, role }: { file: string; name: string; role: Role },
 ): Promise<{ key: string; isNew: boolean }> {
   const kept = existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined
-  if (kept !== undefined && (await findApiKey(em, kept)) !== null) return { key: kept, isNew: false }
-  const key = await createApiKey(em, name, role)
+  if (kept !== undefined && (await findApiKey(sqlOf(orm.pool), kept)) !== undefined) return { key: kept, isNew: false }
+  const key = await createApiKey(orm.em.fork(), name, role)
   writeFileSync(file, `${key}\n`, { mode: 0o600 })
   return { key, isNew: true }
 }

@@ -56,7 +56,7 @@ export async function prepare(
   const orm = await openRegistry(adminUrl, { connections: 1 })
   try {
     await ensurePlatformKey(orm.em.fork(), FREEHOLD_PLATFORM_KEY, resolveSecret, say)
-    return await firstKey(orm.em.fork(), stateDir, say)
+    return await firstKey(orm, stateDir, say)
   } finally {
     await orm.close(true)
   }

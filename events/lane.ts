@@ -36,8 +36,20 @@ const longestPauseMs = 10_000
 const throttledPauseMs = 2_000
 
 /**
- * Delivers until the signal, then lets what is on its way end. While the lane is blocked it tries one delivery at a time,
- * with growing pauses, and leaves the others as they are; at the first success all are due.
+ * Delivers until the signal, then lets what is on its way end.
+ *
+ * | mode       | when                                | does                                                   | ends with                         |
+ * |------------|-------------------------------------|--------------------------------------------------------|-----------------------------------|
+ * | idle       | nothing was due                     | asks again after `pollMs`, ever later, up to 1 s       | a ring, or something that is due  |
+ * | busy       | something was due, and there is room | takes as much as there is room for, and sends it      | nothing due, or no room           |
+ * | full       | `parallel` are on their way         | waits for the first of them                            | one that has ended                |
+ * | blocked    | a failure of the whole lane         | pauses (0.5 s, twice as long each time, up to 10 s; 2 s | the first that arrives: then all |
+ * |            |                                     | at least when throttled), then tries one delivery alone | that waited are due at once      |
+ * | unanswered | the registry does not answer        | asks again after 1 s                                   | an answer                         |
+ * | stopping   | the signal                          | takes nothing, begins no batch, waits for what is sent | nothing is on its way             |
+ *
+ * A ring is heard while the lane is idle or the registry is silent, not during the pause of a blocked lane; the signal is
+ * heard always. A delivery that fails by itself blocks nothing: it waits in the registry (`settleDeliveries`).
  */
 export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions): Promise<void> {
   const { orm, log } = deps
@@ -50,10 +62,16 @@ export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions)
 
   while (!signal.aborted) {
     try {
-      if ((await round()) === 'idle') {
+      const found = await round()
+      if (found === 'much') pollsIn = pollMs
+      else if (found === 'little') {
+        // More of the same operation follows soon, and is best taken together.
+        await alarm.nap(pollMs)
+        pollsIn = pollMs
+      } else {
         await alarm.nap(pollsIn)
         pollsIn = Math.min(pollsIn * 1.5, longestPollMs)
-      } else pollsIn = pollMs
+      }
     } catch (error) {
       log.warn({ reason: errorText(error) }, 'relay: the registry does not answer')
       await alarm.nap(longestPollMs)
@@ -61,16 +79,17 @@ export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions)
   }
   await Promise.all(underWay)
 
-  async function round(): Promise<'idle' | 'busy'> {
+  /** How much there was to do, of what it could take. */
+  async function round(): Promise<'nothing' | 'little' | 'much'> {
     const isBlocked = failures > 0
     const free = (isBlocked ? 1 : lane.parallel) - underWay.size
     if (free <= 0) {
       await Promise.race(underWay)
-      return 'busy'
+      return 'much'
     }
     const limit = isBlocked ? 1 : free * lane.deliveries
     const claimed = await claimDeliveries(orm.em.fork(), { relay, bus: lane.bus, limit, leaseSeconds })
-    if (claimed.length === 0) return 'idle'
+    if (claimed.length === 0) return 'nothing'
     const until = performance.now() + leaseSeconds * 1_000 * sendForShare
     const limits = { perStream: perConsignment, inAll: perConsignment * free }
     for (const consignment of await lane.consign(await undelivered(orm.em.fork(), claimed, limits))) {
@@ -81,7 +100,7 @@ export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions)
     if (isBlocked) await Promise.all(underWay)
     if (pauseMs > 0) await alarm.nap(pauseMs, 'deaf')
     pauseMs = 0
-    return 'busy'
+    return isBlocked || claimed.length === limit ? 'much' : 'little'
   }
 
   async function send(consignment: Consignment, until: number): Promise<void> {
@@ -104,7 +123,7 @@ export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions)
     alarm.ring()
   }
 
-  /** Consignments that were on their way together fail together, which counts once. */
+  /** Several that were on their way together fail together; that counts as one failure, so the pause grows by one step. */
   function block({ code }: PublishFailure): void {
     if (pauseMs > 0) return
     pauseMs = Math.max(
@@ -116,7 +135,7 @@ export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions)
   }
 }
 
-/** Sleep that a ring ends, also one from before; `deaf` hears nothing but the signal. */
+/** A sleep that ends early when `ring` is called, also when it was called just before; a `deaf` one ends early by the signal alone. */
 function createAlarm(signal: AbortSignal) {
   let rung = false
   let wake = () => {}

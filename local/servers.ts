@@ -30,7 +30,12 @@ export type Servers = {
   died: Promise<string>
 }
 
-type StartOptions = { readonly signal: AbortSignal; readonly log: (line: string) => void }
+/** `signal` ends a long start; `log` gets lines for a person; `postgresSettings` are more settings, as `name=value`. */
+export type StartOptions = {
+  readonly signal: AbortSignal
+  readonly log: (line: string) => void
+  readonly postgresSettings?: readonly string[]
+}
 type Started = { died?: Promise<string>; stop?: () => Promise<void> }
 
 /** A server that is asked to end gets a signal, then another, then SIGKILL; PostgreSQL has the most patience of all. */
@@ -97,11 +102,21 @@ async function checkPorts(config: Config): Promise<void> {
   })
 }
 
-async function postgres(config: Config, stateDir: string, { log }: StartOptions): Promise<Started & { url: string }> {
+async function postgres(
+  config: Config,
+  stateDir: string,
+  { log, postgresSettings }: StartOptions,
+): Promise<Started & { url: string }> {
   const given = config.DATABASE_ADMIN_URL ?? config.DATABASE_URL
   if (given !== undefined) return { url: given }
   const password = keptSecret(join(stateDir, 'postgres-superuser.password'), 'hex')
-  const server = await startPostgres({ stateDir, port: config.FREEHOLD_POSTGRES_PORT, password, log })
+  const server = await startPostgres({
+    stateDir,
+    port: config.FREEHOLD_POSTGRES_PORT,
+    password,
+    settings: postgresSettings ?? [],
+    log,
+  })
   const url = new URL(server.url)
   url.pathname = '/freehold'
   return { url: url.href, died: server.exited.then((how) => `PostgreSQL ended by itself (${how})`), stop: server.stop }

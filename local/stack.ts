@@ -3,7 +3,7 @@ import type { Closing } from '../base/closing.ts'
 import { readConfig, setVariables } from '../base/config.ts'
 import { keptSecret } from '../deploy/kept-secret.ts'
 import { prepare } from '../deploy/prepare.ts'
-import { startServers } from './servers.ts'
+import { startServers, type StartOptions } from './servers.ts'
 import { openStateDir } from './state-dir.ts'
 
 /** A local stack, up and prepared: what API and worker need, in this process or in others. */
@@ -30,7 +30,7 @@ export type Stack = {
  */
 export async function startStack(
   given: Readonly<Record<string, string | undefined>>,
-  { fresh = false, ...options }: { fresh?: boolean; signal: AbortSignal; log: (line: string) => void },
+  { fresh = false, ...options }: StartOptions & { fresh?: boolean },
   closing: Closing,
 ): Promise<Stack> {
   const config = readConfig(given)

@@ -98,14 +98,14 @@ const write = `with begun as (
   )
   select append_events($2::uuid::text, $8::jsonb)`
 
-/** Steps that undo what an operation made, whichever attempt made it; none when it is no longer this attempt's. */
-export function beginUndo({ pool, platform }: Registry, caller: Caller): Promise<WorkflowStep[]> {
+/** Steps that undo what an operation made, whichever attempt made it; null when it is settled, or no longer this attempt's. */
+export function beginUndo({ pool, platform }: Registry, caller: Caller): Promise<WorkflowStep[] | null> {
   const { input } = caller
   return transaction(pool, async (sql) => {
     const held = await lockOperation(sql, input.operationId)
     const { operation } = held
     requireOwn(operation, caller)
-    if (!isCurrent(held, input)) return []
+    if (!isCurrent(held, input)) return null
     if (operation.phase === 'compensating') return forWorkflow(operation.undo)
     const facts = await readFacts(sql, held, platform)
     const { ledger, rewritten } = rewrittenLedger(facts)

@@ -5,7 +5,7 @@ import { FreeholdError } from '../domain/errors.ts'
 import type { Contact, ResolvedManifest } from '../domain/manifest-resolve.ts'
 import type { Manifest } from '../domain/manifest.ts'
 import type { Platform } from '../domain/platform.ts'
-import { choosePlace, roomIn, takePlaces } from '../registry/capacity.ts'
+import { choosePlace, roomIn, takePlaces, type Room } from '../registry/capacity.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { eventsJson } from '../registry/events.ts'
 import { newTenantKey, type Sealer } from '../registry/keys.ts'
@@ -38,8 +38,8 @@ export async function createTenant(
 ): Promise<OperationRow> {
   const { spec, metadata } = wish.resolved
   const code = newCode()
-  const { id } = await one(sql<{ id: string }>({ name: 'new-id', text: 'select uuidv7() as id' }))
-  const places = await choosePlaces(sql, platform, wish.resolved, code)
+  const { id, ...room } = await roomIn(sql, spec.region)
+  const places = await choosePlaces(sql, platform, wish.resolved, { code, ...room })
   const { wrapped, sealer } = newTenantKey(platformKey, id)
   const { slug, name, labels } = metadata
   const { profile, plan, region } = spec
@@ -77,7 +77,7 @@ export async function createTenant(
   })
   const cells = places.map(({ cell }) => cell)
   const buses = places.flatMap(({ bus }) => (bus === null ? [] : [bus]))
-  if (!(await takePlaces(sql, 'cells', cells)) || !(await takePlaces(sql, 'buses', buses))) throw new RoomTaken()
+  if (!(await takePlaces(sql, { cells, buses }))) throw new RoomTaken()
   return operation
 }
 
@@ -93,16 +93,19 @@ export function wishHash(sealer: Sealer, manifest: Manifest): string {
   return sealer.hash(canonicalText(JSON.parse(JSON.stringify(manifest))))
 }
 
-async function choosePlaces(sql: Sql, platform: Platform, { spec }: ResolvedManifest, code: string): Promise<Place[]> {
+async function choosePlaces(
+  sql: Sql,
+  platform: Platform,
+  { spec }: ResolvedManifest,
+  { code, cells, buses }: { code: string; cells: Room[]; buses: Room[] },
+): Promise<Place[]> {
   const { profile, region } = spec
-  const cells = await roomIn(sql, 'cells', region)
-  const buses = platform.buses.length === 0 ? undefined : await roomIn(sql, 'buses', region)
   const pool = platform.regions.find(({ name }) => name === region)?.network
   const places: Place[] = []
   for (const environment of spec.environments.map(({ name }) => name).toSorted()) {
     const wanted = { tenantCode: code, region, profile, environment }
     const cell = choosePlace('cells', cells, wanted)
-    const bus = buses === undefined ? null : choosePlace('buses', buses, wanted)
+    const bus = platform.buses.length === 0 ? null : choosePlace('buses', buses, wanted)
     const but = places.flatMap(({ segment }) => (segment === null ? [] : [segment]))
     const segment =
       pool === undefined ? null : await freeSegment(sql, { region, pool, seed: `${code}/${environment}`, but })

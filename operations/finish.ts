@@ -6,7 +6,7 @@ import type { OperationError, OperationInput } from '../domain/operation.ts'
 import { closeDelivery, openDelivery } from '../registry/deliveries.ts'
 import { eventsJson } from '../registry/events.ts'
 import { sqlOf, transaction } from '../registry/pool.ts'
-import type { Sql } from '../registry/sql.ts'
+import { withoutWaiting, type Sql } from '../registry/sql.ts'
 import type { Claim } from './claim.ts'
 import { said } from './said.ts'
 
@@ -14,7 +14,8 @@ import { said } from './said.ts'
 export type Finished = { readonly facts?: JsonObject; readonly event?: { type: EventType; data?: JsonObject } }
 
 /**
- * Ends a step that worked: ledger, progress and event commit together, and only under the claim. Throws
+ * Ends a step that worked: ledger, progress and event commit together, and only under the claim. The commit does not wait
+ * for the disk: when a crash takes it, `settle` has the step done again. Throws
  * `operation_superseded` when another has the claim by now, or the operation was settled; then nothing is written.
  */
 export async function finishStep(pool: pg.Pool, claim: Claim, { facts = {}, event }: Finished): Promise<void> {
@@ -75,7 +76,7 @@ const statement = (state: 'done' | 'undone', held: string) => `with locked as (
     update operations set ${marked(state)} where id = (select id from held) returning id
   )
   select exists (select from stepped) as finished,
-    (select append_events($2::uuid::text, $7::jsonb) where exists (select from stepped)) as appended`
+    (select append_events($2::uuid::text, $7::jsonb) where exists (select from stepped)) as appended, ${withoutWaiting}`
 
 const finish = statement(
   'done',

@@ -19,16 +19,15 @@ const eventTypes = {
   stalled: 'TENANCY_OPERATION_INTERRUPTED',
 } as const satisfies Record<Outcome, EventType>
 
+/** `to-be-undone`: an abort was accepted meanwhile. `to-be-finished`: steps are not done, or a crash forgot that they were. */
+export type Settled = 'settled' | 'to-be-undone' | 'to-be-finished'
+
 /**
  * Writes the outcome: state of the tenant, operation, what its kind changes, and events in one transaction. Settling twice
- * is settling once. Success is not settled any more once an abort was accepted: the answer is then that it has to be
- * undone. Throws `step_refused` for a success with steps that were not done.
+ * is settling once. Success is not settled while there is something to be undone or finished first: that is the answer then.
+ * Throws `step_refused` to a workflow that is not the operation's, and for a success of what was not begun.
  */
-export function settle(
-  pool: pg.Pool,
-  { input, outcome, error }: Settling,
-  workflow: string,
-): Promise<'settled' | 'to-be-undone'> {
+export function settle(pool: pg.Pool, { input, outcome, error }: Settling, workflow: string): Promise<Settled> {
   return transaction(pool, async (sql) => {
     const held = await lockOperation(sql, input.operationId)
     const { operation, tenant } = held
@@ -36,24 +35,14 @@ export function settle(
     if (!isCurrent(held, input)) return 'settled'
     const succeeded = outcome === 'succeeded'
     if (succeeded && operation.intent === 'compensate') return 'to-be-undone'
-    if (succeeded) requireDone(held)
+    if (succeeded && operation.state === 'accepted')
+      throw refused(operation.id, 'it cannot succeed before it was begun')
+    if (succeeded && !isDone(operation)) return 'to-be-finished'
     const state = nextState(held, outcome)
     const told = succeeded
       ? undefined
       : (error ?? { code: 'internal' as const, message: 'the workflow told no reason' })
     const needsAttention = outcome === 'stalled' || (told?.unresolved ?? []).length > 0
-    await sql({
-      name: 'settle',
-      text: write,
-      values: [
-        operation.id,
-        tenant.id,
-        outcome === 'stalled' ? 'interrupted' : outcome,
-        state,
-        told === undefined ? null : JSON.stringify(told),
-        needsAttention,
-      ],
-    })
     const more = succeeded ? await kindOf(operation.kind).succeed?.(sql, held) : undefined
     const events = [
       ...(more ?? []),
@@ -64,9 +53,17 @@ export function settle(
       }),
     ]
     await sql({
-      name: 'append-events',
-      text: 'select append_events($1::uuid::text, $2::jsonb)',
-      values: [tenant.id, eventsJson(events)],
+      name: 'settle',
+      text: write,
+      values: [
+        operation.id,
+        tenant.id,
+        outcome === 'stalled' ? 'interrupted' : outcome,
+        state,
+        told === undefined ? null : JSON.stringify(told),
+        needsAttention,
+        eventsJson(events),
+      ],
     })
     return 'settled'
   })
@@ -82,13 +79,8 @@ function nextState({ operation, tenant }: Held, outcome: Outcome) {
   })
 }
 
-function requireDone({ operation }: Held): void {
-  const open = operation.steps.filter(({ state }) => state === 'pending' || state === 'failed')
-  if (operation.state === 'running' && open.length === 0) return
-  throw refused(
-    operation.id,
-    `it cannot succeed, ${open.map(({ key }) => key).join(', ') || 'its beginning'} is not done`,
-  )
+function isDone({ steps }: Held['operation']): boolean {
+  return steps.every((step) => step.state === 'done' || step.state === 'undone')
 }
 
 const write = `with settled as (
@@ -99,7 +91,9 @@ const write = `with settled as (
     update tenants set state = $4, updated_at = now() where id = $2 and state <> $4
   ), cleared as (
     delete from conditions where tenant_id = $2 and type = 'NeedsAttention' and not $6
-  )
+  ), raised as (
   insert into conditions (tenant_id, type, reason, message)
   select $2, 'NeedsAttention', $5::jsonb ->> 'code', $5::jsonb ->> 'message' where $6
-  on conflict (tenant_id, type) do update set reason = excluded.reason, message = excluded.message`
+  on conflict (tenant_id, type) do update set reason = excluded.reason, message = excluded.message
+  )
+  select append_events($2::uuid::text, $7::jsonb)`

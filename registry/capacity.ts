@@ -2,22 +2,25 @@ import { weigh } from '../crypto/tokens.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import { candidateCells } from '../domain/placement.ts'
 import type { CellDeclaration } from '../domain/platform.ts'
-import type { Sql } from './sql.ts'
+import { one, type Sql } from './sql.ts'
 
 export type WantedPlace = { tenantCode: string; region: string; profile: string; environment: string }
 export type Shared = 'cells' | 'buses'
 /** What may take tenants, and how many more. */
 export type Room = Pick<CellDeclaration, 'name' | 'region' | 'profiles' | 'environments'> & { room: number }
 
-/** What has room in a region, read without a lock: `takePlaces` finds out whether it still has. */
-export async function roomIn(sql: Sql, table: Shared, region: string): Promise<Room[]> {
-  return sql<Room>({
-    name: `room-in-${table}`,
-    text: `select name, region, declaration -> 'profiles' as profiles, declaration -> 'environments' as environments,
-        capacity - used as room
-      from ${table} where region = $1 and state = 'open' and used < capacity`,
-    values: [region],
-  })
+/** What has room in a region, read without a lock: `takePlaces` finds out whether it still has; and ids for what is new. */
+export async function roomIn(sql: Sql, region: string): Promise<{ id: string } & Record<Shared, Room[]>> {
+  const room = (table: Shared) => `(select coalesce(jsonb_agg(jsonb_build_object('name', name, 'region', region,
+      'profiles', declaration -> 'profiles', 'environments', declaration -> 'environments', 'room', capacity - used)), '[]')
+    from ${table} where region = $1 and state = 'open' and used < capacity) as ${table}`
+  return one(
+    sql<{ id: string } & Record<Shared, Room[]>>({
+      name: 'room-in',
+      text: `select uuidv7() as id, ${room('cells')}, ${room('buses')}`,
+      values: [region],
+    }),
+  )
 }
 
 /**
@@ -54,21 +57,31 @@ const bus = { what: 'bus', code: 'bus_exhausted' } as const
  * the order of their names, so that two transactions follow each other instead of waiting in a circle.
  * @returns whether all of them had room; when not, roll back and choose anew
  */
-export async function takePlaces(sql: Sql, table: Shared, names: readonly string[]): Promise<boolean> {
-  if (names.length === 0) return true
-  const wanted = [...Map.groupBy(names, (name) => name)].map(([name, all]) => ({ name, places: all.length }))
-  const taken = await sql({
-    name: `take-${table}`,
-    text: `with wanted as (select * from jsonb_to_recordset($1::jsonb) as w (name text, places int)),
-      locked as (
-        select name from ${table} where name in (select name from wanted) order by name for no key update
-      )
-      update ${table} t set used = used + w.places, updated_at = now() from wanted w, locked
-      where t.name = w.name and locked.name = t.name and t.state = 'open' and t.used + w.places <= t.capacity
-      returning t.name`,
-    values: [JSON.stringify(wanted)],
-  })
-  return taken.length === wanted.length
+export async function takePlaces(sql: Sql, chosen: Readonly<Record<Shared, readonly string[]>>): Promise<boolean> {
+  const wanted = (names: readonly string[]) =>
+    [...Map.groupBy(names, (name) => name)].map(([name, all]) => ({ name, places: all.length }))
+  const [cells, buses] = [wanted(chosen.cells), wanted(chosen.buses)]
+  const { taken } = await one(
+    sql<{ taken: number }>({
+      name: 'take-places',
+      text: `with ${take('cells', 1)}, ${take('buses', 2)}
+        select (select count(*) from taken_cells)::int + (select count(*) from taken_buses)::int as taken`,
+      values: [JSON.stringify(cells), JSON.stringify(buses)],
+    }),
+  )
+  return taken === cells.length + buses.length
+}
+
+/** Common table expressions that take places of one table; `taken_<table>` has a row for each that had room. */
+function take(table: Shared, parameter: number): string {
+  return `wanted_${table} as (select * from jsonb_to_recordset($${parameter}::jsonb) as w (name text, places int)),
+    locked_${table} as (
+      select name from ${table} where name in (select name from wanted_${table}) order by name for no key update
+    ), taken_${table} as (
+      update ${table} t set used = used + w.places, updated_at = now() from wanted_${table} w, locked_${table} l
+      where t.name = w.name and l.name = t.name and t.state = 'open' and t.used + w.places <= t.capacity
+      returning t.name
+    )`
 }
 
 /** Releases all placements of a tenant, and gives their places back. */

@@ -10,17 +10,17 @@ export type IdempotentCall = { apiKey: string; key: string; requestHash: string 
 
 /**
  * The answer that was given to this call before, or undefined. Holds the key for the length of the caller's transaction, so
- * that a twin waits for the answer; one that waits longer than 5 s gets `idempotency_in_progress`.
+ * that a twin waits for the answer; one that waits longer than 5 s gets `idempotency_in_progress`. No other lock is waited for
+ * any longer in this transaction.
  * Throws `idempotency_conflict` when the key was used for another call.
  */
 export async function findAnswer(sql: Sql, call: IdempotentCall): Promise<KeptAnswer | undefined> {
   try {
-    await sql({ text: `set local lock_timeout = '5s'` })
     await sql({
-      text: 'select pg_advisory_xact_lock(hashtextextended($1, 0))',
+      name: 'lock-answer',
+      text: `select set_config('lock_timeout', '5s', true), pg_advisory_xact_lock(hashtextextended($1, 0))`,
       values: [`${call.apiKey}/${call.key}`],
     })
-    await sql({ text: 'set local lock_timeout = default' })
   } catch (cause) {
     if ((cause as { code?: unknown }).code !== '55P03') throw cause
     throw new FreeholdError(
@@ -30,6 +30,7 @@ export async function findAnswer(sql: Sql, call: IdempotentCall): Promise<KeptAn
     )
   }
   const [kept] = await sql<KeptAnswer & { requestHash: string }>({
+    name: 'find-answer',
     text: `select status, headers, body, request_hash as "requestHash" from idempotency_records
       where api_key_id = $1 and key = $2`,
     values: [call.apiKey, call.key],
@@ -45,6 +46,7 @@ export async function findAnswer(sql: Sql, call: IdempotentCall): Promise<KeptAn
 /** Keeps the answer to this call, in the transaction that made it true. */
 export async function keepAnswer(sql: Sql, call: IdempotentCall, answer: KeptAnswer): Promise<void> {
   await sql({
+    name: 'keep-answer',
     text: `insert into idempotency_records (api_key_id, key, request_hash, status, headers, body)
       values ($1, $2, $3, $4, $5::jsonb, $6::jsonb)`,
     values: [

@@ -1,6 +1,6 @@
 import { FreeholdError } from '../domain/errors.ts'
 import type { Sealer } from './keys.ts'
-import type { Sql } from './sql.ts'
+import { withoutWaiting, type Sql } from './sql.ts'
 
 type Row = { name: string; version: number; sealed: Buffer }
 /** Under which claim on the ledger secrets are written; none for those who only read. */
@@ -59,7 +59,7 @@ export function claimedSecrets(sql: Sql, tenant: string, sealer: () => Sealer, c
     const rows = await sql({
       name: 'create-secret',
       text: `insert into secrets (tenant_id, name, version, sealed) select $1::uuid, $4, 1, $5 where ${held}
-        on conflict do nothing returning version`,
+        on conflict do nothing returning version, ${withoutWaiting}`,
       values: [...under, name, sealed(name, 1, value)],
     })
     return rows.length === 1
@@ -81,7 +81,7 @@ export function claimedSecrets(sql: Sql, tenant: string, sealer: () => Sealer, c
     }
     const rows = await sql({
       text: `update secrets set version = version + 1, sealed = $5, updated_at = now()
-        where tenant_id = $1 and name = $4 and version = $6 and ${held} returning version`,
+        where tenant_id = $1 and name = $4 and version = $6 and ${held} returning version, ${withoutWaiting}`,
       values: [...under, name, sealed(name, row.version + 1, value), row.version],
     })
     if (rows.length === 0) throw lost()

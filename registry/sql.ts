@@ -4,6 +4,12 @@ export type Statement = { readonly name?: string; readonly text: string; readonl
 /** Runs statements on the registry: each on a connection of the pool, or all in one transaction. */
 export type Sql = <R extends object = Record<string, unknown>>(statement: Statement) => Promise<R[]>
 
+/**
+ * For the select list of a statement whose loss in a crash of the registry costs a try and nothing else: its commit does
+ * not wait for the disk. What is committed after it and waits takes it along, so nothing is ever out of order.
+ */
+export const withoutWaiting = `set_config('synchronous_commit', 'off', true) as "withoutWaiting"`
+
 /** The one row of a statement that gives one always. */
 export async function one<R extends object>(rows: Promise<R[]>): Promise<R> {
   const [row] = await rows

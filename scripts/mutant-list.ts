@@ -69,7 +69,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'what fails is undone (the workflow)',
     file: 'workflows/undo.ts',
-    swaps: [['await operations.beginUndo(input)', '(await operations.beginUndo(input)).slice(0, 0)']],
+    swaps: [['await beginUndo(input)', '(await beginUndo(input))?.slice(0, 0) ?? null']],
     test: `${integration}/provision/outside.test.ts`,
     only: 'removes all that was made',
   },
@@ -90,7 +90,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'success needs every step done',
     file: 'operations/settle.ts',
-    swaps: [['if (succeeded) requireDone(held)', '']],
+    swaps: [[`if (succeeded && !isDone(operation)) return 'to-be-finished'`, '']],
     test: `${integration}/operations/refused.test.ts`,
   },
   {

@@ -75,7 +75,11 @@ async function run(copy: string, tests: readonly string[], only: string | undefi
     [
       join(copy, 'node_modules/vitest/vitest.mjs'),
       'run',
-      ...['--project', 'integration', ...bail, '--reporter=json', `--outputFile=${report}`],
+      '--project',
+      'integration',
+      ...bail,
+      '--reporter=json',
+      `--outputFile=${report}`,
       ...(only === undefined ? [] : ['-t', only]),
       ...tests,
     ],

@@ -3,7 +3,7 @@ import type { ApiDeps } from '../api/deps.ts'
 import { manifestJsonSchema } from '../domain/manifest.ts'
 import { createLogger } from '../base/logger.ts'
 import { apiMetrics, createMetricsRegistry } from '../base/metrics.ts'
-import { apiTypes, plainTransitions, type OpenApi } from './client-types.ts'
+import { generatedClient, type OpenApi } from './client-types.ts'
 
 /**
  * What is kept in the repository and made from the code: path from the root to the text it has to have. Asks the API for
@@ -14,8 +14,7 @@ export async function publishedSchemas(): Promise<Record<string, string>> {
   return {
     'docs/schemas/tenant-v1alpha1.json': pretty(manifestJsonSchema()),
     'docs/schemas/openapi.json': pretty(document),
-    'packages/sdk/api-types.ts': await apiTypes(document),
-    'packages/sdk/transitions.ts': plainTransitions(document),
+    'packages/sdk/generated.ts': await generatedClient(document),
   }
 }
 

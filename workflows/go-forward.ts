@@ -3,7 +3,7 @@ import type { OperationInput } from '../domain/operation.ts'
 import { operationActivities } from './activities.ts'
 import { operationError } from './failure.ts'
 import { trackProgress } from './progress.ts'
-import { carryOut } from './steps.ts'
+import { carryOutAndSettle } from './steps.ts'
 
 const givenUp = { code: 'operation_aborted', message: 'given up on request; what was done stays done' } as const
 
@@ -21,20 +21,19 @@ export async function goForward(input: OperationInput, phase: string): Promise<v
       if (proceed === 'done') return
       progress.plan(steps)
       progress.phase(phase)
-      await carryOut(input, steps, progress)
+      const settled = await carryOutAndSettle(input, steps, progress)
+      if (settled === 'to-be-undone') throw ApplicationFailure.nonRetryable(givenUp.message, givenUp.code)
+      progress.phase('done')
     } catch (failure) {
       const error = operationError(failure)
       if (error.code === 'operation_aborted') {
         await settle({ input, outcome: 'aborted', error: givenUp })
+        progress.phase('aborted')
         throw new CancelledFailure(givenUp.message)
       }
       await settle({ input, outcome: 'stalled', error })
+      progress.phase('stalled')
       throw ApplicationFailure.nonRetryable(error.message, error.code)
     }
-    if ((await settle({ input, outcome: 'succeeded' })) === 'to-be-undone') {
-      await settle({ input, outcome: 'aborted', error: givenUp })
-      throw new CancelledFailure(givenUp.message)
-    }
-    progress.phase('done')
   })
 }

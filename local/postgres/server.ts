@@ -40,6 +40,8 @@ export async function startPostgres(options: {
   password: string
   maxConnections?: number
   fsync?: boolean
+  /** More settings, as `name=value`. */
+  settings?: readonly string[]
   log: (message: string) => void
 }): Promise<LocalPostgres> {
   const { port, password, fsync = true, maxConnections = 200, log } = options
@@ -49,7 +51,12 @@ export async function startPostgres(options: {
   const account = postgresAccount({ stateDir, dataDir, program: postgres })
   await clearStalePostmaster(dataDir, log)
   await ensureDataDir({ dataDir, initdb, password, sync: fsync, account, log })
-  const settings = [`max_connections=${maxConnections}`, ...always, ...(fsync ? [] : withoutDurability)]
+  const settings = [
+    `max_connections=${maxConnections}`,
+    ...always,
+    ...(fsync ? [] : withoutDurability),
+    ...(options.settings ?? []),
+  ]
   const args = ['-D', dataDir, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])]
   const [command = postgres, ...rest] = [...account.wrapper, postgres, ...args]
   const { uid, gid } = account

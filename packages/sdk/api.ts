@@ -1,5 +1,5 @@
 import createOpenApiClient, { defaultPathSerializer, type Client } from 'openapi-fetch'
-import type { paths } from './api-types.ts'
+import type { paths } from './generated.ts'
 import { ArgumentError, NoAnswerError } from './errors.ts'
 import { baseUrl, type ClientOptions } from './settings.ts'
 import { createTransport } from './transport.ts'

@@ -1,5 +1,4 @@
-import type { components } from './api-types.ts'
-import type { transitions } from './transitions.ts'
+import type { components, transitions } from './generated.ts'
 
 type Schemas = components['schemas']
 

@@ -62,9 +62,13 @@ describe.each(subjects)('attacks on $profile', ({ open }) => {
     ['writes another tenant after a rollback', ({ schema }) => `rollback; insert into ${schema}.orders values (2)`],
     ['sets another’s password after reset role', ({ appRole }) => `reset role; alter role ${appRole} password 'mine'`],
     ['closes another tenant', ({ appRole }) => `alter role ${appRole} nologin`],
-    ['becomes the owner of another', ({ ownerRole }) => `set role ${ownerRole}`],
+    [
+      'becomes the owner of another',
+      ({ ownerRole, schema }) => `set role ${ownerRole}; insert into ${schema}.orders values (2)`,
+    ],
+    ['is whom it logged in as', ({ appRole }) => `set role none; alter role ${appRole} password 'mine'`],
     ['grants itself the owner of another', ({ ownerRole }) => `grant ${ownerRole} to current_user`],
-    ['becomes the provisioner', (_, provisioner) => `set role ${provisioner}`],
+    ['becomes the provisioner', ({ appRole }, provisioner) => `set role ${provisioner}; alter role ${appRole} nologin`],
     ['logs in as the provisioner', (_, provisioner) => `set session authorization ${provisioner}`],
     ['goes back to whom it logged in as', (_, provisioner) => `reset session authorization; set role ${provisioner}`],
     ['makes a role', () => `reset role; create role loot superuser`],
@@ -87,7 +91,7 @@ describe.each(subjects)('attacks on $profile', ({ open }) => {
     onTestFinished(() => session.end())
     const before = await untouched(tenant)
     const attack = world.mappers.database.migrate(tenant.target('database'), [
-      file(sql(namesOf(victim), world.cell.bootstrap.provisionerRole)),
+      file(`${sql(namesOf(victim), world.cell.bootstrap.provisionerRole)}; commit`),
     ])
     await expect(attack).rejects.toMatchObject({ code: 'migration_failed' })
     expect(await untouched(tenant)).toEqual(before)
@@ -138,10 +142,23 @@ describe.each(subjects)('attacks on $profile', ({ open }) => {
     const stealing = (async () => {
       for (;;) await thief.query(`alter role current_user password 'mine'`)
     })()
-    const ended = expect(stealing).rejects.toThrow()
+    const ended = stealing.catch((error: unknown) => error)
+    const over = new AbortController()
+    const comingBack = (async () => {
+      while (!over.signal.aborted)
+        for (const password of [old, 'mine']) {
+          const client = new pg.Client(world.cell.urlOf(appRole, password))
+          client.on('error', () => {})
+          await client.connect().catch(() => {})
+        }
+    })()
     const target = tenant.target('database')
     await world.mappers.database.rotate?.(target, 'rotation')
-    await ended
+    expect(await ended).toBeInstanceOf(Error)
+    over.abort()
+    await comingBack
+    const { rows } = await world.cell.admin.query('select from pg_stat_activity where usename = $1', [appRole])
+    expect(rows).toEqual([])
     for (const password of [old, 'mine'])
       expect(await codeOf(new pg.Client(world.cell.urlOf(appRole, password)).connect())).toBe('28P01')
     expect(await queryAs(tenant, world.cell, 'select 1 as one')).toEqual([{ one: 1 }])

@@ -31,13 +31,18 @@ export async function asOwner<T>(
   await openDoor(connections, target, password)
   const loggingIn = logIn(connections, target, password)
   let client: pg.Client | undefined
+  let isIdle = false
   try {
     client = await untilAborted(target.signal, loggingIn)
-    return await untilAborted(target.signal, work(client))
+    const result = await untilAborted(target.signal, work(client))
+    isIdle = true
+    return result
   } finally {
-    await closeDoor(connections, target, client)
-    // Whatever it was doing was ended by the server just now; one that comes up late finds nobody who waits for it.
-    void loggingIn.then((late) => late.end()).catch(() => {})
+    // Closed first and ended then: until then the one session the role may have is ours.
+    await closeDoor(connections, target, isIdle ? undefined : client)
+    // One that comes up late finds nobody who waits for it.
+    const ending = loggingIn.then((late) => late.end()).catch(() => {})
+    if (isIdle) await ending
   }
 }
 
@@ -93,10 +98,7 @@ async function logIn(connections: Connections, target: Target<'database'>, passw
   })
 }
 
-/**
- * Closes the role first and ends our session then: until then the one session it may have is ours. Only ours, because a
- * later run may have opened the door again meanwhile.
- */
+/** Closes the role, and has the server end a session that may still be at work: ours alone, because a later run may have opened the door again meanwhile. */
 async function closeDoor(
   connections: Connections,
   target: Target<'database'>,

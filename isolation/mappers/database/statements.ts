@@ -23,7 +23,7 @@ const plainRole = 'nosuperuser nocreatedb nocreaterole noinherit noreplication n
  */
 export function ensureStatements(
   found: Found,
-  { spec, tenantId }: Target<'database'>,
+  { spec, tenantId }: Pick<Target<'database'>, 'spec' | 'tenantId'>,
   { login, verifier }: { login: boolean; verifier: string },
 ): string[] {
   const names = spec.properties

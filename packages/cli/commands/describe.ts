@@ -45,7 +45,6 @@ function enforcedBy({ facts: { enforcement } }: Resource): string {
 /** Where a command of this program is not named as the API names it. */
 const how: Partial<Record<Command, string>> = {
   provision: 'freehold retry',
-  purge: 'freehold purge',
   'rotate-credentials': 'freehold connect --rotate',
 }
 

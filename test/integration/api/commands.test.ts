@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { allowedCommands } from '../../../domain/lifecycle.ts'
 import { secretsOf } from '../../support/secrets.ts'
 import { manifest, openTestApi, type TestApi } from './support.ts'
 
@@ -28,7 +29,7 @@ describe('commands', () => {
     const { tenant } = await api.settled('active')
     const { status, body } = await api.call('POST', `/v1/tenants/${tenant.slug}/purge`)
     expect([status, body.code]).toEqual([409, 'transition_not_allowed'])
-    expect(body.facts).toEqual({ state: 'active', allowed: ['rotate-credentials'] })
+    expect(body.facts).toEqual({ state: 'active', allowed: allowedCommands('active') })
   })
 
   test('retry is another attempt at the same operation', async () => {
@@ -58,7 +59,8 @@ describe('commands', () => {
   test('abort is refused for what is settled and for what cannot be given up', async () => {
     const { tenant } = await api.settled('failed')
     expect((await api.call('POST', `/v1/tenants/${tenant.id}/abort`)).body.code).toBe('operation_not_open')
-    await api.call('POST', `/v1/tenants/${tenant.id}/purge`)
+    const purge = await api.call('POST', `/v1/tenants/${tenant.id}/purge`)
+    expect(purge.body.operation).toMatchObject({ kind: 'purge', undoable: false })
     expect((await api.call('POST', `/v1/tenants/${tenant.id}/abort`)).body.code).toBe('transition_not_allowed')
   })
 

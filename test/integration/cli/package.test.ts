@@ -84,7 +84,7 @@ test('the command line has the program and what describes it, compiled, and noth
     'package.json',
   ])
   expect(names.filter((name) => name.endsWith('.js')).length).toBeGreaterThan(15)
-  expect(names).not.toContain('api-types.js')
+  expect(names).not.toContain('generated.js')
 })
 
 test.each(['@freehold/sdk', '@freehold/tenant-worker'])('%s has its program with types, and no sources', (name) => {

@@ -56,8 +56,9 @@ it('a service of a tenant talks to its own topic, and the platform hears all ten
   const applied = await Promise.all(['one', 'two'].map((slug) => world.apply(slug)))
   await Promise.all(applied.map(({ operation }) => world.until(operation.id, 'succeeded')))
   const url = await serve()
+  const inOrder = applied.toSorted((a, b) => a.tenant.id.localeCompare(b.tenant.id))
   expect(await tenantTopics(createClient({ url, apiKey: world.key }))).toEqual(
-    applied.map(({ tenant }) => ({
+    inOrder.map(({ tenant }) => ({
       tenantId: tenant.id,
       environment: 'prod',
       bus: 'eu-north-bus-1',

@@ -29,12 +29,16 @@ test('runs again, also twice at once, keeps data and renews the password', async
 test('a second time finds nothing to do, and asks for no lock', async () => {
   expect(await bootstrapPlan(cell.bootstrap)).toEqual([])
   const locker = await cell.admin.connect()
+  // Advisory locks are of one database each: the one in which bootstraps wait for each other.
+  const bootstrapper = new pg.Client(cell.bootstrap.adminUrl)
+  await bootstrapper.connect()
   try {
-    await locker.query(`begin; lock table tenancy.placement in access exclusive mode;
-      select pg_advisory_lock(hashtext('freehold/bootstrap'))`)
+    await locker.query('begin; lock table tenancy.placement in access exclusive mode')
+    await bootstrapper.query(`select pg_advisory_lock(hashtext('freehold/bootstrap'))`)
     expect(await bootstrapCell({ ...cell.bootstrap, lockTimeoutMs: 100 })).toEqual([])
   } finally {
-    await locker.query('rollback; select pg_advisory_unlock_all()')
+    await bootstrapper.end()
+    await locker.query('rollback')
     locker.release()
   }
 })

@@ -8,13 +8,16 @@ import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { tenantKeyName } from '../../../domain/names.ts'
 import type { BusAccess, CellAccess, Target } from '../../../isolation/mapper.ts'
-import { createBusAdministration } from '../../../base/bus-administration.ts'
-import { createTopicMapper } from '../../../isolation/mappers/topic/mapper.ts'
+import { createBusAdministration, type ManageBus } from '../../../base/bus-administration.ts'
+import { createTopicMapper, topicCalls } from '../../../isolation/mappers/topic/mapper.ts'
 import { busEndpoint, entityConnectionString } from '../../../base/bus-endpoint.ts'
 import { startTestBus, type TestBus } from '../../support/bus.ts'
 import { codeOf, testTenant, type TestTenant } from './support.ts'
 
 type T = Target<'topic'>
+type Policy = Parameters<ServiceBusAdministrationClient['pipeline']['addPolicy']>[0]
+type PipelineRequest = Parameters<Policy['sendRequest']>[0]
+type SendRequest = Parameters<Policy['sendRequest']>[1]
 
 /** Enough of a cell for the strategy; a topic needs nothing of it. */
 const cell: CellAccess = {
@@ -81,8 +84,9 @@ async function clientOf(tenant: TestTenant, { key, entity = topicOf(tenant) }: {
 }
 
 function openClient(connectionString: string): ServiceBusClient {
-  // The client tries again after a refusal; a test wants the first answer.
-  const client = new ServiceBusClient(connectionString, { retryOptions: { maxRetries: 0 } })
+  // The client tries again after a refusal; a test wants the first answer. What is sent on a link just as that is ended is
+  // never answered.
+  const client = new ServiceBusClient(connectionString, { retryOptions: { maxRetries: 0, timeoutInMs: 5_000 } })
   onTestFinished(() => client.close())
   return client
 }
@@ -198,6 +202,68 @@ describe('the topic of a tenant', () => {
     }
     expect(await mapper.remove(tenant.target('topic'))).toMatchObject({ outcome: 'not-owned' })
     expect(await look(tenant)).toEqual(before)
+  })
+})
+
+describe('the calls of the management side', () => {
+  /** A mapper that counts them, behind the retries. */
+  function counting() {
+    const manage = createBusAdministration({ certificateAuthority: server.namespace.ca })
+    const seen = new Set<ServiceBusAdministrationClient>()
+    const count = { calls: 0 }
+    const counted: ManageBus = (bus, work, signal) =>
+      manage(
+        bus,
+        (client) => {
+          const sendRequest = (request: PipelineRequest, next: SendRequest) => {
+            count.calls += 1
+            return next(request)
+          }
+          if (!seen.has(client)) client.pipeline.addPolicy({ name: 'count', sendRequest }, { afterPhase: 'Retry' })
+          seen.add(client)
+          return work(client)
+        },
+        signal,
+      )
+    return { topics: createTopicMapper(counted), count }
+  }
+
+  it('of one ensure are few when it is new, and never more than the rate counts with', async () => {
+    const { topics, count } = counting()
+    const tenant = newTenant()
+    const name = topicOf(tenant)
+    await topics.ensure(tenant.target('topic'))
+    expect(count.calls).toBe(4)
+
+    // Somebody has changed everything that can be changed.
+    const { administration } = server
+    for (const subscription of ['all', 'governance']) {
+      await administration.deleteRule(name, subscription, '$Default')
+      for (let n = 0; n < 5; n += 1)
+        await administration.createRule(name, subscription, `rule-${n}`, { sqlExpression: '1=0' })
+      const found = await administration.getSubscription(name, subscription)
+      await administration.updateSubscription({ ...found, maxDeliveryCount: 3 })
+    }
+    count.calls = 0
+    await topics.ensure(tenant.target('topic'))
+    expect(count.calls).toBeGreaterThan(15)
+    expect(count.calls).toBeLessThanOrEqual(topicCalls)
+    const rules = []
+    for await (const { name: rule } of administration.listRules(name, 'all')) rules.push(rule)
+    expect(rules).toEqual(['$Default'])
+  })
+
+  it('go on at the next try when there is more to repair than one run may ask for', async () => {
+    const { topics, count } = counting()
+    const tenant = newTenant()
+    const name = topicOf(tenant)
+    await topics.ensure(tenant.target('topic'))
+    for (let n = 0; n < 7; n += 1)
+      await server.administration.createRule(name, 'all', `rule-${n}`, { sqlExpression: '1=0' })
+    count.calls = 0
+    await expect(topics.ensure(tenant.target('topic'))).rejects.toMatchObject({ code: 'substrate_unavailable' })
+    expect(count.calls).toBeLessThanOrEqual(topicCalls)
+    await topics.ensure(tenant.target('topic'))
   })
 })
 

@@ -200,7 +200,7 @@ describe.concurrent.for(seeds)('two tries of one step, seed %i', (seed) => {
     const activities = activitiesOf(world.deps, kind)
     if (!succeeds) {
       const { beginUndo, remove, settle } = activities
-      for (const { key } of await beginUndo(input)) await remove({ input, step: key })
+      for (const { key } of (await beginUndo(input)) ?? []) await remove({ input, step: key })
       await settle({ input, outcome: 'aborted' })
       return
     }

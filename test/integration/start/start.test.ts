@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { afterAll, describe, expect, inject, it, onTestFinished } from 'vitest'
+import { afterAll, describe, expect, inject, it } from 'vitest'
 import { accepts, freePorts } from '../../../local/ports.ts'
+import { stopLeftovers } from '../../../local/server-process.ts'
 import { temporaryPrefix } from '../../support/temp-dir.ts'
 
 /** `npm start` as a person has it: the process, what it prints, what it leaves behind. */
@@ -26,7 +27,12 @@ describe('npm start', async () => {
     FREEHOLD_SERVICE_BUS_PORT: String(bus),
     FREEHOLD_SERVICE_BUS_ADMIN_PORT: String(busAdmin),
   }
-  afterAll(() => rmSync(directory, { recursive: true, force: true }))
+  const children: ChildProcess[] = []
+  afterAll(async () => {
+    for (const child of children) child.kill('SIGKILL')
+    await stopLeftovers(environment.FREEHOLD_STATE_DIR, () => {})
+    rmSync(directory, { recursive: true, force: true })
+  })
 
   function start(more: Record<string, string> = {}) {
     const child = spawn(process.execPath, ['local/main.ts'], {
@@ -35,7 +41,7 @@ describe('npm start', async () => {
       // It leads a process group as a job of a shell does; Ctrl-C is a SIGINT to that group.
       detached: true,
     })
-    onTestFinished(() => void child.kill('SIGKILL'))
+    children.push(child)
     let output = ''
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
@@ -61,86 +67,81 @@ describe('npm start', async () => {
     expect(readdirSync(join(environment.FREEHOLD_STATE_DIR, 'processes'))).toEqual([])
   }
 
-  it('makes the first tenant, stops cleanly, and has everything again at the next start, also after a kill', async () => {
-    const first = start()
-    await up(first)
-    expect(first.output()).toContain('✓ database of prod')
-    const keyFile = join(environment.FREEHOLD_STATE_DIR, 'admin.key')
-    expect(statSync(keyFile).mode & 0o777).toBe(0o600)
-    await stop(first, 'SIGTERM')
+  const inState = (file: string) => join(environment.FREEHOLD_STATE_DIR, file)
+  const read = (file: string) => readFileSync(inState(file), 'utf8').trim()
+  const killServer = (name: string) =>
+    process.kill((JSON.parse(read(`processes/${name}.json`)) as { pid: number }).pid, 'SIGKILL')
 
-    const second = start()
-    await up(second)
-    expect(second.output()).not.toContain('provisioning')
-    const tenants = await fetch(`http://127.0.0.1:${api}/v1/tenants`, {
-      headers: { authorization: `Bearer ${readFileSync(keyFile, 'utf8').trim()}` },
-    })
-    expect(await tenants.json()).toMatchObject({ items: [{ slug: 'acme', state: 'active' }] })
-    second.child.kill('SIGKILL')
-    await second.ended
+  /** Runs SQL as the superuser of the embedded server. */
+  async function asAdmin(...statements: string[]): Promise<unknown[]> {
+    const password = read('postgres-superuser.password')
+    const admin = new pg.Client(`postgresql://postgres:${password}@127.0.0.1:${postgres}/freehold`)
+    await admin.connect()
+    try {
+      let rows: unknown[] = []
+      for (const statement of statements) rows = (await admin.query(statement)).rows
+      return rows
+    } finally {
+      await admin.end()
+    }
+  }
 
-    const third = start()
-    await up(third)
-    await stop(third, 'SIGINT')
+  /** Starts follow each other, because each takes seconds: a test goes on with the stack that the one before left. */
+  let run: ReturnType<typeof start>
+
+  it('makes the first tenant, and stops cleanly', async () => {
+    run = start()
+    await up(run)
+    expect(run.output()).toContain('✓ database of prod')
+    expect(statSync(inState('admin.key')).mode & 0o777).toBe(0o600)
+    await stop(run, 'SIGTERM')
   })
 
-  it('gives API and worker a login without rights of an administrator, also in a state directory that knew none', async () => {
-    const first = start()
-    await up(first)
-    const password = readFileSync(join(environment.FREEHOLD_STATE_DIR, 'postgres-superuser.password'), 'utf8').trim()
-    const admin = new pg.Client({
-      connectionString: `postgresql://postgres:${password}@127.0.0.1:${postgres}/freehold`,
-    })
-    admin.on('error', () => {})
-    await admin.connect()
-    const logins = async () =>
-      (
-        await admin.query(
-          `select distinct r.rolname as name, r.rolsuper as super, r.rolcreaterole as "mayMakeRoles"
+  it('has everything again at the next start', async () => {
+    run = start()
+    await up(run)
+    expect(run.output()).not.toContain('provisioning')
+    const headers = { authorization: `Bearer ${read('admin.key')}` }
+    const tenants = await fetch(`http://127.0.0.1:${api}/v1/tenants`, { headers })
+    expect(await tenants.json()).toMatchObject({ items: [{ slug: 'acme', state: 'active' }] })
+  })
+
+  it('gives API and worker a login without rights of an administrator', async () => {
+    const logins = () =>
+      asAdmin(
+        `select distinct r.rolname as name, r.rolsuper as super, r.rolcreaterole as "mayMakeRoles"
          from pg_stat_activity a join pg_roles r on r.oid = a.usesysid
          where a.application_name = 'freehold' and a.datname = 'freehold'`,
-        )
-      ).rows
+      )
     await expect.poll(logins).toEqual([{ name: 'freehold', super: false, mayMakeRoles: false }])
-
-    await admin.query('drop owned by freehold')
-    await admin.query('drop role freehold')
-    rmSync(join(environment.FREEHOLD_STATE_DIR, 'service.password'))
-    await admin.end()
-    await stop(first, 'SIGTERM')
-    const second = start()
-    await up(second)
-    await stop(second, 'SIGTERM')
   })
 
   it('goes on without the broker when that dies, and starts it again', async () => {
-    const run = start()
-    await up(run)
-    const record = join(environment.FREEHOLD_STATE_DIR, 'processes/service-bus.json')
-    const { pid } = JSON.parse(readFileSync(record, 'utf8')) as { pid: number }
-    process.kill(pid, 'SIGKILL')
+    killServer('service-bus')
     await expect.poll(() => accepts(bus)).toBe(false)
     expect((await fetch(`http://127.0.0.1:${api}/healthz`)).status).toBe(200)
     await expect.poll(() => accepts(bus), { timeout: 20_000 }).toBe(true)
     await expect.poll(run.output).toContain('the development broker ended (signal SIGKILL) and is started again')
-    await stop(run, 'SIGTERM')
   })
 
-  it('stops everything at Ctrl-C when the reader of its output is gone, as with `npm start | tee log`', async () => {
-    const run = start()
+  it('comes up after a kill, and stops everything at Ctrl-C when the reader of its output is gone, as with `| tee log`', async () => {
+    run.child.kill('SIGKILL')
+    await run.ended
+    run = start()
     await up(run)
+    // A state directory of before had no such login.
+    await asAdmin('drop owned by freehold', 'drop role freehold')
+    rmSync(inState('service.password'))
     run.child.stdout.destroy()
     run.child.stderr.destroy()
     await stop(run, 'SIGINT')
-    expect(run.output()).not.toContain('stopping')
+    expect(run.output()).not.toContain('stopping …')
   })
 
-  it('ends everything, and says so, when PostgreSQL dies', async () => {
-    const run = start()
+  it('makes a login where there was none, and when PostgreSQL dies ends everything and says so', async () => {
+    run = start()
     await up(run)
-    const record = join(environment.FREEHOLD_STATE_DIR, 'processes/postgres.json')
-    const { pid } = JSON.parse(readFileSync(record, 'utf8')) as { pid: number }
-    process.kill(pid, 'SIGKILL')
+    killServer('postgres')
     expect(await run.ended).toEqual([1, null])
     expect(run.output()).toContain('freehold: PostgreSQL ended by itself (signal SIGKILL)')
     await nothingIsLeft()
@@ -149,15 +150,15 @@ describe('npm start', async () => {
   it('says in one sentence that a port is taken, and starts nothing', async () => {
     const server = createServer().listen(api, '127.0.0.1')
     await once(server, 'listening')
-    const run = start()
-    expect(await run.ended).toEqual([1, null])
-    expect(run.output()).toMatch(new RegExp(`freehold: .*${api}.*FREEHOLD_PORT`))
+    const refused = start()
+    expect(await refused.ended).toEqual([1, null])
+    expect(refused.output()).toMatch(new RegExp(`freehold: .*${api}.*FREEHOLD_PORT`))
     server.close()
   })
 
   it('refuses a variable it does not know, with the name it may have meant', async () => {
-    const run = start({ FREEHOLD_PROT: '1' })
-    expect(await run.ended).toEqual([1, null])
-    expect(run.output()).toContain('unknown variable FREEHOLD_PROT; did you mean FREEHOLD_PORT?')
+    const refused = start({ FREEHOLD_PROT: '1' })
+    expect(await refused.ended).toEqual([1, null])
+    expect(refused.output()).toContain('unknown variable FREEHOLD_PROT; did you mean FREEHOLD_PORT?')
   })
 })

@@ -60,6 +60,19 @@ test('an operation that failed is 1, with its error, its step and what to do', a
   expect(stderr).toContain('at step: migrate\nnext: freehold retry acme --wait')
 })
 
+test.each([
+  [true, ['freehold retry acme --wait', 'freehold abort acme --wait']],
+  [false, ['freehold retry acme --wait']],
+])('what can be undone (%s) is offered to be undone', async (undoable, offered) => {
+  await using fake = await startFake(({ path }, response) => {
+    if (!path.endsWith('/stream')) return json(response, 202, { operation: operation() })
+    open(response)
+    send(response, operation({ undoable, state: 'interrupted' }))
+  })
+  const { stderr } = await fake.freehold(['retry', 'acme', '--wait'])
+  expect(Array.from(stderr.matchAll(/freehold (?:retry|abort) acme --wait/g), ([line]) => line)).toEqual(offered)
+})
+
 test('abort --wait takes aborted for a good end, and an interrupted operation is not waited for', async () => {
   let state: Operation['state'] = 'aborted'
   await using fake = await startFake(({ path }, response) => {

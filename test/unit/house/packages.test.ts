@@ -62,9 +62,8 @@ describe.each(workspaces)('$folder', ({ folder }) => {
     expect(read(join(folder, 'LICENSE'))).toBe(read('LICENSE'))
   })
 
-  test('has a README, and is installed in the image', () => {
-    expect(read(join(folder, 'README.md'))).toContain('# ')
-    expect(read('Dockerfile')).toContain(`COPY ${folder}/package.json ${folder}/\n`)
+  test('has a README', () => {
+    expect(read(join(folder, 'README.md'))).toMatch(/^# /)
   })
 
   test('imports what it declares alone', () => {

@@ -670,7 +670,7 @@ export interface components {
         };
         /**
          * @example {
-         *       "key": "prod/database",
+         *       "key": "prod/1/database",
          *       "kind": "database",
          *       "environment": "prod",
          *       "placement": 1,
@@ -757,6 +757,7 @@ export interface components {
          *           "state": "running"
          *         }
          *       ],
+         *       "undoable": true,
          *       "revision": 2,
          *       "actor": "key:admin",
          *       "reason": null,
@@ -785,6 +786,8 @@ export interface components {
             /** @enum {string} */
             intent: "forward" | "compensate";
             phase: string;
+            /** @description Whether abort can undo it; what cannot only goes forward */
+            undoable: boolean;
             steps: components["schemas"]["Step"][];
             revision: number;
             actor: string;
@@ -2525,3 +2528,10 @@ export interface operations {
         };
     };
 }
+
+/** The commands that `POST /v1/tenants/{idOrSlug}/{command}` takes with no more than a reason, and what each does. */
+export const transitions = [
+  { command: 'purge', summary: 'Remove a tenant for good: every resource that is left, then its key; the slug is free again' },
+  { command: 'retry', summary: 'Roll the interrupted or failed operation forward again' },
+  { command: 'abort', summary: 'Have the open operation undo what it made' },
+] as const
