@@ -168,6 +168,15 @@ export function assertTransition(command: Command, state: TenantState): void {
   )
 }
 
+/**
+ * Whether an operation of this command can be aborted: what rolls back; and what goes forward and leaves the state of its
+ * tenant alone, which can be given up between two of its steps, for nothing is left half-way.
+ */
+export function isAbortable(command: Command): boolean {
+  const { cannotFinish, through } = lifecycle[command]
+  return cannotFinish === 'compensates' || through === 'keeps'
+}
+
 /** What is known of a tenant when an operation ends. */
 export type StateFacts = {
   readonly state: TenantState

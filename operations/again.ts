@@ -1,5 +1,5 @@
 import { FreeholdError } from '../domain/errors.ts'
-import { lifecycle } from '../domain/lifecycle.ts'
+import { isAbortable } from '../domain/lifecycle.ts'
 import { isOpen } from '../domain/operation.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { one, type Sql } from '../registry/sql.ts'
@@ -35,7 +35,7 @@ export async function retryOperation(sql: Sql, { operation, tenant }: Held, aski
 export async function abortOperation(sql: Sql, { operation }: Held, asking: Asking): Promise<OperationRow> {
   const { id, kind, state } = operation
   if (!isOpen(state) && state !== 'scheduled') throw notOpen(operation, 'abort is possible for one that is open')
-  if (state !== 'scheduled' && lifecycle[kind].cannotFinish !== 'compensates')
+  if (state !== 'scheduled' && !isAbortable(kind))
     throw new FreeholdError(
       'transition_not_allowed',
       `${kind} only goes forward and cannot be undone; retry it when it was interrupted`,

@@ -75,3 +75,23 @@ describe.each([
     expect(play.called(...expected)).toEqual(expected)
   })
 })
+
+/** A rotation that an operator gives up: it ends before its next step, or instead of its success. */
+describe('a rotation that is given up', () => {
+  const script = { steps: steps({ 'rotate prod/1/database': [], 'rotate prod/topic': [] }) }
+  const error = { code: 'operation_aborted', message: 'given up on request; what was done stays done' }
+
+  it('ends aborted when a step is told so, once what runs beside it has ended', async () => {
+    const told = refuses('operation_aborted', 'it is to be undone')
+    const play = await stage.play('rotate-credentials', { ...script, answers: { 'rotate prod/topic': told } })
+    expect(await play.ended()).toEqual({ status: 'cancelled' })
+    expect(play.settled()).toEqual({ input: play.input, outcome: 'aborted', error })
+  })
+
+  it('ends aborted when that was accepted before its success', async () => {
+    const answers = { 'settle succeeded': () => 'to-be-undone' }
+    const play = await stage.play('rotate-credentials', { ...script, answers })
+    expect(await play.ended()).toEqual({ status: 'cancelled' })
+    expect(play.settled()).toEqual({ input: play.input, outcome: 'aborted', error })
+  })
+})
