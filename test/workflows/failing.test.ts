@@ -46,15 +46,17 @@ it('what runs beside a step that fails ends before anything is undone', async ()
   expect(play.called(...wave, ...undone)).toEqual([...wave, ...undone])
 })
 
-it('an undo that fails is told as unresolved, and the others are undone', async () => {
+it('an undo that fails is told as unresolved with what waits for it, and the others are undone', async () => {
   const answers = {
     'migrate prod/1/database/schema': refuses(broken.code, broken.message),
     'remove prod/1/database': refuses('resource_not_owned', 'of somebody else'),
   }
   const play = await stage.play('provision', { steps: plan, undo, answers })
   expect(await play.ended()).toEqual({ status: 'failed', ...broken })
-  expect(play.called(...made, ...undone)).toEqual([...made, ...undone])
-  const error = { ...broken, step: 'prod/1/database/schema', unresolved: ['prod/1/database'] }
+  const undoing = ['beginUndo', ['remove prod/1/database', 'remove prod/topic'], 'settle failed']
+  expect(play.called(...made, ...undoing)).toEqual([...made, ...undoing])
+  const unresolved = ['prod/1/database', 'prod/secrets']
+  const error = { ...broken, step: 'prod/1/database/schema', unresolved }
   expect(play.settled()).toMatchObject({ outcome: 'failed', error })
 })
 
