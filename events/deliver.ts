@@ -7,6 +7,7 @@ import {
   type Lack,
   type StoredEvent,
 } from '../registry/deliveries.ts'
+import { sqlOf } from '../registry/pool.ts'
 import type { Orm } from '../registry/orm.ts'
 import {
   concernsBus,
@@ -52,7 +53,7 @@ export async function deliver(
   const messages = parts.flatMap(({ events }) => events.map(envelope))
   const published: Published =
     'code' in address ? { sent: 0, failure: address } : await publisher.publish(address, messages, mayGoOn)
-  const more = await settleDeliveries(orm.em.fork(), relay, resultsOf(parts, published))
+  const more = await settleDeliveries(sqlOf(orm.pool), relay, resultsOf(parts, published))
   metrics.countPublished(kind, published.sent)
   const { failure } = published
   if (failure === undefined) return { more }

@@ -1,5 +1,6 @@
 import { errorText } from '../domain/errors.ts'
 import { claimDeliveries, hastenDeliveries, undelivered, type Lack } from '../registry/deliveries.ts'
+import { sqlOf } from '../registry/pool.ts'
 import { deliver, type Consignment, type RelayDeps } from './deliver.ts'
 import type { PublishFailure } from './publisher.ts'
 
@@ -87,11 +88,11 @@ export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions)
       return 'much'
     }
     const limit = isBlocked ? 1 : free * lane.deliveries
-    const claimed = await claimDeliveries(orm.em.fork(), { relay, bus: lane.bus, limit, leaseSeconds })
+    const claimed = await claimDeliveries(sqlOf(orm.pool), { relay, bus: lane.bus, limit, leaseSeconds })
     if (claimed.length === 0) return 'nothing'
     const until = performance.now() + leaseSeconds * 1_000 * sendForShare
     const limits = { perStream: perConsignment, inAll: perConsignment * free }
-    for (const consignment of await lane.consign(await undelivered(orm.em.fork(), claimed, limits))) {
+    for (const consignment of await lane.consign(await undelivered(sqlOf(orm.pool), claimed, limits))) {
       const work = send(consignment, until).finally(() => underWay.delete(work))
       underWay.add(work)
     }
@@ -118,7 +119,7 @@ export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions)
   async function unblock(): Promise<void> {
     if (failures === 0) return
     failures = 0
-    await hastenDeliveries(orm.em.fork(), { bus: lane.bus })
+    await hastenDeliveries(sqlOf(orm.pool), { bus: lane.bus })
     alarm.ring()
   }
 

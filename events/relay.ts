@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { errorText } from '../domain/errors.ts'
 import type { Signer } from '../crypto/signing.ts'
 import { busNames, hastenDeliveries, type ClaimedDelivery, type Lack } from '../registry/deliveries.ts'
+import { sqlOf } from '../registry/pool.ts'
 import type { RelayDeps } from './deliver.ts'
 import { envelopes } from './envelope.ts'
 import type { Governance } from './governance.ts'
@@ -49,13 +50,13 @@ export function startRelay(
 
   async function run(): Promise<void> {
     // Whoever starts a worker may just have mended what failed.
-    await hastenDeliveries(orm.em.fork()).catch(unanswered)
+    await hastenDeliveries(sqlOf(orm.pool)).catch(unanswered)
     if (governance !== undefined) {
       void governance.prepare()
       open(governanceLane(governance))
     }
     while (!signal.aborted) {
-      const buses = await busNames(orm.em.fork()).catch(unanswered)
+      const buses = await busNames(sqlOf(orm.pool)).catch(unanswered)
       for (const bus of buses ?? []) open(topicLane(bus))
       await sleep(lookForBusesMs, undefined, { signal }).catch(() => undefined)
     }

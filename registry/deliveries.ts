@@ -1,5 +1,4 @@
 import type { ResourceSpec } from '../domain/resources.ts'
-import type { EntityManager } from './orm.ts'
 import type { Sql } from './sql.ts'
 
 type TopicOf = { tenantId: string; spec: Pick<ResourceSpec, 'key' | 'cell'> }
@@ -47,9 +46,9 @@ export type ClaimedDelivery = {
 const claim = (whose: string) => `with due as (
     select stream, destination from deliveries
     where head > cursor and ${whose} and due_at <= now() and (leased_until is null or leased_until < now())
-    order by due_at limit ? for update skip locked
+    order by due_at limit $1 for update skip locked
   ), claimed as (
-    update deliveries d set leased_by = ?, leased_until = now() + make_interval(secs => ?)
+    update deliveries d set leased_by = $2, leased_until = now() + make_interval(secs => $3)
     from due where d.stream = due.stream and d.destination = due.destination
     returning d.stream, d.destination, d.cursor::float8 as cursor, d.bus
   )
@@ -58,7 +57,7 @@ const claim = (whose: string) => `with due as (
   left join resources r on r.kind = 'topic'
     and r.tenant_id = case when c.bus is not null then c.stream::uuid end
     and c.destination = 'topic/' || r.key`
-const claimOfBus = claim('bus = ?')
+const claimOfBus = claim('bus = $4')
 const claimGovernance = claim('bus is null')
 
 /**
@@ -67,13 +66,13 @@ const claimGovernance = claim('bus is null')
  * @param options `bus` whose topics; null for the governance topic. `relay` a UUID; `leaseSeconds` until others may take over
  */
 export async function claimDeliveries(
-  em: EntityManager,
+  sql: Sql,
   options: { relay: string; bus: string | null; limit: number; leaseSeconds: number },
 ): Promise<ClaimedDelivery[]> {
   const { relay, bus, limit, leaseSeconds } = options
   return bus === null
-    ? em.execute<ClaimedDelivery[]>(claimGovernance, [limit, relay, leaseSeconds])
-    : em.execute<ClaimedDelivery[]>(claimOfBus, [bus, limit, relay, leaseSeconds])
+    ? sql<ClaimedDelivery>({ name: 'claim-governance', text: claimGovernance, values: [limit, relay, leaseSeconds] })
+    : sql<ClaimedDelivery>({ name: 'claim-topics', text: claimOfBus, values: [limit, relay, leaseSeconds, bus] })
 }
 
 /** An event as it is stored; `body` is the canonical text. */
@@ -93,18 +92,19 @@ export type Lack = { readonly delivery: ClaimedDelivery; readonly events: readon
  * @param limits how many events of one stream, and in all, at most
  */
 export async function undelivered(
-  em: EntityManager,
+  sql: Sql,
   claimed: readonly ClaimedDelivery[],
   limits: { perStream: number; inAll: number },
 ): Promise<Lack[]> {
   const wanted = claimed.map(({ stream, cursor }, turn) => ({ turn, stream, cursor }))
-  const rows = await em.execute<(StoredEvent & { turn: number })[]>(
-    `select w.turn, e.* from jsonb_to_recordset(?::jsonb) as w (turn int, stream text, cursor bigint),
+  const rows = await sql<StoredEvent & { turn: number }>({
+    name: 'undelivered',
+    text: `select w.turn, e.* from jsonb_to_recordset($1::jsonb) as w (turn int, stream text, cursor bigint),
        lateral (select stream, seq::float8 as seq, body, previous_hash as "previousHash", hash
-         from events where stream = w.stream and seq > w.cursor order by events.seq limit ?) e
-     order by w.turn, e.seq limit ?`,
-    [JSON.stringify(wanted), limits.perStream, limits.inAll],
-  )
+         from events where stream = w.stream and seq > w.cursor order by events.seq limit $2) e
+     order by w.turn, e.seq limit $3`,
+    values: [JSON.stringify(wanted), limits.perStream, limits.inAll],
+  })
   const events = Map.groupBy(rows, ({ turn }) => turn)
   return claimed.map((delivery, turn) => ({ delivery, events: events.get(turn) ?? [] }))
 }
@@ -117,60 +117,59 @@ export type DeliveryResult = Pick<ClaimedDelivery, 'stream' | 'destination' | 'c
   readonly longestWait?: number
 }
 
-/**
- * Rows are locked in one order, the order of those who append, so that the two never wait for each other in a circle. The
- * back-off is here: 1 s after the first failure, then 2, 4, … up to `longestWait`, a quarter less by chance.
- */
+/** What failed once is tried again after this; then after twice as long, and so on. */
+const firstRetrySeconds = 1
+
+/** Rows are locked in one order, the order of those who append, so that the two never wait for each other in a circle. */
 const settle = `with result as (
-    select * from jsonb_to_recordset(?::jsonb)
+    select * from jsonb_to_recordset($1::jsonb)
       as r (stream text, destination text, cursor bigint, tried boolean, error text, "longestWait" int)
   ), held as (
     select d.stream, d.destination,
       case when not r.tried then d.attempts when r.error is null then 0
         when r.cursor > d.cursor then 1 else d.attempts + 1 end as attempts
     from deliveries d join result r using (stream, destination)
-    where d.leased_by = ? order by d.stream, d.destination for update of d
+    where d.leased_by = $2 order by d.stream, d.destination for update of d
   )
   update deliveries d set cursor = r.cursor, leased_by = null, leased_until = null,
     attempts = h.attempts,
     error = case when r.tried then r.error else d.error end,
     due_at = case when not r.tried then d.due_at when r.error is null then now()
-      else now() + make_interval(secs => least(r."longestWait", power(2, least(h.attempts, 20) - 1)) * (0.75 + random() / 4)) end
+      else now() + make_interval(secs => least(r."longestWait", ${firstRetrySeconds} * power(2, least(h.attempts, 20) - 1)) * (0.75 + random() / 4)) end
   from held h join result r using (stream, destination)
   where d.stream = h.stream and d.destination = h.destination
   returning d.stream, d.head > d.cursor and r.error is null as more`
 
 /**
- * Records what became of claimed deliveries and gives the leases back. What failed is left alone for 1 s, then twice as
- * long with each failure in a row, a little less by chance so that not all come back at once. Of a delivery whose lease
+ * Records what became of claimed deliveries and gives the leases back. What failed is left alone for `firstRetrySeconds`, then
+ * twice as long with each failure in a row, up to `longestWait`, a little less by chance so that not all come back at once. Of a delivery whose lease
  * has gone to another relay nothing is recorded.
  * @returns whether any of those that did not fail lacks more
  */
-export async function settleDeliveries(
-  em: EntityManager,
-  relay: string,
-  results: readonly DeliveryResult[],
-): Promise<boolean> {
-  const rows = await em.execute<{ more: boolean }[]>(settle, [JSON.stringify(results), relay])
+export async function settleDeliveries(sql: Sql, relay: string, results: readonly DeliveryResult[]): Promise<boolean> {
+  const rows = await sql<{ more: boolean }>({
+    name: 'settle-deliveries',
+    text: settle,
+    values: [JSON.stringify(results), relay],
+  })
   return rows.some(({ more }) => more)
 }
 
 /** Makes due at once what waits after a failure: of one bus (null: the governance topic), or everywhere. */
-export async function hastenDeliveries(em: EntityManager, where?: { bus: string | null }): Promise<void> {
-  const [whose, values] =
-    where === undefined ? ['true', []] : where.bus === null ? ['bus is null', []] : ['bus = ?', [where.bus]]
-  await em.execute(
-    `with waiting as (
-       select stream, destination from deliveries
-       where head > cursor and due_at > now() and ${whose} for update skip locked
-     )
-     update deliveries d set due_at = now() from waiting w where d.stream = w.stream and d.destination = w.destination`,
-    values,
-  )
+export async function hastenDeliveries(sql: Sql, where?: { bus: string | null }): Promise<void> {
+  await sql({
+    name: 'hasten-deliveries',
+    text: `with waiting as (
+        select stream, destination from deliveries
+        where head > cursor and due_at > now() and ($1 or bus is not distinct from $2) for update skip locked
+      )
+      update deliveries d set due_at = now() from waiting w where d.stream = w.stream and d.destination = w.destination`,
+    values: [where === undefined, where?.bus ?? null],
+  })
 }
 
 /** Names of all buses tenants may have topics on. */
-export async function busNames(em: EntityManager): Promise<string[]> {
-  const rows = await em.execute<{ name: string }[]>('select name from buses order by name')
+export async function busNames(sql: Sql): Promise<string[]> {
+  const rows = await sql<{ name: string }>({ name: 'bus-names', text: 'select name from buses order by name' })
   return rows.map(({ name }) => name)
 }
