@@ -19,8 +19,8 @@ type Act = (mapper: Mapper, target: Target, claim: Claim) => Promise<Finished>
 const patience = 3
 
 /**
- * One try of a step: claim, act, finish. Nothing is open in the registry while the world is called, and what comes after
- * the claim was lost finishes nothing.
+ * One try of a step: claim, act, finish. Nothing is open in the registry while the world is called, and a try whose claim
+ * was lost records nothing.
  */
 export async function carryOut(deps: ActivityDeps, action: StepAction, given: StepInput, act: Act): Promise<void> {
   const sql = sqlOf(deps.orm.pool)
@@ -44,7 +44,7 @@ export async function carryOut(deps: ActivityDeps, action: StepAction, given: St
   }
 }
 
-/** What nobody foresaw while claiming is a bug, and must end in an error that is seen, not in tries without end. */
+/** An error that is not ours, while claiming, is a bug: after some tries it ends the operation, so that somebody sees it. */
 function unforeseen(error: unknown, { timing }: OperationInput): unknown {
   if (error instanceof FreeholdError || activityInfo().attempt < timing.maximumAttempts) return error
   const { message } = toApplicationFailure(error)

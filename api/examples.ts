@@ -27,7 +27,7 @@ export const exampleOperation = {
   intent: 'forward',
   phase: 'ensure',
   steps: [{ key: 'prod/database', title: 'Create the database', state: 'running' }],
-  undoable: true,
+  abortable: true,
   revision: 2,
   actor: 'key:admin',
   reason: null,

@@ -51,7 +51,7 @@ export const operationSchema = z
     state: operationState,
     intent: z.enum(['forward', 'compensate']),
     phase: z.string(),
-    undoable: z.boolean().describe('Whether abort can undo it; what cannot only goes forward'),
+    abortable: z.boolean().describe('Whether abort can end it; what cannot only goes forward'),
     steps: z.array(stepSchema),
     revision: z.int(),
     actor: z.string(),

@@ -1,5 +1,5 @@
 import type { z } from '@hono/zod-openapi'
-import { allowedCommands, lifecycle } from '../domain/lifecycle.ts'
+import { allowedCommands, isAbortable } from '../domain/lifecycle.ts'
 import { workflowId } from '../domain/operation.ts'
 import type { EventRow } from '../registry/entities/event.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
@@ -65,7 +65,7 @@ export function operationView(
     state,
     intent,
     phase,
-    undoable: lifecycle[kind].cannotFinish === 'compensates',
+    abortable: isAbortable(kind),
     steps: stepViews(row),
     revision,
     actor,

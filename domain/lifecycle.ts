@@ -18,10 +18,9 @@ export const tenantStates = [
 export type TenantState = (typeof tenantStates)[number]
 
 /**
- * One command of the lifecycle. `through` is what the tenant is called meanwhile (`keeps` = its state does not change);
- * `before` is, for a failure, the state the operation found, and for a success the one that delete put aside. `exclusive`
- * ones hold the tenant alone. `urgency` puts their work before (1) or behind (5) that of others. `available` says whether
- * this release can carry it out.
+ * One command of the lifecycle. `through` is the state of the tenant meanwhile (`keeps`: it does not change). In `failsTo`,
+ * `before` is the state that the operation found; in `to`, the state that delete put aside. An `exclusive` one holds the
+ * tenant alone. `urgency` puts its work before (1) or behind (5) that of others. `available`: this release can do it.
  */
 type Transition = {
   readonly from: readonly TenantState[]
@@ -167,6 +166,15 @@ export function assertTransition(command: Command, state: TenantState): void {
     `${command} is not possible while the tenant is ${state}; possible now: ${allowed.join(', ') || 'nothing'}`,
     { facts: { state, allowed } },
   )
+}
+
+/**
+ * Whether an operation of this command can be aborted: what rolls back; and what goes forward and leaves the state of its
+ * tenant alone, which can be given up between two of its steps, for nothing is left half-way.
+ */
+export function isAbortable(command: Command): boolean {
+  const { cannotFinish, through } = lifecycle[command]
+  return cannotFinish === 'compensates' || through === 'keeps'
 }
 
 /** What is known of a tenant when an operation ends. */

@@ -38,18 +38,17 @@ const throttledPauseMs = 2_000
 /**
  * Delivers until the signal, then lets what is on its way end.
  *
- * | mode       | when                                | does                                                   | ends with                         |
- * |------------|-------------------------------------|--------------------------------------------------------|-----------------------------------|
- * | idle       | nothing was due                     | asks again after `pollMs`, ever later, up to 1 s       | a ring, or something that is due  |
- * | busy       | something was due, and there is room | takes as much as there is room for, and sends it      | nothing due, or no room           |
- * | full       | `parallel` are on their way         | waits for the first of them                            | one that has ended                |
- * | blocked    | a failure of the whole lane         | pauses (0.5 s, twice as long each time, up to 10 s; 2 s | the first that arrives: then all |
- * |            |                                     | at least when throttled), then tries one delivery alone | that waited are due at once      |
- * | unanswered | the registry does not answer        | asks again after 1 s                                   | an answer                         |
- * | stopping   | the signal                          | takes nothing, begins no batch, waits for what is sent | nothing is on its way             |
+ * | mode     | when                        | does                                                   | until                         |
+ * |----------|-----------------------------|--------------------------------------------------------|-------------------------------|
+ * | idle     | nothing was due             | looks every `pollMs`, less and less, down to every 1 s | something is due              |
+ * | busy     | something was due           | takes what it has room for, sends it                   | nothing is due, or no room    |
+ * | full     | `parallel` are on their way | waits                                                  | one of them has ended         |
+ * | blocked  | the whole lane failed       | tries one, pauses 0.5 s, twice as long, … 10 s         | one arrives; all are due then |
+ * | silent   | the registry did not answer | looks every 1 s                                        | it answers                    |
+ * | stopping | the signal                  | takes nothing, begins no batch                         | what is on its way has ended  |
  *
- * A ring is heard while the lane is idle or the registry is silent, not during the pause of a blocked lane; the signal is
- * heard always. A delivery that fails by itself blocks nothing: it waits in the registry (`settleDeliveries`).
+ * A ring ends the waits of idle and silent, not the pause of blocked; the signal ends all of them. A bus that throttles is
+ * left alone for 2 s at least. A delivery that fails by itself blocks nothing: it waits in the registry (`settleDeliveries`).
  */
 export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions): Promise<void> {
   const { orm, log } = deps

@@ -1,6 +1,6 @@
 import { FreeholdError } from '../domain/errors.ts'
-import { lifecycle } from '../domain/lifecycle.ts'
-import { isOpen, type OperationKind } from '../domain/operation.ts'
+import { isAbortable } from '../domain/lifecycle.ts'
+import { isOpen } from '../domain/operation.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import { refuseWhileHeld, say, type Asking } from './accept.ts'
@@ -35,7 +35,7 @@ export async function retryOperation(sql: Sql, { operation, tenant }: Held, aski
 export async function abortOperation(sql: Sql, { operation }: Held, asking: Asking): Promise<OperationRow> {
   const { id, kind, state } = operation
   if (!isOpen(state) && state !== 'scheduled') throw notOpen(operation, 'abort is possible for one that is open')
-  if (state !== 'scheduled' && !canBeAborted(kind))
+  if (state !== 'scheduled' && !isAbortable(kind))
     throw new FreeholdError(
       'transition_not_allowed',
       `${kind} only goes forward and cannot be undone; retry it when it was interrupted`,
@@ -46,15 +46,6 @@ export async function abortOperation(sql: Sql, { operation }: Held, asking: Aski
   const told = await write(sql, id, how, 'compensate')
   await say(sql, told, asking, 'TENANCY_OPERATION_ABORT_REQUESTED')
   return told
-}
-
-/**
- * What rolls back can be aborted; and what goes forward and leaves the state of its tenant alone: it can be given up between
- * two of its steps, for nothing is left half-way.
- */
-function canBeAborted(kind: OperationKind): boolean {
-  const { cannotFinish, through } = lifecycle[kind]
-  return cannotFinish === 'compensates' || through === 'keeps'
 }
 
 const beginAgain = `, state = 'accepted', phase = 'accepted', attempt = attempt + 1, error = null, finished_at = null`

@@ -66,7 +66,7 @@ type Row = {
  * Claims the resource of a step, by one statement: when it is free, when the lease of its claim has run out, or when the
  * claim is this attempt's already. The fence rises, so whoever had the claim can neither finish nor write where the target
  * compares fences.
- * @returns `done` when the step was finished before, `absent` when what it removes is in the ledger no more
+ * @returns `done` when the step was finished before, `absent` when what it removes is no longer in the ledger
  * Throws `step_refused` for a step that is not in the recorded plan or a workflow that is not the operation's,
  * `operation_superseded` when the operation is settled or another attempt's, `operation_aborted` once it is to be undone,
  * `spec_version_unknown`, and `substrate_unavailable` while another try holds the claim.
@@ -160,7 +160,7 @@ function checked(row: Row | undefined, { input, action, step: key, workflow }: C
   throw refused(input.operationId, `${action} ${key.slice(0, 100)} is not in the recorded plan`)
 }
 
-/** A resource that is to be removed and is in the ledger no more is absent; everything else is an error. */
+/** Why nothing was claimed: `absent` when it is to be removed and no longer in the ledger; anything else is an error. */
 function whyNot(row: Row | undefined, step: Step, { input }: ClaimRequest): 'absent' {
   if (row?.state === 'interrupted')
     throw new FreeholdError(

@@ -58,7 +58,7 @@ export function superseded({ spec }: Pick<Claim, 'spec'>): FreeholdError {
 
 const phases = { ensure: 'resources', migrate: 'schema', rotate: 'credentials' } as const
 
-/** Marks the step, and with it, when it undoes, what it undid. Nobody else's step is touched. */
+/** Marks the step; one that undoes also marks the step that it undid. */
 const marked = (state: 'done' | 'undone') => `
   phase = $6, revision = revision + 1, updated_at = now(), error = null,
   steps = (select coalesce(jsonb_agg(case when ${state === 'done' ? `s ->> 'key' = $5` : `s ->> 'resource' = $3`}
@@ -90,7 +90,7 @@ const finishRemoval = statement(
     where r.tenant_id = $2 and r.key = $3 and r.fence = $4 and r.claimed_by = $1 returning locked.id`,
 )
 
-/** Marks the removal of what is in the ledger no more as done. */
+/** Marks a removal as done whose resource is no longer in the ledger. */
 export async function finishAbsent(sql: Sql, input: OperationInput, step: string): Promise<void> {
   await sql({
     text: `update operations set revision = revision + 1, updated_at = now(),

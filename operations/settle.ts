@@ -19,7 +19,7 @@ const eventTypes = {
   stalled: 'TENANCY_OPERATION_INTERRUPTED',
 } as const satisfies Record<Outcome, EventType>
 
-/** `to-be-undone`: an abort was accepted meanwhile. `to-be-finished`: steps are not done, or a crash forgot that they were. */
+/** `to-be-undone`: an abort was accepted meanwhile. `to-be-finished`: steps are not done, or a crash lost the note that they are. */
 export type Settled = 'settled' | 'to-be-undone' | 'to-be-finished'
 
 /**

@@ -117,7 +117,10 @@ export type DeliveryResult = Pick<ClaimedDelivery, 'stream' | 'destination' | 'c
   readonly longestWait?: number
 }
 
-/** Rows are locked in one order, as those who append lock them, so that the two never wait for each other in a circle. */
+/**
+ * Rows are locked in one order, the order of those who append, so that the two never wait for each other in a circle. The
+ * back-off is here: 1 s after the first failure, then 2, 4, … up to `longestWait`, a quarter less by chance.
+ */
 const settle = `with result as (
     select * from jsonb_to_recordset(?::jsonb)
       as r (stream text, destination text, cursor bigint, tried boolean, error text, "longestWait" int)

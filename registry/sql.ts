@@ -5,8 +5,8 @@ export type Statement = { readonly name?: string; readonly text: string; readonl
 export type Sql = <R extends object = Record<string, unknown>>(statement: Statement) => Promise<R[]>
 
 /**
- * For the select list of a statement whose loss in a crash of the registry costs a try and nothing else: its commit does
- * not wait for the disk. What is committed after it and waits takes it along, so nothing is ever out of order.
+ * For the select list of a statement whose commit need not wait for the disk, because a crash of the registry that loses it
+ * costs another try and nothing else. A later commit that does wait writes it as well, so nothing gets out of order.
  */
 export const withoutWaiting = `set_config('synchronous_commit', 'off', true) as "withoutWaiting"`
 

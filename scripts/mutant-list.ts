@@ -253,7 +253,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a rotation can be given up',
-    file: 'operations/again.ts',
+    file: 'domain/lifecycle.ts',
     swaps: [[` || through === 'keeps'`, '']],
     test: `${integration}/operations/patience.test.ts`,
     only: 'can be given up',

@@ -14,7 +14,9 @@ export function activityInterceptor(log: Logger, metrics: WorkerMetrics): Activi
     inbound: {
       async execute(input, next) {
         const { info } = context
-        const beat = setInterval(() => context.heartbeat(), Math.max(250, (info.heartbeatTimeoutMs ?? 10_000) / 3))
+        // One that runs within a workflow task has no heartbeat: the task has.
+        const beatMs = Math.max(250, (info.heartbeatTimeoutMs ?? 10_000) / 3)
+        const beat = info.isLocal ? undefined : setInterval(() => context.heartbeat(), beatMs)
         const line = log.child({ activity: info.activityType, attempt: info.attempt, ...ids(input.args[0]) })
         const started = performance.now()
         const ended = (outcome: 'succeeded' | 'failed' | 'cancelled') => {

@@ -7,6 +7,8 @@ import type { Logger } from '../base/logger.ts'
  */
 export function installRuntime(log: Logger): void {
   const logger = new DefaultLogger('WARN', ({ level, message, meta }) => {
+    // The workers of buses have steps alone, as they are meant to.
+    if (message.startsWith('No workflows registered')) return
     const fields = { component: 'temporal', task_queue: meta?.['taskQueue'], activity: meta?.['activityType'] }
     if (level === 'ERROR') log.error(fields, message)
     else log.warn(fields, message)

@@ -23,8 +23,11 @@ export async function undoAndSettle(
     progress.plan(steps)
     const unresolved: string[] = []
     for (const wave of waves(steps)) {
-      const failures = await carryOutWave(input, wave, progress)
-      unresolved.push(...failures.map(({ step }) => step))
+      // What waits for something that could not be removed stays too: that may need it when it is tried again.
+      const free = wave.filter(({ after }) => !after.some((key) => unresolved.includes(key)))
+      const failures = await carryOutWave(input, free, progress)
+      const kept = wave.filter((step) => !free.includes(step))
+      unresolved.push(...failures.map(({ step }) => step), ...kept.map(({ key }) => key))
     }
     await settle({ input, outcome, error: unresolved.length === 0 ? error : { ...error, unresolved } })
     progress.phase(outcome)

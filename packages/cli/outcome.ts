@@ -50,14 +50,14 @@ function otherEnd(operation: Operation): CliError {
   })
 }
 
-function advice({ kind, state, undoable, tenant: { slug } }: Operation): string[] {
+function advice({ kind, state, abortable, tenant: { slug } }: Operation): string[] {
   const isInterrupted = state === 'interrupted'
   const isFailed = state === 'failed'
-  const canUndo = isInterrupted && undoable
+  const canUndo = isInterrupted && abortable
   const canRemove = kind === 'provision' && (isFailed || state === 'aborted')
   const steps = [
     ...(isInterrupted || isFailed ? [[`freehold retry ${slug} --wait`, 'once the cause is gone']] : []),
-    ...(canUndo ? [[`freehold abort ${slug} --wait`, 'or undo what it made']] : []),
+    ...(canUndo ? [[`freehold abort ${slug} --wait`, 'or undo what it made, or give it up']] : []),
     ...(canRemove ? [[`freehold purge ${slug} --wait`, 'remove what is left and free the slug']] : []),
     [`freehold events ${slug}`, 'what happened'],
   ]

@@ -757,7 +757,7 @@ export interface components {
          *           "state": "running"
          *         }
          *       ],
-         *       "undoable": true,
+         *       "abortable": true,
          *       "revision": 2,
          *       "actor": "key:admin",
          *       "reason": null,
@@ -786,8 +786,8 @@ export interface components {
             /** @enum {string} */
             intent: "forward" | "compensate";
             phase: string;
-            /** @description Whether abort can undo it; what cannot only goes forward */
-            undoable: boolean;
+            /** @description Whether abort can end it; what cannot only goes forward */
+            abortable: boolean;
             steps: components["schemas"]["Step"][];
             revision: number;
             actor: string;

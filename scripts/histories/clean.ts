@@ -30,11 +30,14 @@ const uuid = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g
 export function cleanHistory(history: object): string {
   const ids = new Map<string, string>()
   const renumber = (text: string) =>
-    text.replaceAll(uuid, (id) => {
-      const known = ids.get(id) ?? `00000000-0000-4000-8000-${String(ids.size + 1).padStart(12, '0')}`
-      ids.set(id, known)
-      return known
-    })
+    text
+      .replaceAll(uuid, (id) => {
+        const known = ids.get(id) ?? `00000000-0000-4000-8000-${String(ids.size + 1).padStart(12, '0')}`
+        ids.set(id, known)
+        return known
+      })
+      // When a local activity was scheduled and ended.
+      .replaceAll(/"seconds":\d{10},"nanos":\d+/g, `"seconds":${Date.UTC(2026, 0) / 1000},"nanos":0`)
 
   function cleaned(value: unknown): unknown {
     if (typeof value === 'string') return renumber(value)

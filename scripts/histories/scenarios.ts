@@ -40,10 +40,11 @@ export async function* playScenarios(stack: RecordingStack): AsyncGenerator<[nam
   yield ['provision-failed', `provision/${undone}`]
   yield ['provision-failed-unresolved', `provision/${await failed('unresolved')}`]
 
-  const beginning = holdUntilCancelled('begin')
+  const beginning = hold('begin')
   const aborted = await provision('aborted')
   await beginning.reached
   await client.transition('aborted', 'abort')
+  beginning.open()
   await until(aborted, 'aborted')
   mend()
   yield ['provision-aborted', `provision/${aborted}`]
@@ -56,10 +57,11 @@ export async function* playScenarios(stack: RecordingStack): AsyncGenerator<[nam
   mend()
   yield ['provision-cancelled-in-wave', `provision/${cancelled}`]
 
-  const settling = holdUntilCancelled('settle succeeded')
+  const settling = hold('settle succeeded')
   const late = await provision('late')
   await settling.reached
   await client.transition('late', 'abort')
+  settling.open()
   await until(late, 'aborted')
   mend()
   yield ['provision-to-be-undone', `provision/${late}`]

@@ -121,6 +121,6 @@ it('an undo that fails is told with the abort', async () => {
   }
   const play = await stage.play('provision', { undo, answers })
   expect(await play.ended()).toEqual({ status: 'cancelled' })
-  const error = { code: 'operation_aborted', unresolved: ['prod/1/database'] }
+  const error = { code: 'operation_aborted', unresolved: ['prod/1/database', 'prod/secrets'] }
   expect(play.settled()).toMatchObject({ outcome: 'aborted', error })
 })

@@ -46,15 +46,17 @@ it('what runs beside a step that fails ends before anything is undone', async ()
   expect(play.called(...wave, ...undone)).toEqual([...wave, ...undone])
 })
 
-it('an undo that fails is told as unresolved, and the others are undone', async () => {
+it('an undo that fails is told as unresolved with what waits for it, and the others are undone', async () => {
   const answers = {
     'migrate prod/1/database/schema': refuses(broken.code, broken.message),
     'remove prod/1/database': refuses('resource_not_owned', 'of somebody else'),
   }
   const play = await stage.play('provision', { steps: plan, undo, answers })
   expect(await play.ended()).toEqual({ status: 'failed', ...broken })
-  expect(play.called(...made, ...undone)).toEqual([...made, ...undone])
-  const error = { ...broken, step: 'prod/1/database/schema', unresolved: ['prod/1/database'] }
+  const undoing = ['beginUndo', ['remove prod/1/database', 'remove prod/topic'], 'settle failed']
+  expect(play.called(...made, ...undoing)).toEqual([...made, ...undoing])
+  const unresolved = ['prod/1/database', 'prod/secrets']
+  const error = { ...broken, step: 'prod/1/database/schema', unresolved }
   expect(play.settled()).toMatchObject({ outcome: 'failed', error })
 })
 
@@ -71,6 +73,13 @@ it('a workflow that is refused everything settles nothing', async () => {
   const play = await stage.play('provision', { answers: { begin: refused, beginUndo: refused } })
   await expect(play.handle.result()).rejects.toThrow('Workflow execution failed')
   expect(play.called()).toEqual(['begin', 'beginUndo'])
+})
+
+it('a failure of what another attempt has taken over, or what is settled, is no failure of the workflow', async () => {
+  const answers = { 'ensure prod/secrets': refuses('operation_superseded', 'it is settled'), beginUndo: () => null }
+  const play = await stage.play('provision', { steps: plan, answers })
+  expect(await play.ended()).toEqual({ status: 'completed' })
+  expect(play.called()).toEqual(['begin', 'ensure prod/secrets', 'beginUndo'])
 })
 
 it('an error of no known code is told as internal, without its type', async () => {

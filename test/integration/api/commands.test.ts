@@ -60,7 +60,7 @@ describe('commands', () => {
     const { tenant } = await api.settled('failed')
     expect((await api.call('POST', `/v1/tenants/${tenant.id}/abort`)).body.code).toBe('operation_not_open')
     const purge = await api.call('POST', `/v1/tenants/${tenant.id}/purge`)
-    expect(purge.body.operation).toMatchObject({ kind: 'purge', undoable: false })
+    expect(purge.body.operation).toMatchObject({ kind: 'purge', abortable: false })
     expect((await api.call('POST', `/v1/tenants/${tenant.id}/abort`)).body.code).toBe('transition_not_allowed')
   })
 

@@ -63,11 +63,11 @@ test('an operation that failed is 1, with its error, its step and what to do', a
 test.each([
   [true, ['freehold retry acme --wait', 'freehold abort acme --wait']],
   [false, ['freehold retry acme --wait']],
-])('what can be undone (%s) is offered to be undone', async (undoable, offered) => {
+])('what can be undone (%s) is offered to be undone', async (abortable, offered) => {
   await using fake = await startFake(({ path }, response) => {
     if (!path.endsWith('/stream')) return json(response, 202, { operation: operation() })
     open(response)
-    send(response, operation({ undoable, state: 'interrupted' }))
+    send(response, operation({ abortable, state: 'interrupted' }))
   })
   const { stderr } = await fake.freehold(['retry', 'acme', '--wait'])
   expect(Array.from(stderr.matchAll(/freehold (?:retry|abort) acme --wait/g), ([line]) => line)).toEqual(offered)

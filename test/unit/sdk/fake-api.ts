@@ -50,7 +50,7 @@ export function operation(change: Partial<Operation> = {}): Operation {
     state: 'running',
     intent: 'forward',
     phase: 'ensure',
-    undoable: true,
+    abortable: true,
     actor: 'key:admin',
     reason: null,
     correlationId: 'c',
