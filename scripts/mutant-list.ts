@@ -60,6 +60,25 @@ export const mutants: readonly Mutant[] = [
     only: 'once the lease is over',
   },
   {
+    name: 'what a dead worker had claimed is taken up',
+    file: 'operations/claim.ts',
+    swaps: [
+      [' or (r.claimed_by = o.id and r.claimed_attempt = o.attempt)', ''],
+      ['make_interval(secs => $5::float8 / 1000)', 'make_interval(secs => $5::float8)'],
+    ],
+    test: `${integration}/provision/killed-worker.test.ts`,
+    only: 'of a provision, and of the undo',
+  },
+  {
+    name: 'a step that is done is not done again',
+    file: 'operations/claim.ts',
+    swaps: [
+      [`and o.step ->> 'state' in ('pending', 'failed')`, ''],
+      [`if (step.state === 'done' || step.state === 'undone') return 'done'`, ''],
+    ],
+    test: `${integration}/provision/twice.test.ts`,
+  },
+  {
     name: 'a try has an end, whatever its mapper does',
     file: 'activities/carry-out.ts',
     swaps: [['await lease.race(act(mapper, target, claim))', 'await act(mapper, target, claim)']],
@@ -198,15 +217,12 @@ export const mutants: readonly Mutant[] = [
       [
         'const connect = () => connections.connectAs(target.cell, login)',
         `const { username: user, password: secret } = new URL(target.cell.provisionerUrl)
-  const connect = async () => {
-    const client = await connections.connectAs(target.cell, { ...login, user, password: secret, options: '' })
-    await client.query(\`set role \${ownerRole}; set search_path to \${schema}\`)
-    return client
-  }`,
+  const options = login.options.replace('role=none', \`role=\${ownerRole}\`)
+  const connect = () => connections.connectAs(target.cell, { ...login, user, password: secret, options })`,
       ],
     ],
     test: 'test/conformance/attacks.test.ts',
-    only: 'after reset role',
+    only: 'is whom it logged in as',
   },
   {
     name: 'a connection to the registry is always given back',

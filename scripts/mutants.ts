@@ -7,7 +7,8 @@ import { mutants, type Mutant } from './mutant-list.ts'
 
 /**
  * Switches mechanisms off, one at a time, in a copy of the tree, and runs the test that must fail then. Ends with 0 when
- * every one of them was noticed. `npm run mutants -- fence` takes those whose name has the word; `--list` shows the names.
+ * every one of them was noticed. `npm run mutants -- fence` takes those whose name has the word; `--list` shows the names;
+ * `--at-once` does not run the tests on the tree as it is first.
  */
 const root = join(import.meta.dirname, '..')
 const passedOver = ['node_modules', '.git', '.freehold', 'coverage']
@@ -26,12 +27,7 @@ async function runAll(): Promise<boolean> {
     cpSync(root, copy, { recursive: true, filter: (path) => !passedOver.includes(basename(path)) })
     for (const folder of ['.', 'packages/cli', 'packages/sdk', 'packages/service-bus-broker', 'packages/tenant-worker'])
       link(join(root, folder, 'node_modules'), join(copy, folder, 'node_modules'))
-    console.log('first, as it is: every test must pass')
-    const whole = [...new Set(chosen.map(({ test }) => test))]
-    if (!process.argv.includes('--at-once') && (await run(copy, whole, undefined)) !== 'SURVIVED') {
-      console.error('a test fails by itself; see above')
-      return false
-    }
+    if (!process.argv.includes('--at-once') && !(await passes(copy))) return false
     const verdicts: { mutant: Mutant; verdict: Verdict; seconds: number }[] = []
     for (const mutant of chosen) {
       const began = performance.now()
@@ -47,6 +43,15 @@ async function runAll(): Promise<boolean> {
   } finally {
     rmSync(copy, { recursive: true, force: true })
   }
+}
+
+/** Whether every test of the chosen passes while nothing is switched off. */
+async function passes(copy: string): Promise<boolean> {
+  console.log('first, as it is: every test must pass')
+  const verdict = await run(copy, [...new Set(chosen.map(({ test }) => test))], undefined)
+  if (verdict === 'SURVIVED') return true
+  console.error('a test fails by itself; see above')
+  return false
 }
 
 async function tried(copy: string, { file, swaps, test, only }: Mutant): Promise<Verdict> {
@@ -85,9 +90,12 @@ async function run(copy: string, tests: readonly string[], only: string | undefi
     ],
     { cwd: copy, stdio: 'ignore' },
   )
-  const timer = setTimeout(() => child.kill('SIGINT'), limitMs * tests.length)
+  const timers = [
+    setTimeout(() => child.kill('SIGINT'), limitMs * tests.length),
+    setTimeout(() => child.kill('SIGKILL'), limitMs * tests.length + 30_000),
+  ]
   const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
-  clearTimeout(timer)
+  for (const timer of timers) clearTimeout(timer)
   if (signal !== null || !existsSync(report)) return 'killed (time)'
   const { numFailedTests, numPassedTests, testResults } = JSON.parse(readFileSync(report, 'utf8')) as Report
   if (numFailedTests > 0) {

@@ -64,8 +64,10 @@ describe.concurrent.for(seeds)('two tries of one step, seed %i', (seed) => {
       let { input } = begun
 
       // The first, which notices that its claim is lost, or sleeps through it.
-      const stalled = stallAt(mayLeaveATrace(how, step, action, moment) ? 0 : point)
-      const heartbeatMs = sleeps && !mayLeaveATrace(how, step, action, moment) ? 60_000 : 300
+      const traceless = leavesNoTrace(how, step, action, moment)
+      const notices = !sleeps || traceless
+      const stalled = stallAt(traceless ? 0 : point)
+      const heartbeatMs = notices ? 300 : 60_000
       const first = { ...input, timing: { ...input.timing, heartbeatMs } }
       const firstEnds = activitiesOf({ ...world.deps, mappers: stalled.mappers }, kind)
         [action]({ input: first, step })
@@ -74,7 +76,7 @@ describe.concurrent.for(seeds)('two tries of one step, seed %i', (seed) => {
           (error: { type?: string; code?: string }) => error.type ?? error.code,
         )
       await stalled.reached
-      if (byNextAttempt) input = await nextAttempt(slug, tenant, kind, input, step)
+      if (byNextAttempt) input = await nextAttempt(slug, tenant, kind, input, { step, notices })
 
       const second = stallAt(moment === 'while the second works' ? 0 : 1_000)
       const secondEnds = activitiesOf({ ...world.deps, mappers: second.mappers }, kind)[action]({ input, step })
@@ -102,7 +104,7 @@ describe.concurrent.for(seeds)('two tries of one step, seed %i', (seed) => {
    * A file or a topic that was removed leaves nothing that a fence could be compared with; there it is the lease that stops
    * who is late, which a process that slept looks at before all else: so the first one notices.
    */
-  function mayLeaveATrace(
+  function leavesNoTrace(
     { succeeds, sleeps }: { succeeds: boolean; sleeps: boolean },
     step: string,
     action: StepAction,
@@ -182,16 +184,18 @@ describe.concurrent.for(seeds)('two tries of one step, seed %i', (seed) => {
     tenant: SeenTenant,
     kind: OperationKind,
     { operationId }: OperationInput,
-    step: string,
+    { step, notices }: { step: string; notices: boolean },
   ) {
     await sql(`update operations set state = 'interrupted' where id = $1`, [operationId])
     await command('POST', `/v1/tenants/${slug}/retry`, {})
     const input = inputOf(operationId, tenant, 2)
     await activitiesOf(world.deps, kind).begin(input)
-    await sql(`update resources set claimed_until = now() - interval '1 second' where tenant_id = $1 and key = $2`, [
-      tenant.id,
-      step.replace('/schema', ''),
-    ])
+    // One that is awake would renew it at once.
+    await sql(
+      `update resources set claimed_until = case when $3 then null else now() - interval '1 second' end
+       where tenant_id = $1 and key = $2`,
+      [tenant.id, step.replace('/schema', ''), notices],
+    )
     return input
   }
 
