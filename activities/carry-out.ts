@@ -16,7 +16,7 @@ export type StepInput = { readonly input: OperationInput; readonly step: string 
 type Act = (mapper: Mapper, target: Target, claim: Claim) => Promise<Finished>
 
 /** Tries in a row that fail before an operation that only goes forward asks for attention. */
-const patience = 3
+const refusalsBeforeAttention = 3
 
 /**
  * One try of a step: claim, act, finish. Nothing is open in the registry while the world is called, and a try whose claim
@@ -69,7 +69,7 @@ async function failed(deps: ActivityDeps, { input }: StepInput, claim: Claim, er
   }
   const goesForward = lifecycle[claim.kind].cannotFinish === 'goes-forward'
   const failures = claim.failures + 1
-  const attention = goesForward && failures >= patience
+  const attention = goesForward && failures >= refusalsBeforeAttention
   const told = { code, message: failure.message, step: claim.step.key }
   const count = await released(deps, claim, { error: told, attention })
   // Whatever the world said to one who came late, it is not what became of the step.

@@ -11,7 +11,7 @@ import { requestLog } from './request-log.ts'
 import { manifestRoutes } from './routes/manifests.ts'
 import { newApp } from './routes/common.ts'
 import { credentialRoutes } from './routes/credentials.ts'
-import { keyRoutes } from './routes/keys.ts'
+import { signingKeyRoutes } from './routes/signing-keys.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { streamRoutes } from './routes/stream.ts'
 import { systemRoutes } from './routes/system.ts'
@@ -49,7 +49,7 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
   const groups = [tenantRoutes, manifestRoutes, transitionRoutes, credentialRoutes, operationRoutes, streamRoutes]
   for (const group of groups) app.route('/', group(deps))
   app.route('/', systemRoutes(deps))
-  app.route('/', keyRoutes(deps))
+  app.route('/', signingKeyRoutes(deps))
   serveOpenApi(app)
   return { app, fetch: app.fetch }
 }

@@ -75,7 +75,7 @@ export async function runCommand<B extends object>(
 ): Promise<Accepted<B>> {
   try {
     const accepted = await inTransaction(deps, (sql) => once(sql, call, work))
-    tell(deps, accepted)
+    notifyWorkflow(deps, accepted)
     return accepted
   } catch (error) {
     if (error instanceof FreeholdError && error.code === 'policy_denied') await noteDenial(deps, call, error)
@@ -118,7 +118,7 @@ async function once<B extends object>(
   return accepted
 }
 
-function tell({ starter, log }: ApiDeps, { start, cancel }: Accepted<unknown>): void {
+function notifyWorkflow({ starter, log }: ApiDeps, { start, cancel }: Accepted<unknown>): void {
   const told = [
     ...(start === undefined ? [] : [{ operation: start, done: starter.start(start) }]),
     ...(cancel === undefined ? [] : [{ operation: cancel, done: starter.cancel(cancel) }]),

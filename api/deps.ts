@@ -3,7 +3,7 @@ import type { Logger } from '../base/logger.ts'
 import type { ApiMetrics } from '../base/metrics.ts'
 import type { MigrationSource } from '../base/migration-source.ts'
 import type { Startable } from '../base/temporal.ts'
-import type { ApiKeyRow } from '../registry/entities/access.ts'
+import type { ApiKeyRow } from '../registry/entities/api-key.ts'
 import type { Orm } from '../registry/orm.ts'
 
 /** How a workflow is told to begin or to undo. Called after the commit; what fails here is started by the worker's sweep. */

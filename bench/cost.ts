@@ -18,7 +18,7 @@ export async function openMeter({ stateDir, environment, workerPid }: Stack) {
   const pidOf = (name: string) =>
     (JSON.parse(readFileSync(join(stateDir, 'processes', `${name}.json`), 'utf8')) as { pid: number }).pid
 
-  async function look(): Promise<Used> {
+  async function sample(): Promise<Used> {
     const { rows } = await admin.query<{ calls: string }>(
       `select coalesce(sum(calls), 0) as calls from pg_stat_statements s join pg_roles r on r.oid = s.userid
        join pg_database d on d.oid = s.dbid where d.datname = current_database() and r.rolname in ($1, 'freehold_runtime')`,
@@ -32,7 +32,7 @@ export async function openMeter({ stateDir, environment, workerPid }: Stack) {
       temporalMs: processorMs(pidOf('temporal')).own,
     }
   }
-  return { look, close: () => admin.end() }
+  return { sample, close: () => admin.end() }
 }
 
 /** What was used in between, for each of so many, less what idling takes in the same time. */

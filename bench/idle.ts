@@ -16,7 +16,7 @@ import { startBenchServers, withClosing } from './stack.ts'
  */
 type Idle = { residentMiB: number; proportionalMiB: number; percentOfCore: number }
 /** Ticks of the processor and kilobytes of memory. */
-type Look = { ticks: number; residentKiB: number; proportionalKiB: number }
+type Sample = { ticks: number; residentKiB: number; proportionalKiB: number }
 
 const services = ['api', 'worker', 'broker'] as const
 const settleMs = 15_000
@@ -37,11 +37,11 @@ export async function benchIdle(): Promise<Record<string, Idle>> {
   return withClosing(async (closing) => {
     const pids = await start(closing)
     await sleep(settleMs)
-    const before = await Promise.all(pids.map(look))
+    const before = await Promise.all(pids.map(sample))
     const began = performance.now()
     await sleep(measureMs)
     const seconds = (performance.now() - began) / 1_000
-    const after = await Promise.all(pids.map(look))
+    const after = await Promise.all(pids.map(sample))
     const each = services.map((_, at): Idle => {
       const [from, to] = [before[at], after[at]]
       if (from === undefined || to === undefined) throw new Error('a service has no figures')
@@ -83,7 +83,7 @@ async function start(closing: Closing): Promise<number[]> {
   return [api.pid, worker.pid, brokerPid?.() ?? 0]
 }
 
-async function look(pid: number): Promise<Look> {
+async function sample(pid: number): Promise<Sample> {
   const [stat, memory] = await Promise.all([
     readFile(`/proc/${pid}/stat`, 'utf8'),
     readFile(`/proc/${pid}/smaps_rollup`, 'utf8'),

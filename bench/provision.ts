@@ -84,13 +84,13 @@ export async function benchProvision(): Promise<ProvisionRates> {
 async function useOf(stack: Stack, provision: Once): Promise<Used> {
   const meter = await openMeter(stack)
   try {
-    const quiet = await meter.look()
+    const quiet = await meter.sample()
     await sleep(idleSeconds * 1_000)
-    const before = await meter.look()
+    const before = await meter.sample()
     const started = performance.now()
     for (let run = 0; run < serialRuns; run += 1) await provision()
     const share = (performance.now() - started) / 1_000 / idleSeconds
-    const after = await meter.look()
+    const after = await meter.sample()
     const idle = (key: keyof Used) => (before[key] - quiet[key]) * share
     return usedPer(serialRuns, before, after, {
       statements: idle('statements'),

@@ -7,7 +7,7 @@ import { createClosing, type Closing } from '../base/closing.ts'
 import { freePorts } from '../local/ports.ts'
 import { startStack, type Stack as LocalStack } from '../local/stack.ts'
 import { compose, type Composition } from '../registry/compose.ts'
-import { installRuntime } from '../worker/runtime.ts'
+import { installSdkRuntime } from '../worker/sdk-runtime.ts'
 import { startServiceProcess } from './service-process.ts'
 
 /** Everything `npm start` has, on ports and in a state directory of its own; the worker is a process of its own. */
@@ -69,7 +69,7 @@ export async function withStack<T>(work: (stack: Stack) => Promise<T>): Promise<
   return withClosing(async (closing) => {
     const { environment, stateDir, adminKey, temporalAddress } = await startBenchServers(closing)
     const deps = await compose(environment, { parts: ['api'] }, closing)
-    installRuntime(deps.log)
+    installSdkRuntime(deps.log)
     // As in production, so that the API's answers do not wait for the worker's work.
     const { pid: workerPid } = await startServiceProcess('worker', environment, closing)
     const url = await serveApi(deps, closing)

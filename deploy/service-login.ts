@@ -2,7 +2,7 @@ import pg from 'pg'
 import { scramVerifier } from '../crypto/scram.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import { requireRegistry } from '../registry/require.ts'
-import { runtimeRole } from '../registry/orm.ts'
+import { servicesRole } from '../registry/orm.ts'
 
 /**
  * Makes sure that API and worker get into the registry by the URL they are given. A login that does not is made, or, when
@@ -30,7 +30,7 @@ async function makeLogin(adminUrl: string, name: string, password: string): Prom
     // One transaction behind one lock, so that a second setup waits and finds the login.
     await client.query('begin')
     await client.query(`select pg_advisory_xact_lock(hashtext('freehold/service-login'))`)
-    const { rows } = await client.query<{ ours: boolean }>(isOurs, [name, runtimeRole])
+    const { rows } = await client.query<{ ours: boolean }>(isOurs, [name, servicesRole])
     if (rows[0]?.ours === false)
       throw new FreeholdError(
         'configuration_invalid',
@@ -38,7 +38,7 @@ async function makeLogin(adminUrl: string, name: string, password: string): Prom
       )
     if (rows.length === 0) await client.query(`create role ${role} login`)
     await client.query(`alter role ${role} password ${verifier}`)
-    await client.query(`grant ${pg.escapeIdentifier(runtimeRole)} to ${role} with inherit false`)
+    await client.query(`grant ${pg.escapeIdentifier(servicesRole)} to ${role} with inherit false`)
     const { rows: here } = await client.query<{ name: string }>('select current_database() as name')
     for (const database of here)
       await client.query(`grant connect on database ${pg.escapeIdentifier(database.name)} to ${role}`)

@@ -1,19 +1,19 @@
 import { errorText } from '../domain/errors.ts'
-import { claimDeliveries, hastenDeliveries, undelivered, type Lack } from '../registry/deliveries.ts'
+import { claimDeliveries, makeDeliveriesDue, undelivered, type PendingDelivery } from '../registry/deliveries.ts'
 import { sqlOf } from '../registry/pool.ts'
-import { deliver, type Consignment, type RelayDeps } from './deliver.ts'
+import { deliver, type Shipment, type RelayDeps } from './deliver.ts'
 import type { PublishFailure } from './publisher.ts'
 
 /** One way out of the registry, which no other has to wait for: to the governance topic, or to the topics of one bus. */
 export type Lane = {
   /** Bus of the topics; null for the governance topic. */
   readonly bus: string | null
-  /** How many consignments may be on their way, and how many deliveries are in one. */
+  /** How many shipments may be on their way, and how many deliveries are in one. */
   readonly parallel: number
   readonly deliveries: number
-  /** Makes consignments of what was claimed. */
-  readonly consign: (lacks: Lack[]) => Promise<Consignment[]>
-  /** Whether a failure says that no other consignment of the lane has a chance. */
+  /** Makes shipments of what was claimed. */
+  readonly toShipments: (pending: PendingDelivery[]) => Promise<Shipment[]>
+  /** Whether a failure says that no other shipment of the lane has a chance. */
   readonly isBlocked: (failure: PublishFailure) => boolean
 }
 
@@ -28,10 +28,10 @@ export type LaneOptions = {
 }
 
 const longestPollMs = 1_000
-/** The share of its leases a consignment may use before it sends no more batches, so that the last one ends before they do. */
+/** The share of its leases a shipment may use before it sends no more batches, so that the last one ends before they do. */
 const sendForShare = 2 / 3
-/** Events of a consignment: about what one batch holds. */
-export const perConsignment = 250
+/** Events of a shipment: about what one batch holds. */
+export const perShipment = 250
 const firstPauseMs = 500
 const longestPauseMs = 10_000
 const throttledPauseMs = 2_000
@@ -91,9 +91,9 @@ export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions)
     const claimed = await claimDeliveries(sqlOf(orm.pool), { relay, bus: lane.bus, limit, leaseSeconds })
     if (claimed.length === 0) return 'nothing'
     const until = performance.now() + leaseSeconds * 1_000 * sendForShare
-    const limits = { perStream: perConsignment, inAll: perConsignment * free }
-    for (const consignment of await lane.consign(await undelivered(sqlOf(orm.pool), claimed, limits))) {
-      const work = send(consignment, until).finally(() => underWay.delete(work))
+    const limits = { perStream: perShipment, inAll: perShipment * free }
+    for (const shipment of await lane.toShipments(await undelivered(sqlOf(orm.pool), claimed, limits))) {
+      const work = send(shipment, until).finally(() => underWay.delete(work))
       underWay.add(work)
     }
     // The first tells whether the way is free again.
@@ -103,10 +103,10 @@ export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions)
     return isBlocked || claimed.length === limit ? 'much' : 'little'
   }
 
-  async function send(consignment: Consignment, until: number): Promise<void> {
+  async function send(shipment: Shipment, until: number): Promise<void> {
     try {
       const mayGoOn = () => !signal.aborted && performance.now() < until
-      const { more, failure } = await deliver(deps, relay, consignment, mayGoOn)
+      const { more, failure } = await deliver(deps, relay, shipment, mayGoOn)
       if (failure === undefined) await unblock()
       else if (lane.isBlocked(failure)) block(failure)
       if (more) alarm.ring()
@@ -119,7 +119,7 @@ export async function runLane(deps: RelayDeps, lane: Lane, options: LaneOptions)
   async function unblock(): Promise<void> {
     if (failures === 0) return
     failures = 0
-    await hastenDeliveries(sqlOf(orm.pool), { bus: lane.bus })
+    await makeDeliveriesDue(sqlOf(orm.pool), { bus: lane.bus })
     alarm.ring()
   }
 

@@ -9,7 +9,7 @@ import { compose } from '../registry/compose.ts'
 import { Tenant } from '../registry/entities/tenant.ts'
 import type { Orm } from '../registry/orm.ts'
 import { composeWorker } from '../worker/compose.ts'
-import { installRuntime } from '../worker/runtime.ts'
+import { installSdkRuntime } from '../worker/sdk-runtime.ts'
 import { runWorker } from '../worker/worker.ts'
 import { LocalStackError } from './errors.ts'
 import { applyFirstTenant } from './first-tenant.ts'
@@ -27,7 +27,7 @@ async function start(): Promise<{ died: Promise<string> }> {
   const environment = { LOG_LEVEL: 'warn', ...setVariables(process.env) }
   const stack = await startStack(environment, { fresh: values.fresh, signal: stopping.signal, log: say }, closing)
   const composition = await compose(stack.environment, { parts: ['api', 'worker'] }, closing)
-  installRuntime(composition.log)
+  installSdkRuntime(composition.log)
   const worker = await runWorker(await composeWorker(composition, closing), closing)
   const api = await serveApi(composition, closing)
   await provisionFirstTenant(composition.orm, stack, api)

@@ -8,10 +8,10 @@ import { eventsJson } from '../registry/events.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import { findTenantId } from '../registry/tenants.ts'
 import { operationColumns, tenantFacts, type TenantFacts } from './rows.ts'
-import { said } from './said.ts'
+import { operationEvent } from './operation-event.ts'
 
 /** Who asks, and on whose trail. */
-export type Asking = { readonly actor: Actor; readonly correlationId: string; readonly reason?: string | undefined }
+export type Requester = { readonly actor: Actor; readonly correlationId: string; readonly reason?: string | undefined }
 
 /** What is asked for: a kind of operation, what it needs to know, and when it is due (now, unless it says so). */
 export type Wanted = { readonly kind: OperationKind; readonly parameters?: JsonObject; readonly dueAt?: Date }
@@ -65,7 +65,7 @@ export async function acceptOperation(
   sql: Sql,
   tenant: TenantFacts,
   { kind, parameters = {}, dueAt }: Wanted,
-  asking: Asking,
+  requester: Requester,
 ): Promise<OperationRow> {
   const { exclusive } = lifecycle[kind]
   if (dueAt === undefined) {
@@ -86,22 +86,22 @@ export async function acceptOperation(
         exclusive,
         tenant.generation,
         JSON.stringify(parameters),
-        asking.actor,
-        asking.reason ?? null,
-        asking.correlationId,
+        requester.actor,
+        requester.reason ?? null,
+        requester.correlationId,
         dueAt ?? null,
       ],
     }),
   )
-  await say(sql, operation, asking, 'TENANCY_OPERATION_ACCEPTED')
+  await appendCommandEvent(sql, operation, requester, 'TENANCY_OPERATION_ACCEPTED')
   return operation
 }
 
 /** Says of an operation that somebody asked something of it. */
-export async function say(
+export async function appendCommandEvent(
   sql: Sql,
   operation: OperationRow,
-  { actor, reason, correlationId }: Asking,
+  { actor, reason, correlationId }: Requester,
   type: 'TENANCY_OPERATION_ACCEPTED' | 'TENANCY_OPERATION_RETRIED' | 'TENANCY_OPERATION_ABORT_REQUESTED',
 ): Promise<void> {
   const { id, kind, generation, attempt } = operation
@@ -109,6 +109,6 @@ export async function say(
   await sql({
     name: 'append-events',
     text: 'select append_events($1::uuid::text, $2::jsonb)',
-    values: [operation.tenant, eventsJson([said({ id, correlationId }, actor, type, data)])],
+    values: [operation.tenant, eventsJson([operationEvent({ id, correlationId }, actor, type, data)])],
   })
 }

@@ -13,8 +13,8 @@ import { requireOwn, type Caller } from './caller.ts'
 import { readFacts } from './facts.ts'
 import type { LedgerEntry } from './kinds/kind.ts'
 import { kindOf } from './kinds/index.ts'
-import { lockOperation, type Held } from './rows.ts'
-import { said, stateChange } from './said.ts'
+import { lockOperation, type LockedOperation } from './rows.ts'
+import { operationEvent, stateChangeEvents } from './operation-event.ts'
 import { rewrittenLedger } from './wanted-resources.ts'
 
 /** What a workflow needs to know to go on. `done`: another attempt settled it, or it is no longer this attempt's. */
@@ -24,7 +24,7 @@ type Registry = { readonly pool: pg.Pool; readonly platform: Platform }
 const actor = 'system:worker'
 
 /** Whether this attempt may still work on the operation. */
-export function isCurrent({ operation }: Held, { attempt }: Pick<OperationInput, 'attempt'>): boolean {
+export function isCurrent({ operation }: LockedOperation, { attempt }: Pick<OperationInput, 'attempt'>): boolean {
   return isOpen(operation.state) && operation.attempt === attempt
 }
 
@@ -48,13 +48,18 @@ export function begin({ pool, platform }: Registry, caller: Caller): Promise<Beg
     if (through !== 'keeps' && tenant.state !== through) assertTransition(operation.kind, tenant.state)
     const facts = await readFacts(sql, held, platform)
     const { ledger, rewritten } = rewrittenLedger(facts)
-    const { specs, steps } = kindOf(operation.kind).plan({ ...facts, ledger })
+    const { specs, steps } = kindOf(operation.kind).prepare({ ...facts, ledger })
     const planned = specs.filter(({ key }) => !ledger.some((entry) => entry.key === key))
     const state = through === 'keeps' ? tenant.state : through
     const events: NewEvent[] = [
-      said(operation, actor, 'TENANCY_OPERATION_STARTED', { kind: operation.kind, attempt: operation.attempt }),
-      ...stateChange(operation, actor, tenant.state, state),
-      ...planned.map(({ key, name, cell }) => said(operation, actor, 'TENANCY_RESOURCE_PLANNED', { key, name, cell })),
+      operationEvent(operation, actor, 'TENANCY_OPERATION_STARTED', {
+        kind: operation.kind,
+        attempt: operation.attempt,
+      }),
+      ...stateChangeEvents(operation, actor, tenant.state, state),
+      ...planned.map(({ key, name, cell }) =>
+        operationEvent(operation, actor, 'TENANCY_RESOURCE_PLANNED', { key, name, cell }),
+      ),
     ]
     await sql({
       name: 'begin',

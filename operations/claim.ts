@@ -67,7 +67,7 @@ type Row = {
  * claim is this attempt's already. The fence rises, so whoever had the claim can neither finish nor write where the target
  * compares fences.
  * @returns `done` when the step was finished before, `absent` when what it removes is no longer in the ledger
- * Throws `step_refused` for a step that is not in the recorded plan or a workflow that is not the operation's,
+ * Throws `step_refused` for a step that is not among the recorded steps or a workflow that is not the operation's,
  * `operation_superseded` when the operation is settled or another attempt's, `operation_aborted` once it is to be undone,
  * `spec_version_unknown`, and `substrate_unavailable` while another try holds the claim.
  */
@@ -89,7 +89,7 @@ export async function claimStep(sql: Sql, request: ClaimRequest): Promise<Claim 
   })
   const { step, claimed } = checked(row, request)
   if (step.state === 'done' || step.state === 'undone') return 'done'
-  if (claimed === null || row === undefined) return whyNot(row, step, request)
+  if (claimed === null || row === undefined) return explainNoClaim(row, step, request)
   if (row.cell === null) throw new Error(`${key} is in no cell of the registry`)
   return {
     operationId: input.operationId,
@@ -157,11 +157,11 @@ function checked(row: Row | undefined, { input, action, step: key, workflow }: C
   if (step?.action === action) return { step, claimed }
   if (intent === 'compensate' && action !== 'remove')
     throw new FreeholdError('operation_aborted', `operation ${input.operationId} is to be undone`)
-  throw refused(input.operationId, `${action} ${key.slice(0, 100)} is not in the recorded plan`)
+  throw refused(input.operationId, `${action} ${key.slice(0, 100)} is not among the recorded steps`)
 }
 
 /** Why nothing was claimed: `absent` when it is to be removed and no longer in the ledger; anything else is an error. */
-function whyNot(row: Row | undefined, step: Step, { input }: ClaimRequest): 'absent' {
+function explainNoClaim(row: Row | undefined, step: Step, { input }: ClaimRequest): 'absent' {
   if (row?.state === 'interrupted')
     throw new FreeholdError(
       'substrate_unavailable',

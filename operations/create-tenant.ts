@@ -8,12 +8,12 @@ import type { Platform } from '../domain/platform.ts'
 import { choosePlace, roomIn, takePlaces, type Room } from '../registry/capacity.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { eventsJson } from '../registry/events.ts'
-import { newTenantKey, type Sealer } from '../registry/keys.ts'
+import { newTenantKey, type Sealer } from '../registry/tenant-keys.ts'
 import { freeSegment } from '../registry/segments.ts'
 import { one, type Sql } from '../registry/sql.ts'
-import type { Asking } from './accept.ts'
+import type { Requester } from './accept.ts'
 import { operationColumns } from './rows.ts'
-import { said } from './said.ts'
+import { operationEvent } from './operation-event.ts'
 
 /** A manifest as it was given, and as it is going to be in force. */
 export type Wish = {
@@ -34,7 +34,7 @@ export async function createTenant(
   sql: Sql,
   { platform, platformKey }: { platform: Platform; platformKey: Buffer },
   wish: Wish,
-  asking: Asking,
+  requester: Requester,
 ): Promise<OperationRow> {
   const { spec, metadata } = wish.resolved
   const code = newCode()
@@ -60,15 +60,22 @@ export async function createTenant(
     sealer.seal('fields', `generations/${generation}/contacts`, JSON.stringify(wish.contacts)),
     wishHash(sealer, wish.manifest),
     JSON.stringify(places),
-    asking.actor,
-    asking.correlationId,
+    requester.actor,
+    requester.correlationId,
   ])
-  const of = { id: operation.id, correlationId: asking.correlationId }
+  const of = { id: operation.id, correlationId: requester.correlationId }
   const environments = places.map(({ environment }) => environment)
   const events = [
-    said(of, asking.actor, 'TENANCY_TENANT_ACCEPTED', { slug, generation, profile, plan, region, environments }),
-    said(of, asking.actor, 'TENANCY_KEY_CREATED', {}),
-    said(of, asking.actor, 'TENANCY_OPERATION_ACCEPTED', { kind: operation.kind, generation, attempt: 1 }),
+    operationEvent(of, requester.actor, 'TENANCY_TENANT_ACCEPTED', {
+      slug,
+      generation,
+      profile,
+      plan,
+      region,
+      environments,
+    }),
+    operationEvent(of, requester.actor, 'TENANCY_KEY_CREATED', {}),
+    operationEvent(of, requester.actor, 'TENANCY_OPERATION_ACCEPTED', { kind: operation.kind, generation, attempt: 1 }),
   ]
   await sql({
     name: 'append-events',

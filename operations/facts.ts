@@ -3,12 +3,12 @@ import type { Platform } from '../domain/platform.ts'
 import { placementsWithRows, withSites, type PlacementWithRows } from '../registry/placements.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import type { Facts, LedgerEntry } from './kinds/kind.ts'
-import type { Held } from './rows.ts'
+import type { LockedOperation } from './rows.ts'
 
 type Row = { manifest: ResolvedManifest; placements: PlacementWithRows[]; ledger: LedgerEntry[] }
 
 /** Everything a kind plans from, read by one statement under the tenant's lock. */
-export async function readFacts(sql: Sql, { operation, tenant }: Held, platform: Platform): Promise<Facts> {
+export async function readFacts(sql: Sql, { operation, tenant }: LockedOperation, platform: Platform): Promise<Facts> {
   const { manifest, placements, ledger } = await one(
     sql<Row>({ name: 'facts', text: read, values: [tenant.id, operation.generation] }),
   )

@@ -8,7 +8,7 @@ import { eventsJson } from '../registry/events.ts'
 import { sqlOf, transaction } from '../registry/pool.ts'
 import { withoutWaiting, type Sql } from '../registry/sql.ts'
 import type { Claim } from './claim.ts'
-import { said } from './said.ts'
+import { operationEvent } from './operation-event.ts'
 
 /** What a try of a step did: public facts for the ledger, and what to say of it, if anything. */
 export type Finished = { readonly facts?: JsonObject; readonly event?: { type: EventType; data?: JsonObject } }
@@ -146,5 +146,5 @@ export async function releaseClaim(
 /** An event of a claimed resource. */
 function about({ operationId: id, correlationId, spec }: Claim, type: EventType, data: JsonObject = {}): NewEvent {
   const { key, name, cell, environment } = spec
-  return said({ id, correlationId }, 'system:worker', type, { key, name, cell, environment, ...data })
+  return operationEvent({ id, correlationId }, 'system:worker', type, { key, name, cell, environment, ...data })
 }

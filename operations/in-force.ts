@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Contact, ResolvedManifest } from '../domain/manifest-resolve.ts'
 import type { Manifest } from '../domain/manifest.ts'
-import { readSealer } from '../registry/keys.ts'
+import { readSealer } from '../registry/tenant-keys.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import { wishHash } from './create-tenant.ts'
 import type { TenantFacts } from './rows.ts'

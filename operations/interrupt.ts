@@ -4,7 +4,7 @@ import { eventsJson } from '../registry/events.ts'
 import { transaction } from '../registry/pool.ts'
 import type { Sql } from '../registry/sql.ts'
 import { lockOperation } from './rows.ts'
-import { said } from './said.ts'
+import { operationEvent } from './operation-event.ts'
 
 type Seen = Pick<OperationRow, 'id' | 'attempt' | 'state'>
 
@@ -28,7 +28,7 @@ export function interruptOperation(pool: pg.Pool, seen: Seen, standing: 'closed'
         on conflict (tenant_id, type) do update set reason = excluded.reason, message = excluded.message`,
       values: [operation.id, tenant.id, JSON.stringify({ code: 'workflow_lost', message })],
     })
-    await tell(sql, operation, 'TENANCY_OPERATION_INTERRUPTED', { kind: operation.kind, standing })
+    await appendSweepEvent(sql, operation, 'TENANCY_OPERATION_INTERRUPTED', { kind: operation.kind, standing })
     return true
   })
 }
@@ -48,12 +48,15 @@ export function resumeOperation(pool: pg.Pool, seen: Seen): Promise<boolean> {
         delete from conditions where tenant_id = $2 and type = 'NeedsAttention'`,
       values: [operation.id, tenant.id],
     })
-    await tell(sql, operation, 'TENANCY_OPERATION_STARTED', { kind: operation.kind, attempt: operation.attempt })
+    await appendSweepEvent(sql, operation, 'TENANCY_OPERATION_STARTED', {
+      kind: operation.kind,
+      attempt: operation.attempt,
+    })
     return true
   })
 }
 
-async function tell(
+async function appendSweepEvent(
   sql: Sql,
   operation: OperationRow,
   type: 'TENANCY_OPERATION_INTERRUPTED' | 'TENANCY_OPERATION_STARTED',
@@ -61,6 +64,6 @@ async function tell(
 ): Promise<void> {
   await sql({
     text: 'select append_events($1::uuid::text, $2::jsonb)',
-    values: [operation.tenant, eventsJson([said(operation, 'system:sweep', type, data)])],
+    values: [operation.tenant, eventsJson([operationEvent(operation, 'system:sweep', type, data)])],
   })
 }

@@ -16,7 +16,7 @@ export type TenantFacts = Pick<
 >
 
 /** An operation with its tenant. */
-export type Held = { readonly operation: OperationRow; readonly tenant: TenantFacts }
+export type LockedOperation = { readonly operation: OperationRow; readonly tenant: TenantFacts }
 
 export const tenantFacts = `jsonb_build_object('id', t.id, 'slug', t.slug, 'code', t.code, 'profile', t.profile, 'plan', t.plan,
   'region', t.region, 'state', t.state, 'suspended', t.suspended, 'stateBefore', t.state_before, 'generation', t.generation)`
@@ -27,7 +27,7 @@ type Row = OperationRow & { facts: TenantFacts }
  * Locks an operation and then its tenant until the transaction ends: the order everybody takes them in. Throws
  * `operation_not_found`.
  */
-export async function lockOperation(sql: Sql, id: string): Promise<Held> {
+export async function lockOperation(sql: Sql, id: string): Promise<LockedOperation> {
   const [row] = await sql<Row>({
     name: 'lock-operation',
     text: `select ${operationColumns}, ${tenantFacts} as facts from operations o join tenants t on t.id = o.tenant_id

@@ -7,8 +7,8 @@ import { transaction } from '../registry/pool.ts'
 import { isCurrent } from './begin.ts'
 import { refused, requireOwn } from './caller.ts'
 import { kindOf } from './kinds/index.ts'
-import { lockOperation, type Held } from './rows.ts'
-import { said, stateChange } from './said.ts'
+import { lockOperation, type LockedOperation } from './rows.ts'
+import { operationEvent, stateChangeEvents } from './operation-event.ts'
 
 export type Settling = { readonly input: OperationInput; readonly outcome: Outcome; readonly error?: OperationError }
 
@@ -46,8 +46,8 @@ export function settle(pool: pg.Pool, { input, outcome, error }: Settling, workf
     const more = succeeded ? await kindOf(operation.kind).succeed?.(sql, held) : undefined
     const events = [
       ...(more ?? []),
-      ...stateChange(operation, 'system:worker', tenant.state, state),
-      said(operation, 'system:worker', eventTypes[outcome], {
+      ...stateChangeEvents(operation, 'system:worker', tenant.state, state),
+      operationEvent(operation, 'system:worker', eventTypes[outcome], {
         kind: operation.kind,
         ...(told === undefined ? {} : { error: told }),
       }),
@@ -69,7 +69,7 @@ export function settle(pool: pg.Pool, { input, outcome, error }: Settling, workf
   })
 }
 
-function nextState({ operation, tenant }: Held, outcome: Outcome) {
+function nextState({ operation, tenant }: LockedOperation, outcome: Outcome) {
   if (outcome === 'stalled') return tenant.state
   return stateAfter(operation.kind, outcome === 'succeeded' ? 'succeeded' : 'failed', {
     state: tenant.state,
@@ -79,7 +79,7 @@ function nextState({ operation, tenant }: Held, outcome: Outcome) {
   })
 }
 
-function isDone({ steps }: Held['operation']): boolean {
+function isDone({ steps }: LockedOperation['operation']): boolean {
   return steps.every((step) => step.state === 'done' || step.state === 'undone')
 }
 

@@ -1,5 +1,5 @@
 import { FreeholdError } from '../domain/errors.ts'
-import type { Plan as CommercialPlan } from '../domain/platform.ts'
+import type { Plan } from '../domain/platform.ts'
 import { specVersion, type ResourceSpec } from '../domain/resources.ts'
 import { resourcesOf } from '../isolation/strategy.ts'
 import type { Facts, LedgerEntry } from './kinds/kind.ts'
@@ -31,7 +31,7 @@ export function rewrittenLedger(facts: Facts): { ledger: LedgerEntry[]; rewritte
   return { ledger, rewritten: ledger.filter((entry, index) => entry !== facts.ledger[index]) }
 }
 
-function byStrategy({ tenant, manifest, placements }: Facts, plan: CommercialPlan): ResourceSpec[] {
+function byStrategy({ tenant, manifest, placements }: Facts, plan: Plan): ResourceSpec[] {
   const { quotas } = manifest.spec
   const specs = placements.flatMap((placement) =>
     resourcesOf({ tenant, placement, site: placement.site, plan, quotas }),

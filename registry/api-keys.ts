@@ -1,6 +1,6 @@
 import { newApiKey, sha256 } from '../crypto/tokens.ts'
 import { platformStream } from '../domain/events.ts'
-import { ApiKey, type ApiKeyRow, type Role } from './entities/access.ts'
+import { ApiKey, type ApiKeyRow, type Role } from './entities/api-key.ts'
 import { appendEvents } from './events.ts'
 import type { EntityManager } from './orm.ts'
 import type { Sql } from './sql.ts'

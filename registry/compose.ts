@@ -13,7 +13,7 @@ import { readiness } from '../base/readiness.ts'
 import { readPlatformKey, secretResolver, type ResolveSecret } from '../base/secret-reference.ts'
 import { reach } from '../base/service.ts'
 import { connectTemporal, operationStarter, timingOf, type OperationStarter } from '../base/temporal.ts'
-import { openRegistry, runtimeRole, type Orm } from './orm.ts'
+import { openRegistry, servicesRole, type Orm } from './orm.ts'
 import { requireRegistry } from './require.ts'
 
 /** What API and worker cannot do without, on top of what every process reads. */
@@ -67,7 +67,7 @@ export async function compose(
   await requireRegistry(config.DATABASE_URL)
   const client = await reach('the Temporal server', 'TEMPORAL_ADDRESS', connectTemporal(config, resolveSecret))
   closing.add('the connection to Temporal', () => client.connection.close())
-  const orm = await openRegistry(config.DATABASE_URL, { role: runtimeRole, connections: connections(parts, config) })
+  const orm = await openRegistry(config.DATABASE_URL, { role: servicesRole, connections: connections(parts, config) })
   closing.add('the registry', () => orm.close(true))
   return {
     config,

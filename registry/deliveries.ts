@@ -85,7 +85,7 @@ export type StoredEvent = {
 }
 
 /** A claimed delivery with events it lacks, in order. */
-export type Lack = { readonly delivery: ClaimedDelivery; readonly events: readonly StoredEvent[] }
+export type PendingDelivery = { readonly delivery: ClaimedDelivery; readonly events: readonly StoredEvent[] }
 
 /**
  * What each of the claimed lacks, in the order of the claims.
@@ -95,7 +95,7 @@ export async function undelivered(
   sql: Sql,
   claimed: readonly ClaimedDelivery[],
   limits: { perStream: number; inAll: number },
-): Promise<Lack[]> {
+): Promise<PendingDelivery[]> {
   const wanted = claimed.map(({ stream, cursor }, turn) => ({ turn, stream, cursor }))
   const rows = await sql<StoredEvent & { turn: number }>({
     name: 'undelivered',
@@ -156,7 +156,7 @@ export async function settleDeliveries(sql: Sql, relay: string, results: readonl
 }
 
 /** Makes due at once what waits after a failure: of one bus (null: the governance topic), or everywhere. */
-export async function hastenDeliveries(sql: Sql, where?: { bus: string | null }): Promise<void> {
+export async function makeDeliveriesDue(sql: Sql, where?: { bus: string | null }): Promise<void> {
   await sql({
     name: 'hasten-deliveries',
     text: `with waiting as (

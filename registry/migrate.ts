@@ -2,7 +2,7 @@ import type { MigrationObject } from '@mikro-orm/core'
 import { Migration, Migrator } from '@mikro-orm/migrations'
 import { migrationLimits } from './connections.ts'
 import { migrationNames, migrationText } from './migrations.ts'
-import { openRegistry, runtimeRole } from './orm.ts'
+import { openRegistry, servicesRole } from './orm.ts'
 
 const migrationLock = 4_707_001
 
@@ -49,16 +49,16 @@ async function toMigration(name: string): Promise<MigrationObject> {
 /** Roles belong to the whole server, so another registry on it may be creating the same one this moment. */
 const grants = [
   `do $$ begin
-     if not exists (select from pg_roles where rolname = '${runtimeRole}') then create role ${runtimeRole} nologin; end if;
+     if not exists (select from pg_roles where rolname = '${servicesRole}') then create role ${servicesRole} nologin; end if;
    exception when duplicate_object or unique_violation then null; end $$`,
   `do $$ begin
-     if not pg_has_role(current_user, '${runtimeRole}', 'SET') then execute format('grant ${runtimeRole} to %I', current_user); end if;
+     if not pg_has_role(current_user, '${servicesRole}', 'SET') then execute format('grant ${servicesRole} to %I', current_user); end if;
    end $$`,
   `do $$ begin execute format('revoke all on database %I from public', current_database()); end $$`,
   'revoke all on schema public from public',
-  `grant usage on schema public to ${runtimeRole}`,
-  `grant select, insert, update, delete on all tables in schema public to ${runtimeRole}`,
-  `grant usage on all sequences in schema public to ${runtimeRole}`,
-  `revoke update, delete, truncate on events from ${runtimeRole}`,
-  `revoke insert, update, delete on mikro_orm_migrations from ${runtimeRole}`,
+  `grant usage on schema public to ${servicesRole}`,
+  `grant select, insert, update, delete on all tables in schema public to ${servicesRole}`,
+  `grant usage on all sequences in schema public to ${servicesRole}`,
+  `revoke update, delete, truncate on events from ${servicesRole}`,
+  `revoke insert, update, delete on mikro_orm_migrations from ${servicesRole}`,
 ]

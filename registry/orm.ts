@@ -2,7 +2,7 @@ import { MikroORM, type EntityManager, type Options } from '@mikro-orm/postgresq
 import type pg from 'pg'
 import { openConnections, probeLimits, type ConnectionOptions } from './connections.ts'
 import { RegistryDialect } from './dialect.ts'
-import { ApiKey, IdempotencyRecord } from './entities/access.ts'
+import { ApiKey, IdempotencyRecord } from './entities/api-key.ts'
 import { Delivery, Event, EventStream } from './entities/event.ts'
 import { Operation } from './entities/operation.ts'
 import { Bus, Cell, Placement } from './entities/placement.ts'
@@ -20,7 +20,7 @@ export type Orm = MikroORM & {
 }
 
 /** Role the services drop to after they connect: it may do what they need and cannot change an event. */
-export const runtimeRole = 'freehold_runtime'
+export const servicesRole = 'freehold_runtime'
 
 const entities = [
   Tenant,

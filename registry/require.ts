@@ -1,7 +1,7 @@
 import { reach } from '../base/service.ts'
 import { openConnections } from './connections.ts'
 import { migrationNames } from './migrations.ts'
-import { runtimeRole } from './orm.ts'
+import { servicesRole } from './orm.ts'
 
 /**
  * Makes sure, before anything is started, that the registry answers, is migrated and lets the runtime role in. Throws
@@ -13,7 +13,7 @@ export async function requireRegistry(url: string): Promise<void> {
 }
 
 async function ask(url: string): Promise<void> {
-  const { pool, close } = openConnections(url, { role: runtimeRole, connections: 1 })
+  const { pool, close } = openConnections(url, { role: servicesRole, connections: 1 })
   try {
     const { rows } = await pool.query<{ name: string }>('select name from mikro_orm_migrations')
     const missing = (await migrationNames()).filter((name) => !rows.some((row) => row.name === name))

@@ -1,5 +1,5 @@
 import { FreeholdError } from '../domain/errors.ts'
-import type { Sealer } from './keys.ts'
+import type { Sealer } from './tenant-keys.ts'
 import { withoutWaiting, type Sql } from './sql.ts'
 
 type Row = { name: string; version: number; sealed: Buffer }

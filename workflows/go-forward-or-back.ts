@@ -17,7 +17,7 @@ export async function goForwardOrBack(input: OperationInput, phase: string): Pro
     const { proceed, steps } = await begin(input)
     if (proceed === 'done') return
     if (proceed === 'compensate') throw new CancelledFailure('an operator asked to abort')
-    progress.plan(steps)
+    progress.setSteps(steps)
     progress.phase(phase)
     const settled = await carryOutAndSettle(input, steps, progress)
     if (settled === 'to-be-undone') throw new CancelledFailure('an operator asked to abort')

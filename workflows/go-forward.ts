@@ -19,7 +19,7 @@ export async function goForward(input: OperationInput, phase: string): Promise<v
     try {
       const { proceed, steps } = await begin(input)
       if (proceed === 'done') return
-      progress.plan(steps)
+      progress.setSteps(steps)
       progress.phase(phase)
       const settled = await carryOutAndSettle(input, steps, progress)
       if (settled === 'to-be-undone') throw ApplicationFailure.nonRetryable(givenUp.message, givenUp.code)

@@ -25,7 +25,7 @@ export function trackProgress() {
       show()
     },
     /** Sets the steps that are going to be carried out. */
-    plan(steps: readonly WorkflowStep[]): void {
+    setSteps(steps: readonly WorkflowStep[]): void {
       progress.steps = steps.map(({ key, title }) => ({ key, title, state: 'pending' }))
       show()
     },

@@ -20,7 +20,7 @@ export async function undoAndSettle(
     progress.phase('compensating')
     const steps = await beginUndo(input)
     if (steps === null) return false
-    progress.plan(steps)
+    progress.setSteps(steps)
     const unresolved: string[] = []
     for (const wave of waves(steps)) {
       // What waits for something that could not be removed stays too: that may need it when it is tried again.

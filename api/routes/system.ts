@@ -6,11 +6,11 @@ import { manifestJsonSchema } from '../../domain/manifest.ts'
 import { within } from '../../base/deadline.ts'
 import type { DestinationKind } from '../../registry/deliveries.ts'
 import { deliveryLag } from '../../registry/delivery-lag.ts'
-import { roles } from '../../registry/entities/access.ts'
+import { roles } from '../../registry/entities/api-key.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
 import { json, newApp, open, problems, readProblems, security } from './common.ts'
 
-const patienceMs = 2_000
+const answerWithinMs = 2_000
 const nothingWaits = { destination: undefined, undelivered: 0, failing: 0, oldestSeconds: 0, worstError: null }
 const { resolve } = createRequire(import.meta.url)
 const docsFiles = {
@@ -46,7 +46,7 @@ const readySchema = z.record(z.string(), z.boolean().or(deliveries))
 
 /** How the delivery of events stands, or nothing when that cannot be told in time. */
 async function eventDelivery({ orm, platform }: ApiDeps): Promise<z.output<typeof readySchema>> {
-  const lags = await within(patienceMs, deliveryLag(orm.em.fork())).catch(() => undefined)
+  const lags = await within(answerWithinMs, deliveryLag(orm.em.fork())).catch(() => undefined)
   if (lags === undefined) return {}
   const of = (kind: DestinationKind) => {
     const { destination: _, ...lag } = lags.find(({ destination }) => destination === kind) ?? nothingWaits

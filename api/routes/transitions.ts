@@ -1,7 +1,7 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import type { OperationKind } from '../../domain/operation.ts'
-import { acceptOperation, requireTenantId, type Asking } from '../../operations/accept.ts'
-import { abortOperation, lockCurrent, retryOperation } from '../../operations/again.ts'
+import { acceptOperation, requireTenantId, type Requester } from '../../operations/accept.ts'
+import { abortOperation, lockCurrent, retryOperation } from '../../operations/retry-and-abort.ts'
 import { kindOf, kinds } from '../../operations/kinds/index.ts'
 import type { Sql } from '../../registry/sql.ts'
 import { operationAnswer } from '../answers.ts'
@@ -26,7 +26,7 @@ import {
 type Command = {
   readonly name: string
   readonly summary: string
-  readonly accept: (sql: Sql, call: Call & Asking, tenant: string) => Promise<Accepted<{ operation: OperationView }>>
+  readonly accept: (sql: Sql, call: Call & Requester, tenant: string) => Promise<Accepted<{ operation: OperationView }>>
 }
 
 /**

@@ -6,7 +6,7 @@ import type { ResourceSpec } from '../../domain/resources.ts'
 import type { OperationRow } from '../../registry/entities/operation.ts'
 import type { SitedPlacement } from '../../registry/placements.ts'
 import type { Sql } from '../../registry/sql.ts'
-import type { Held, TenantFacts } from '../rows.ts'
+import type { LockedOperation, TenantFacts } from '../rows.ts'
 
 /** A resource as the ledger has it. */
 export type LedgerEntry = {
@@ -16,7 +16,7 @@ export type LedgerEntry = {
   readonly createdBy: string
 }
 
-/** What a kind plans from: everything that is recorded, and the platform file. */
+/** What a kind prepares from: everything that is recorded, and the platform file. */
 export type Facts = {
   readonly tenant: TenantFacts
   readonly operation: OperationRow
@@ -27,7 +27,7 @@ export type Facts = {
 }
 
 /** What an operation is going to do: resources to enter in the ledger first, then the steps. */
-export type Plan = { readonly specs: readonly ResourceSpec[]; readonly steps: readonly Step[] }
+export type Work = { readonly specs: readonly ResourceSpec[]; readonly steps: readonly Step[] }
 
 /** All that is particular to one kind of operation; the lifecycle table says the rest. */
 export type Kind = {
@@ -36,11 +36,11 @@ export type Kind = {
    * `POST /v1/tenants/{idOrSlug}/<kind>` and a command of the terminal by being in the table.
    */
   readonly summary?: string
-  /** Plans, from facts alone, and changes nothing. */
-  readonly plan: (facts: Facts) => Plan
+  /** Prepares, from facts alone, and changes nothing. */
+  readonly prepare: (facts: Facts) => Work
   /**
    * What success changes besides the state of the tenant, in the transaction that settles; gives the events of it. Rows
    * that many tenants share are to be changed last.
    */
-  readonly succeed?: (sql: Sql, held: Held) => Promise<NewEvent[]>
+  readonly succeed?: (sql: Sql, held: LockedOperation) => Promise<NewEvent[]>
 }

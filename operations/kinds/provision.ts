@@ -4,7 +4,7 @@ import type { Kind } from './kind.ts'
 
 /** Makes a tenant: every resource its strategies ask for, and the schema of its databases. */
 export const provision: Kind = {
-  plan(facts) {
+  prepare(facts) {
     const specs = wantedResources(facts)
     return { specs, steps: provisionSteps(specs, facts.manifest.spec.schema.appVersion) }
   },

@@ -1,13 +1,13 @@
 import { removalSteps } from '../../domain/steps.ts'
 import { releasePlaces } from '../../registry/capacity.ts'
-import { said } from '../said.ts'
+import { operationEvent } from '../operation-event.ts'
 import type { Kind } from './kind.ts'
 
 /** Ends a tenant for good: what is left of it, its places, and the key that everything was sealed with. */
 export const purge: Kind = {
   summary: 'Remove a tenant for good: every resource that is left, then its key; the slug is free again',
 
-  plan: ({ ledger }) => ({ specs: [], steps: removalSteps(ledger.map(({ spec }) => spec)) }),
+  prepare: ({ ledger }) => ({ specs: [], steps: removalSteps(ledger.map(({ spec }) => spec)) }),
 
   async succeed(sql, { operation, tenant }) {
     const [{ destroyed } = { destroyed: false }] = await sql<{ destroyed: boolean }>({
@@ -18,6 +18,6 @@ export const purge: Kind = {
       values: [tenant.id],
     })
     await releasePlaces(sql, tenant.id)
-    return destroyed ? [said(operation, 'system:worker', 'TENANCY_KEY_DESTROYED', {})] : []
+    return destroyed ? [operationEvent(operation, 'system:worker', 'TENANCY_KEY_DESTROYED', {})] : []
   },
 }

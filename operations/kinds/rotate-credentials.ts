@@ -4,7 +4,7 @@ import type { Kind } from './kind.ts'
 
 /** Gives the database and the topic of one environment new credentials. */
 export const rotateCredentials: Kind = {
-  plan({ ledger, operation }) {
+  prepare({ ledger, operation }) {
     const specs = ledger.map(({ spec }) => spec)
     return { specs: [], steps: rotationSteps(specs, textAt(operation.parameters, 'environment')) }
   },

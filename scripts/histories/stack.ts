@@ -12,7 +12,7 @@ import { freePorts } from '../../local/ports.ts'
 import { startStack } from '../../local/stack.ts'
 import { compose } from '../../registry/compose.ts'
 import { composeWorker } from '../../worker/compose.ts'
-import { installRuntime } from '../../worker/runtime.ts'
+import { installSdkRuntime } from '../../worker/sdk-runtime.ts'
 import { startWorker } from '../../worker/worker.ts'
 
 /** What happens to an activity before it does its work. */
@@ -39,7 +39,7 @@ export async function startRecordingStack(closing: Closing) {
   const composed = await compose(stack.environment, { parts: ['api', 'worker'] }, closing)
   // A workflow is cancelled by a scenario alone: the cancel that follows an abort comes sooner or later, as it likes.
   const composition = { ...composed, starter: { ...composed.starter, cancel: async () => undefined } }
-  installRuntime(composition.log)
+  installSdkRuntime(composition.log)
   const faults = new Map<string, Fault>()
   const worker = await startWorker(await composeWorker(composition, closing), [
     ({ info }) => ({

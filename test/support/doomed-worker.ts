@@ -2,7 +2,7 @@ import { createClosing } from '../../base/closing.ts'
 import { FreeholdError } from '../../domain/errors.ts'
 import { compose } from '../../registry/compose.ts'
 import { composeWorker } from '../../worker/compose.ts'
-import { installRuntime } from '../../worker/runtime.ts'
+import { installSdkRuntime } from '../../worker/sdk-runtime.ts'
 import { startWorker } from '../../worker/worker.ts'
 import { brokenEnvironment } from './boundaries.ts'
 import { testTiming } from './timing.ts'
@@ -25,7 +25,7 @@ async function stopAt(tenant: string, boundary: string): Promise<void> {
 const environment = { ...given, FREEHOLD_SWEEP_INTERVAL_MS: '60000', FREEHOLD_WORKER_CONCURRENCY: '100' }
 const closing = createClosing()
 const composition = await compose(environment, { parts: ['worker'], timing: testTiming }, closing)
-installRuntime(composition.log)
+installSdkRuntime(composition.log)
 const deps = await composeWorker(composition, closing)
 const mappers = aroundVerbs(deps.mappers, async ({ action, step, target }, run) => {
   await stopAt(target.tenantId, `before ${action} ${step}`)

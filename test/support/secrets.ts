@@ -1,4 +1,4 @@
-import { sealerOf } from '../../registry/keys.ts'
+import { sealerOf } from '../../registry/tenant-keys.ts'
 import { readableSecrets } from '../../registry/secrets.ts'
 import { sqlOf } from '../../registry/pool.ts'
 import type { Orm } from '../../registry/orm.ts'

@@ -3,7 +3,7 @@ import { FreeholdError } from '../../../domain/errors.ts'
 import { databaseError } from './errors.ts'
 import type { Target } from '../../mapper.ts'
 import { together, type Connections } from './connections.ts'
-import { createLedger, readLedger } from './migration-ledger.ts'
+import { createRecords, readRecords } from './migration-records.ts'
 import { runFile } from './migration-file.ts'
 import { asOwner } from './owner-session.ts'
 
@@ -27,7 +27,7 @@ export async function migrateDatabase(
   const deadline = Date.now() + target.timeoutMs
   try {
     return await asOwner(connections, target, async (client) => {
-      const results = await together(client, ...createLedger(properties), readLedger(properties))
+      const results = await together(client, ...createRecords(properties), readRecords(properties))
       const recorded = new Map((results.at(-1)?.rows ?? []).map(({ file, checksum }) => [file, checksum]))
       for (const migration of migrations) refuseChanged(migration, recorded.get(migration.file), target)
       const applied = []

@@ -3,7 +3,7 @@ import { FreeholdError } from '../../../domain/errors.ts'
 import type { ResourceProperties } from '../../../domain/resources.ts'
 import type { Migration } from '../../../base/migration-source.ts'
 import { isPassing } from './errors.ts'
-import { beginFile, endFile, ledgerTable } from './migration-ledger.ts'
+import { beginFile, endFile, recordsTable } from './migration-records.ts'
 
 /** `pg` takes it for one query too, and does not say so in its types. */
 type ClientTimeout = { query_timeout: number }
@@ -38,7 +38,7 @@ export async function runFile(
   } catch (error) {
     if (isTimeout(error)) throw fault(migration, `it took longer than it may; nothing of this file was kept`)
     if (!(error instanceof DatabaseError) || isPassing(error)) throw error
-    const isRecord = error.code === notNull && error.table === ledgerTable && error.column === 'checksum'
+    const isRecord = error.code === notNull && error.table === recordsTable && error.column === 'checksum'
     if (isRecord || !(await isUnspoiled(client, record))) throw transactionEnded(migration)
     throw sqlFault(migration, error, before)
   }

@@ -63,7 +63,7 @@ export function openTenantLinks(options: TenantLinksOptions): TenantLinks {
   const closing = new AbortController()
   const { signal: abortSignal } = closing
   const inboxes = new Map<string, { pool: LinkPool<ServiceBusReceiver>; rotation: Rotation<TenantTopic> }>()
-  const outboxes = new Map<string, LinkPool<ServiceBusSender>>()
+  const senderPools = new Map<string, LinkPool<ServiceBusSender>>()
   let take: TenantMessageHandler | undefined
   let refreshing: Promise<void> = Promise.resolve()
   let timer: NodeJS.Timeout | undefined
@@ -95,9 +95,9 @@ export function openTenantLinks(options: TenantLinksOptions): TenantLinks {
     return made
   }
 
-  function outboxOf(topic: TenantTopic) {
-    const pool = outboxes.get(topic.bus) ?? poolOf(topic, 2, (client, name) => client.createSender(name))
-    outboxes.set(topic.bus, pool)
+  function sendersTo(topic: TenantTopic) {
+    const pool = senderPools.get(topic.bus) ?? poolOf(topic, 2, (client, name) => client.createSender(name))
+    senderPools.set(topic.bus, pool)
     return pool
   }
 
@@ -178,7 +178,7 @@ export function openTenantLinks(options: TenantLinksOptions): TenantLinks {
     async send(topic, messages) {
       const named = messages.map((message) => inTheNameOf(topic, message))
       try {
-        await guarded(outboxOf(topic), topic, (sender) => sendAll(sender, named))
+        await guarded(sendersTo(topic), topic, (sender) => sendAll(sender, named))
       } catch (error) {
         if (error instanceof TopicError) throw error
         throw new TopicError('substrate_unavailable', failureOf(error, topic).message)
@@ -190,7 +190,7 @@ export function openTenantLinks(options: TenantLinksOptions): TenantLinks {
       await refreshing
       clearTimeout(timer)
       await Promise.all([...inboxes.values()].map(({ rotation }) => rotation.close()))
-      const pools = [...outboxes.values(), ...[...inboxes.values()].map(({ pool }) => pool)]
+      const pools = [...senderPools.values(), ...[...inboxes.values()].map(({ pool }) => pool)]
       await Promise.all(pools.map((pool) => pool.close()))
     },
   }

@@ -11,7 +11,7 @@ import type { Startable } from '../../../base/temporal.ts'
 import { createApiKey } from '../../../registry/api-keys.ts'
 import { applyPlatform } from '../../../registry/apply-platform.ts'
 import { migrateRegistry } from '../../../registry/migrate.ts'
-import { openRegistry, runtimeRole } from '../../../registry/orm.ts'
+import { openRegistry, servicesRole } from '../../../registry/orm.ts'
 
 /** Two cells with room in one region, and in the other a cell with room for one environment. */
 const platform = platformSchema.parse({
@@ -48,7 +48,7 @@ export async function openTestApi() {
   const url = new URL(inject('postgresUrl'))
   url.pathname = `/${name}`
   await migrateRegistry(url.href)
-  const orm = await openRegistry(url.href, { role: runtimeRole, connections: 25 })
+  const orm = await openRegistry(url.href, { role: servicesRole, connections: 25 })
   const em = () => orm.em.fork()
   await applyPlatform(em(), platform, {
     database: async () => ({ host: '127.0.0.1', port: 5432, name: 'warehouse_shared' }),

@@ -4,7 +4,7 @@ import type { TenantWithTopic } from '../../../bench/tenants-with-topics.ts'
 import { appendEvents } from '../../../registry/events.ts'
 import {
   claimDeliveries,
-  hastenDeliveries,
+  makeDeliveriesDue,
   settleDeliveries,
   undelivered,
   type ClaimedDelivery,
@@ -75,7 +75,7 @@ test('the back-off grows with each failure in a row up to the longest wait, and 
   const relay = randomUUID()
   const waits: number[] = []
   for (let failure = 1; failure <= 10; failure += 1) {
-    await hastenDeliveries(sql, { bus: buses.topics })
+    await makeDeliveriesDue(sql, { bus: buses.topics })
     const [held] = await claim(relay)
     if (held === undefined) throw new Error('nothing to claim')
     const { stream, destination, cursor } = held
@@ -97,7 +97,7 @@ test('the back-off grows with each failure in a row up to the longest wait, and 
     expect(wait).toBeLessThanOrEqual(exact[index] ?? 0)
     expect(wait).toBeGreaterThan((exact[index] ?? 0) * 0.75 - 0.7)
   }
-  await hastenDeliveries(sql)
+  await makeDeliveriesDue(sql)
   const [held] = await claim(relay)
   if (held === undefined) throw new Error('nothing to claim')
   const { stream, destination } = held

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { migrateRegistry } from '../../../registry/migrate.ts'
-import { openRegistry, runtimeRole } from '../../../registry/orm.ts'
+import { openRegistry, servicesRole } from '../../../registry/orm.ts'
 
 /** The registry in PostgreSQL is what the entities say, and the services can do no more in it than they need. */
 describe('the migrated registry', () => {
@@ -45,7 +45,7 @@ describe('the migrated registry', () => {
   })
 
   it('lets the services neither change nor delete an event', async () => {
-    const orm = await openRegistry(url.href, { role: runtimeRole, connections: 1 })
+    const orm = await openRegistry(url.href, { role: servicesRole, connections: 1 })
     try {
       for (const statement of [
         `update events set body = ''`,

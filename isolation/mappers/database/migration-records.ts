@@ -6,13 +6,13 @@ import type { Migration } from '../../../base/migration-source.ts'
 type Names = ResourceProperties<'database'>
 
 /** Name of the table, in the tenant's own schema, of the migrations that were applied. */
-export const ledgerTable = '_freehold_migrations'
-const tableOf = ({ schema }: Names) => `${quoteIdentifier(schema)}.${ledgerTable}`
+export const recordsTable = '_freehold_migrations'
+const tableOf = ({ schema }: Names) => `${quoteIdentifier(schema)}.${recordsTable}`
 
 const setting = 'freehold.transaction'
 
 /** Statements that make the table; run as the owner. */
-export function createLedger(names: Names): string[] {
+export function createRecords(names: Names): string[] {
   const app = quoteIdentifier(names.appRole)
   return [
     `create table if not exists ${tableOf(names)} (
@@ -23,7 +23,7 @@ export function createLedger(names: Names): string[] {
 }
 
 /** Statement that reads it: files with their checksums. */
-export function readLedger(names: Names): string {
+export function readRecords(names: Names): string {
   return `select file, checksum from ${tableOf(names)}`
 }
 

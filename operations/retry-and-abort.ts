@@ -3,11 +3,11 @@ import { isAbortable } from '../domain/lifecycle.ts'
 import { isOpen } from '../domain/operation.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { one, type Sql } from '../registry/sql.ts'
-import { refuseWhileHeld, say, type Asking } from './accept.ts'
-import { lockOperation, operationColumns, type Held } from './rows.ts'
+import { refuseWhileHeld, appendCommandEvent, type Requester } from './accept.ts'
+import { lockOperation, operationColumns, type LockedOperation } from './rows.ts'
 
 /** The tenant's operation that is open, else its newest. Throws `operation_not_found`. */
-export async function lockCurrent(sql: Sql, tenant: string): Promise<Held> {
+export async function lockCurrent(sql: Sql, tenant: string): Promise<LockedOperation> {
   const [found] = await sql<{ id: string }>({
     text: `select id from operations where tenant_id = $1
       order by (exclusive and state in ('accepted', 'running', 'interrupted')) desc, id desc limit 1`,
@@ -18,13 +18,17 @@ export async function lockCurrent(sql: Sql, tenant: string): Promise<Held> {
 }
 
 /** Another attempt, forward, at an operation that was interrupted or failed. Throws `operation_not_open`, and `operation_in_progress`. */
-export async function retryOperation(sql: Sql, { operation, tenant }: Held, asking: Asking): Promise<OperationRow> {
+export async function retryOperation(
+  sql: Sql,
+  { operation, tenant }: LockedOperation,
+  requester: Requester,
+): Promise<OperationRow> {
   if (operation.state !== 'interrupted' && operation.state !== 'failed')
     throw notOpen(operation, 'retry is possible for one that was interrupted or failed')
   // It may have waited for its lock until another one was accepted.
   if (operation.state === 'failed') await refuseWhileHeld(sql, tenant)
   const again = await write(sql, operation.id, beginAgain, 'forward')
-  await say(sql, again, asking, 'TENANCY_OPERATION_RETRIED')
+  await appendCommandEvent(sql, again, requester, 'TENANCY_OPERATION_RETRIED')
   return again
 }
 
@@ -32,7 +36,11 @@ export async function retryOperation(sql: Sql, { operation, tenant }: Held, aski
  * Asks for an operation to be undone. One that runs is to be told to; one that was interrupted begins again to undo; one
  * that is scheduled ends. Throws `operation_not_open`, and `transition_not_allowed` for a kind that only goes forward.
  */
-export async function abortOperation(sql: Sql, { operation }: Held, asking: Asking): Promise<OperationRow> {
+export async function abortOperation(
+  sql: Sql,
+  { operation }: LockedOperation,
+  requester: Requester,
+): Promise<OperationRow> {
   const { id, kind, state } = operation
   if (!isOpen(state) && state !== 'scheduled') throw notOpen(operation, 'abort is possible for one that is open')
   if (state !== 'scheduled' && !isAbortable(kind))
@@ -44,7 +52,7 @@ export async function abortOperation(sql: Sql, { operation }: Held, asking: Aski
   const how =
     state === 'interrupted' ? beginAgain : state === 'scheduled' ? `, state = 'aborted', finished_at = now()` : ''
   const told = await write(sql, id, how, 'compensate')
-  await say(sql, told, asking, 'TENANCY_OPERATION_ABORT_REQUESTED')
+  await appendCommandEvent(sql, told, requester, 'TENANCY_OPERATION_ABORT_REQUESTED')
   return told
 }
 

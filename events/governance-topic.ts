@@ -9,13 +9,13 @@ import type { ResolveSecret } from '../base/secret-reference.ts'
 import type { Address, PublishFailure } from './publisher.ts'
 
 /** The governance topic: where it is, and how it is made when it is missing. */
-export type Governance = {
+export type GovernanceTopic = {
   readonly address: Address
   /** Makes the topic once in the life of this process; gives why it could not, to be tried again. */
   prepare(): Promise<PublishFailure | undefined>
 }
 
-const patienceMs = 5_000
+const answerWithinMs = 5_000
 const owner = 'platform'
 const metadata = ownerTag(owner)
 
@@ -24,10 +24,10 @@ const metadata = ownerTag(owner)
  * before the first event goes there. It is not made again while this process lives: who deletes it deletes its
  * subscriptions, and a topic without them would swallow events.
  */
-export function governanceOf(
+export function governanceTopicOf(
   platform: Pick<Platform, 'governance' | 'buses'>,
   { manage, resolveSecret }: { manage: ManageBus; resolveSecret: ResolveSecret },
-): Governance | undefined {
+): GovernanceTopic | undefined {
   const { governance, buses } = platform
   const declaration = buses.find(({ name }) => name === governance?.bus)
   if (governance === undefined || declaration === undefined) return undefined
@@ -38,7 +38,7 @@ export function governanceOf(
   const make = async (): Promise<PublishFailure | undefined> => {
     try {
       await within(
-        patienceMs,
+        answerWithinMs,
         managedBus(declaration, resolveSecret).then((bus) => makeTopic(bus, topic, manage)),
       )
       return undefined

@@ -13,7 +13,7 @@ const keySchema = z.object({
 })
 
 /** Public keys, to check the signatures of events with. */
-export function keyRoutes({ platformKey }: ApiDeps): OpenAPIHono<ApiEnv> {
+export function signingKeyRoutes({ platformKey }: ApiDeps): OpenAPIHono<ApiEnv> {
   const app = newApp()
   let keys: PublicKey[] | undefined
   app.openapi(

@@ -5,7 +5,7 @@ import type { Logger } from '../base/logger.ts'
  * Sets up Temporal's core once for the process: its lines go into our log, and it leaves the signals alone, so that the
  * process stops its parts in its own order.
  */
-export function installRuntime(log: Logger): void {
+export function installSdkRuntime(log: Logger): void {
   const logger = new DefaultLogger('WARN', ({ level, message, meta }) => {
     // The workers of buses have steps alone, as they are meant to.
     if (message.startsWith('No workflows registered')) return
