@@ -4,7 +4,14 @@ import { lifecycle } from '../domain/lifecycle.ts'
 import type { OperationInput, StepAction } from '../domain/operation.ts'
 import type { Mapper, Target } from '../isolation/mapper.ts'
 import { claimStep, type Claim } from '../operations/claim.ts'
-import { finishAbsent, finishStep, releaseClaim, superseded, type Finished } from '../operations/finish.ts'
+import {
+  finishAbsent,
+  finishStep,
+  releaseClaim,
+  superseded,
+  type Finished,
+  type Refused,
+} from '../operations/finish.ts'
 import { sqlOf } from '../registry/pool.ts'
 import type { ActivityDeps } from './deps.ts'
 import { toApplicationFailure } from './failure.ts'
@@ -57,40 +64,36 @@ function unforeseen(error: unknown, { timing }: OperationInput): unknown {
  */
 async function failed(deps: ActivityDeps, { input }: StepInput, claim: Claim, error: unknown): Promise<Error> {
   if (error instanceof CancelledFailure) {
-    await released(deps, claim, undefined)
+    await released(deps, claim)
     return error
   }
   const failure = toApplicationFailure(error)
   const code = error instanceof FreeholdError ? error.code : 'internal'
   if (code === 'operation_superseded') return failure
   if (code === 'registry_unavailable') {
-    await released(deps, claim, undefined)
+    await released(deps, claim)
     return failure
   }
-  const goesForward = lifecycle[claim.kind].cannotFinish === 'goes-forward'
   const failures = claim.failures + 1
-  const attention = goesForward && failures >= refusalsBeforeAttention
-  const told = { code, message: failure.message, step: claim.step.key }
-  const count = await released(deps, claim, { error: told, attention })
+  const goesForward = lifecycle[claim.kind].cannotFinish === 'goes-forward'
+  const givesUp = failure.nonRetryable === true || (!goesForward && failures >= input.timing.maximumAttempts)
+  const isOurs = await released(deps, claim, {
+    error: { code, message: failure.message, step: claim.step.key },
+    attention: goesForward && failures >= refusalsBeforeAttention,
+    // An undo of the same resource begins to count anew.
+    failures: givesUp ? 0 : failures,
+  })
   // Whatever the world said to one who came late, it is not what became of the step.
-  if (count === 'lost') return toApplicationFailure(superseded(claim))
-  const givesUp = !goesForward && count !== 'unknown' && count >= input.timing.maximumAttempts
+  if (!isOurs) return toApplicationFailure(superseded(claim))
   return givesUp ? ApplicationFailure.create({ message: failure.message, type: code, nonRetryable: true }) : failure
 }
 
-/**
- * Gives a claim back, and how many tries in a row were refused; `lost` when another has it. One that cannot be given back
- * runs out by itself, and how many there were is `unknown`.
- */
-async function released(
-  deps: ActivityDeps,
-  claim: Claim,
-  refused: Parameters<typeof releaseClaim>[2],
-): Promise<number | 'lost' | 'unknown'> {
+/** Gives a claim back; false when another has it. One that cannot be given back runs out by itself. */
+async function released(deps: ActivityDeps, claim: Claim, refused?: Refused): Promise<boolean> {
   try {
-    return (await releaseClaim(sqlOf(deps.orm.pool), claim, refused)) ?? 'lost'
+    return await releaseClaim(sqlOf(deps.orm.pool), claim, refused)
   } catch (error) {
-    if (error instanceof FreeholdError && error.code === 'registry_unavailable') return 'unknown'
+    if (error instanceof FreeholdError && error.code === 'registry_unavailable') return true
     throw new Error(`a claim was not given back: ${errorText(error)}`, { cause: error })
   }
 }

@@ -19,19 +19,28 @@ export async function acceptDue(pool: pg.Pool, limit: number): Promise<number> {
     text: `select id from operations where state = 'scheduled' and due_at <= now() order by due_at limit $1`,
     values: [limit],
   })
-  let accepted = 0
-  for (const { id } of due)
-    accepted += await acceptOne(pool, id).catch((error: unknown) => {
-      if (error instanceof FreeholdError && passes.includes(error.code)) return 0
-      throw error
-    })
-  return accepted
+  const ends = await Promise.allSettled(due.map(({ id }) => acceptOne(pool, id)))
+  const failed = ends.find((end) => end.status === 'rejected' && !mayPass(end.reason))
+  if (failed?.status === 'rejected') throw failed.reason
+  return ends.filter((end) => end.status === 'fulfilled' && end.value).length
 }
 
-function acceptOne(pool: pg.Pool, id: string): Promise<0 | 1> {
+function mayPass(error: unknown): boolean {
+  return error instanceof FreeholdError && passes.includes(error.code)
+}
+
+/** Whether it was accepted; one whose tenant is gone meanwhile ends as aborted. */
+function acceptOne(pool: pg.Pool, id: string): Promise<boolean> {
   return transaction(pool, async (sql) => {
     const { operation, tenant } = await lockOperation(sql, id)
-    if (operation.state !== 'scheduled') return 0
+    if (operation.state !== 'scheduled') return false
+    if (tenant.state === 'purged') {
+      await sql({
+        text: `update operations set state = 'aborted', finished_at = now(), revision = revision + 1 where id = $1`,
+        values: [id],
+      })
+      return false
+    }
     if (lifecycle[operation.kind].exclusive) await refuseWhileHeld(sql, tenant)
     assertTransition(operation.kind, tenant.state)
     await sql({
@@ -39,6 +48,6 @@ function acceptOne(pool: pg.Pool, id: string): Promise<0 | 1> {
         updated_at = now() where id = $1`,
       values: [id, tenant.generation],
     })
-    return 1
+    return true
   })
 }

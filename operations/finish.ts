@@ -69,7 +69,7 @@ const marked = (state: 'done' | 'undone') => `
     from jsonb_array_elements(undo) with ordinality as t (s, place))`
 
 const statement = (state: 'done' | 'undone', held: string) => `with locked as (
-    select id from operations where id = $1 and state in ('running', 'interrupted') for no key update
+    select id, attempt from operations where id = $1 and state in ('running', 'interrupted') for no key update
   ), held as (
     ${held}
   ), stepped as (
@@ -82,12 +82,14 @@ const finish = statement(
   'done',
   `update resources r set state = 'present', facts = facts || $8::jsonb, failures = 0, claimed_by = null,
       claimed_attempt = null, claimed_until = null, updated_at = now()
-    from locked where r.tenant_id = $2 and r.key = $3 and r.fence = $4 and r.claimed_by = $1 returning locked.id`,
+    from locked where r.tenant_id = $2 and r.key = $3 and r.fence = $4 and r.claimed_by = $1
+      and r.claimed_attempt = locked.attempt and r.claimed_until is not null returning locked.id`,
 )
 const finishRemoval = statement(
   'undone',
   `delete from resources r using locked
-    where r.tenant_id = $2 and r.key = $3 and r.fence = $4 and r.claimed_by = $1 returning locked.id`,
+    where r.tenant_id = $2 and r.key = $3 and r.fence = $4 and r.claimed_by = $1
+      and r.claimed_attempt = locked.attempt and r.claimed_until is not null returning locked.id`,
 )
 
 /** Marks a removal as done whose resource is no longer in the ledger. */
@@ -106,22 +108,23 @@ export async function finishAbsent(sql: Sql, input: OperationInput, step: string
   })
 }
 
+/** What a try that the world refused leaves behind: its error, whether somebody should look, and how many there were in a row. */
+export type Refused = { readonly error: OperationError; readonly attention: boolean; readonly failures: number }
+
 /**
- * Gives a claim back after a try that failed. What the world refused counts, an outage of the registry does not. One that
- * only goes forward and is refused again and again shows `NeedsAttention` with the last error meanwhile.
- * @returns how many tries in a row were refused by now; undefined when another has the claim
+ * Gives a claim back after a try that failed. One that only goes forward and is refused again and again shows
+ * `NeedsAttention` with the last error meanwhile.
+ * @param refused absent for what says nothing of the world, such as an outage of the registry
+ * @returns false when another has the claim
  */
-export async function releaseClaim(
-  sql: Sql,
-  claim: Claim,
-  refused: { error: OperationError; attention: boolean } | undefined,
-): Promise<number | undefined> {
-  const [row] = await sql<{ failures: number }>({
+export async function releaseClaim(sql: Sql, claim: Claim, refused?: Refused): Promise<boolean> {
+  const [row] = await sql<{ released: boolean }>({
     name: 'release-claim',
-    text: `with released as (
-        update resources set claimed_by = null, claimed_attempt = null, claimed_until = null,
-          failures = failures + case when $5::jsonb is null then 0 else 1 end
-        where tenant_id = $1 and key = $2 and fence = $3 returning failures
+    text: `with locked as (
+        select id from operations where id = $4 for no key update
+      ), released as (
+        update resources r set claimed_until = null, failures = $7 from locked
+        where r.tenant_id = $1 and r.key = $2 and r.fence = $3 and r.claimed_until is not null returning r.key
       ), told as (
         update operations set error = $5::jsonb, revision = revision + 1, updated_at = now()
         where id = $4 and state = 'running' and $5::jsonb is not null and exists (select from released) returning id
@@ -130,7 +133,7 @@ export async function releaseClaim(
         select $1, 'NeedsAttention', $5::jsonb ->> 'code', $5::jsonb ->> 'message' from told where $6
         on conflict (tenant_id, type) do update set reason = excluded.reason, message = excluded.message
       )
-      select failures from released`,
+      select exists (select from released) as released`,
     values: [
       claim.tenantId,
       claim.spec.key,
@@ -138,9 +141,10 @@ export async function releaseClaim(
       claim.operationId,
       refused === undefined ? null : JSON.stringify(refused.error),
       refused?.attention ?? false,
+      refused?.failures ?? claim.failures,
     ],
   })
-  return row?.failures
+  return row?.released ?? false
 }
 
 /** An event of a claimed resource. */

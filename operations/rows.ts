@@ -1,6 +1,7 @@
 import type { OperationRow } from '../registry/entities/operation.ts'
 import type { TenantRow } from '../registry/entities/tenant.ts'
 import { FreeholdError } from '../domain/errors.ts'
+import { isUuid } from '../domain/names.ts'
 import type { Sql } from '../registry/sql.ts'
 
 /** Columns of an operation under the names of its row; `o` is the table. */
@@ -28,13 +29,18 @@ type Row = OperationRow & { facts: TenantFacts }
  * `operation_not_found`.
  */
 export async function lockOperation(sql: Sql, id: string): Promise<LockedOperation> {
+  if (!isUuid(id)) throw unknown(id)
   const [row] = await sql<Row>({
     name: 'lock-operation',
     text: `select ${operationColumns}, ${tenantFacts} as facts from operations o join tenants t on t.id = o.tenant_id
       where o.id = $1 for no key update of o, t`,
     values: [id],
   })
-  if (row === undefined) throw new FreeholdError('operation_not_found', `there is no operation "${id.slice(0, 64)}"`)
+  if (row === undefined) throw unknown(id)
   const { facts, ...operation } = row
   return { operation, tenant: facts }
+}
+
+function unknown(id: string): FreeholdError {
+  return new FreeholdError('operation_not_found', `there is no operation "${id.slice(0, 64)}"`)
 }

@@ -1,9 +1,8 @@
 import { FreeholdError } from '../domain/errors.ts'
+import { isUuid } from '../domain/names.ts'
 import { Generation, Tenant, type TenantRow } from './entities/tenant.ts'
 import type { EntityManager } from './orm.ts'
 import type { Sql } from './sql.ts'
-
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /**
  * A tenant by id or by slug; by slug only a living one, by id also a purged one.
@@ -14,7 +13,7 @@ export async function findTenant(
   idOrSlug: string,
   wanted: { purged?: boolean } = {},
 ): Promise<TenantRow> {
-  const row = uuid.test(idOrSlug)
+  const row = isUuid(idOrSlug)
     ? await em.findOne(Tenant, { id: idOrSlug.toLowerCase() })
     : await em.findOne(Tenant, { slug: idOrSlug, state: { $ne: 'purged' } })
   if (row === null) throw new FreeholdError('tenant_not_found', `there is no tenant "${idOrSlug.slice(0, 64)}"`)
@@ -31,7 +30,7 @@ export async function readGeneration(em: EntityManager, tenant: string, number: 
 /** Id of a tenant by its id, or of a living one by its slug; undefined when there is none. */
 export async function findTenantId(sql: Sql, idOrSlug: string): Promise<string | undefined> {
   const [row] = await sql<{ id: string }>(
-    uuid.test(idOrSlug)
+    isUuid(idOrSlug)
       ? { name: 'tenant-by-id', text: 'select id from tenants where id = $1', values: [idOrSlug] }
       : {
           name: 'tenant-by-slug',

@@ -22,8 +22,11 @@ type Open = Pick<OperationRow, 'id' | 'tenant' | 'kind' | 'state' | 'attempt' | 
  * to run in many workers.
  */
 export async function sweepOnce(deps: SweepDeps): Promise<void> {
-  await acceptDue(deps.orm.pool, pageSize)
   let postponed = 0
+  await acceptDue(deps.orm.pool, pageSize).catch((error: unknown) => {
+    postponed += 1
+    deps.log.warn({ reason: errorText(error) }, 'sweep: could not accept what is due; will try again')
+  })
   for await (const operation of openOperations(deps.orm)) {
     try {
       await sweepOne(deps, operation)
