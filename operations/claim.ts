@@ -117,7 +117,8 @@ const claim = `with o as (
     from operations where id = $1
   ), claimed as (
     update resources r set fence = nextval('fences'),
-      failures = case when r.claimed_by = o.id and r.claimed_attempt = o.attempt then r.failures else 0 end, claimed_by = o.id, claimed_attempt = o.attempt,
+      failures = case when r.claimed_by = o.id and r.claimed_attempt = o.attempt then r.failures else 0 end,
+      claimed_by = o.id, claimed_attempt = o.attempt,
       claimed_until = now() + make_interval(secs => $5::float8 / 1000)
     from o
     where r.tenant_id = o.tenant_id and r.key = o.step ->> 'resource' and o.step ->> 'action' = $4

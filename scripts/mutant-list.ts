@@ -247,7 +247,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'what the world refuses is counted',
     file: 'operations/finish.ts',
-    swaps: [['failures = failures + case when $5::jsonb is null then 0 else 1 end', 'failures = failures']],
+    swaps: [['claimed_until = null, failures = $7', 'claimed_until = null']],
     test: `${integration}/operations/patience.test.ts`,
     only: 'gives up after its number of tries',
   },
