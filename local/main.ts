@@ -34,7 +34,7 @@ async function start(): Promise<{ died: Promise<string> }> {
   const { stateDir, temporalAddress } = stack
   const workloads = await startTenantWorkloads(composition.orm, { stateDir, api, temporalAddress })
   closing.add("the worker of tenants' tasks", () => workloads.stop(), 15_000)
-  say(welcome(api, stack.temporalUiUrl))
+  say(welcome(api, stack))
   const diedOf = (name: string, ended: Promise<unknown>) =>
     ended.then(
       () => `${name} ended by itself`,
@@ -54,7 +54,12 @@ async function provisionFirstTenant(orm: Orm, { adminKey }: Stack, api: string):
   await applyFirstTenant(api, adminKey, firstTenant, say)
 }
 
-function welcome(api: string, ui: string | undefined): string {
+/** Where programs in another terminal look by themselves. */
+const defaults = { FREEHOLD_URL: 'http://127.0.0.1:7070', TEMPORAL_ADDRESS: '127.0.0.1:7233' }
+
+function welcome(api: string, { temporalAddress, temporalUiUrl: ui }: Stack): string {
+  const here = { FREEHOLD_URL: api, TEMPORAL_ADDRESS: temporalAddress }
+  const told = (['FREEHOLD_URL', 'TEMPORAL_ADDRESS'] as const).filter((name) => here[name] !== defaults[name])
   return [
     '',
     'Freehold is up.',
@@ -63,6 +68,7 @@ function welcome(api: string, ui: string | undefined): string {
     ...(ui === undefined ? [] : [`  Temporal UI    ${ui}`]),
     '',
     'Try next, in another terminal:',
+    ...told.map((name) => `  export ${name}=${here[name]}`),
     '  npx freehold list',
     '  npx freehold describe acme',
     '  npx freehold connect acme -- psql',

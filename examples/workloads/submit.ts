@@ -25,7 +25,9 @@ if (slug === undefined || !(count >= 1) || !(milliseconds >= 0)) {
 try {
   const { api, temporalAddress } = readSettings()
   const context = await createTenantContexts(api).read(slug, values.environment)
-  const connection = await Connection.connect({ address: temporalAddress })
+  const connection = await Connection.connect({ address: temporalAddress }).catch((cause: unknown) => {
+    throw new Error(`cannot reach Temporal at ${temporalAddress}; TEMPORAL_ADDRESS says where it is`, { cause })
+  })
   const run = randomUUID().slice(0, 8)
   const tasks = await Promise.all(
     Array.from({ length: count }, (_, index) =>

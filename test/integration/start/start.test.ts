@@ -94,6 +94,9 @@ describe('npm start', async () => {
     await up(run)
     expect(run.output()).toContain('✓ database of prod')
     expect(statSync(inState('admin.key')).mode & 0o777).toBe(0o600)
+    // Other ports than those where programs look by themselves.
+    await expect.poll(run.output).toContain(`export FREEHOLD_URL=http://127.0.0.1:${api}\n`)
+    await expect.poll(run.output).toContain(`export TEMPORAL_ADDRESS=127.0.0.1:${temporal}\n`)
     await stop(run, 'SIGTERM')
   })
 
