@@ -19,7 +19,7 @@ const timing = { tryMs: { operation: 30_000, ensure: 30_000, migrate: 30_000, re
  * A worker killed by SIGKILL in the middle of many operations, each at another boundary: another worker ends them, nothing
  * is doubled and nothing is left.
  */
-describe('a worker killed at every boundary', () => {
+describe('a worker killed at every boundary', { timeout: 240_000 }, () => {
   let world: World
   beforeAll(async () => {
     world = await createWorld({ timing })
@@ -52,7 +52,7 @@ describe('a worker killed at every boundary', () => {
     })
     const worker = await world.worker({ mappers })
     await expect
-      .poll(() => states(doomed), { timeout: 60_000, interval: 200 })
+      .poll(() => states(doomed), { timeout: 120_000, interval: 200 })
       .toEqual(doomed.map(({ boundary, end }) => `${boundary}: ${end}`))
     await worker.stop()
   }
