@@ -1,7 +1,7 @@
 import { FreeholdError } from '../domain/errors.ts'
 import type { Plan } from '../domain/platform.ts'
 import { specVersion, type ResourceSpec } from '../domain/resources.ts'
-import { resourcesOf } from '../isolation/strategy.ts'
+import { resourcesOf } from '../isolation/strategies/by-profile.ts'
 import type { Facts, LedgerEntry } from './kinds/kind.ts'
 
 /** What the strategies ask for in every environment of a tenant. Throws `plan_not_configured`. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { profiles } from '../../isolation/strategy.ts'
+import { profiles } from '../../isolation/strategies/by-profile.ts'
 import { subjects } from './subjects.ts'
 
 it('every profile that has a strategy is put to the cases', () => {

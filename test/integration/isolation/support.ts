@@ -8,7 +8,7 @@ import { newCode, newPassword } from '../../../crypto/tokens.ts'
 import type { ResourceKind, ResourceSpec } from '../../../domain/resources.ts'
 import type { BusAccess, CellAccess, Target, TenantSecrets } from '../../../isolation/mapper.ts'
 import { bootstrapCell } from '../../../isolation/mappers/database/bootstrap.ts'
-import { resourcesOf } from '../../../isolation/strategy.ts'
+import { resourcesOf } from '../../../isolation/strategies/by-profile.ts'
 
 /** Secrets in memory with the contract of the real ones. */
 function memorySecrets(): TenantSecrets {

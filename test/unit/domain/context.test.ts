@@ -4,7 +4,7 @@ import { readManifest } from '../../../domain/manifest-read.ts'
 import { resolveManifest } from '../../../domain/manifest-resolve.ts'
 import type { Bus, Cell, Placement } from '../../../domain/placement.ts'
 import type { Site } from '../../../domain/topology.ts'
-import { topologyOf } from '../../../isolation/strategy.ts'
+import { topologyOf } from '../../../isolation/strategies/by-profile.ts'
 import { manifestText, platform } from './support.ts'
 
 const cell: Cell = {

@@ -3,7 +3,7 @@ import { tenantContext } from '../../../domain/context.ts'
 import { readManifest } from '../../../domain/manifest-read.ts'
 import { resolveManifest } from '../../../domain/manifest-resolve.ts'
 import { manifestJsonSchema } from '../../../domain/manifest.ts'
-import { topologyOf } from '../../../isolation/strategy.ts'
+import { topologyOf } from '../../../isolation/strategies/by-profile.ts'
 import { failureOf, platform } from './support.ts'
 
 /** Every field that is available, with a value that is not the default. */

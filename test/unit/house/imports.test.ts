@@ -16,11 +16,11 @@ const rules: Record<string, string[]> = {
   base: ['domain'],
   registry: core,
   isolation: core,
-  operations: [...core, 'registry', 'isolation/strategy.ts'],
+  operations: [...core, 'registry', 'isolation/strategies/by-profile.ts'],
   events: [...core, 'registry'],
   workflows: ['domain', 'base/search-attributes.ts', 'type activities'],
   activities: [...core, 'registry', 'isolation', 'operations'],
-  api: [...core, 'registry', 'isolation/strategy.ts', 'operations', 'type workflows'],
+  api: [...core, 'registry', 'isolation/strategies/by-profile.ts', 'operations', 'type workflows'],
   worker: product.filter((folder) => folder !== 'api'),
   // Packages may import each other as their package.json says.
   ...Object.fromEntries(packages.map((folder) => [folder, packagesNeededBy(folder)])),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { resourceProperties, type ResourceSpec } from '../../../domain/resources.ts'
-import { resourcesOf, type StrategyInput } from '../../../isolation/strategy.ts'
+import { resourcesOf } from '../../../isolation/strategies/by-profile.ts'
+import type { StrategyInput } from '../../../isolation/strategy.ts'
 
 function freeze<T extends object>(value: T): T {
   for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) freeze(inner)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { BusAccess, CellAccess, Target } from '../../../isolation/mapper.ts'
 import { createNetworkMapper } from '../../../isolation/mappers/network.ts'
-import { resourcesOf } from '../../../isolation/strategy.ts'
+import { resourcesOf } from '../../../isolation/strategies/by-profile.ts'
 
 let policies: string
 beforeAll(async () => {
