@@ -13,6 +13,7 @@ import {
   type Refused,
 } from '../operations/finish.ts'
 import { sqlOf } from '../registry/pool.ts'
+import { isConflict, isHeldUp } from '../registry/unavailable.ts'
 import type { ActivityDeps } from './deps.ts'
 import { toApplicationFailure } from './failure.ts'
 import { holdLease } from './lease.ts'
@@ -32,12 +33,13 @@ const refusalsBeforeAttention = 3
 export async function carryOut(deps: ActivityDeps, action: StepAction, given: StepInput, act: Act): Promise<void> {
   const sql = sqlOf(deps.orm.pool)
   const { input, step } = given
+  const asked = performance.now()
   const claim = await claimStep(sql, { input, action, step, workflow: callingWorkflow() }).catch((error: unknown) => {
     throw unforeseen(error, input)
   })
   if (claim === 'done') return
   if (claim === 'absent') return finishAbsent(sql, input, step)
-  const lease = holdLease(sql, claim, input.timing)
+  const lease = holdLease(sql, claim, input.timing, asked)
   try {
     const target = await targetOf(deps, claim, input.timing, lease.signal)
     const mapper: Mapper = deps.mappers[claim.spec.kind]
@@ -51,9 +53,10 @@ export async function carryOut(deps: ActivityDeps, action: StepAction, given: St
   }
 }
 
-/** An error that is not ours, while claiming, is a bug: after some tries it ends the operation, so that somebody sees it. */
+/** An error that nobody foresaw, while claiming, is a bug: after some tries it ends the operation, so that somebody sees it. */
 function unforeseen(error: unknown, { timing }: OperationInput): unknown {
-  if (error instanceof FreeholdError || activityInfo().attempt < timing.maximumAttempts) return error
+  const isForeseen = error instanceof FreeholdError || isHeldUp(error) || isConflict(error)
+  if (isForeseen || activityInfo().attempt < timing.maximumAttempts) return error
   const { message } = toApplicationFailure(error)
   return ApplicationFailure.create({ message, type: 'internal', nonRetryable: true })
 }
@@ -69,14 +72,14 @@ async function failed(deps: ActivityDeps, { input }: StepInput, claim: Claim, er
   }
   const failure = toApplicationFailure(error)
   const code = error instanceof FreeholdError ? error.code : 'internal'
-  if (code === 'operation_superseded') return failure
   if (code === 'registry_unavailable') {
     await released(deps, claim)
     return failure
   }
   const failures = claim.failures + 1
   const goesForward = lifecycle[claim.kind].cannotFinish === 'goes-forward'
-  const givesUp = failure.nonRetryable === true || (!goesForward && failures >= input.timing.maximumAttempts)
+  const mayPass = failure.nonRetryable !== true || code === 'operation_superseded'
+  const givesUp = !mayPass || (!goesForward && failures >= input.timing.maximumAttempts)
   const isOurs = await released(deps, claim, {
     error: { code, message: failure.message, step: claim.step.key },
     attention: goesForward && failures >= refusalsBeforeAttention,
@@ -84,8 +87,13 @@ async function failed(deps: ActivityDeps, { input }: StepInput, claim: Claim, er
     failures: givesUp ? 0 : failures,
   })
   // Whatever the world said to one who came late, it is not what became of the step.
-  if (!isOurs) return toApplicationFailure(superseded(claim))
-  return givesUp ? ApplicationFailure.create({ message: failure.message, type: code, nonRetryable: true }) : failure
+  const { message } = isOurs ? failure : superseded(claim)
+  return ApplicationFailure.create({
+    message,
+    type: isOurs ? code : 'operation_superseded',
+    // A claim may be lost to a try that Temporal gave up long ago: whether there is something to do, the next claim finds out.
+    nonRetryable: isOurs && givesUp,
+  })
 }
 
 /** Gives a claim back; false when another has it. One that cannot be given back runs out by itself. */

@@ -18,11 +18,12 @@ export type Lease = {
 /**
  * Renews a claim for as long as its work goes on, three times in the length of a lease. When it cannot be renewed for the
  * length of a lease it is taken for lost, because another may have it by then.
+ * @param asked when the claim was asked for, by `performance.now()`: its lease may have begun then
  */
-export function holdLease(sql: Sql, claim: Claim, { heartbeatMs, tryMs }: Timing): Lease {
+export function holdLease(sql: Sql, claim: Claim, { heartbeatMs, tryMs }: Timing, asked: number): Lease {
   const ended = new AbortController()
   const signal = AbortSignal.any([ended.signal, cancellationSignal()])
-  let last = performance.now()
+  let last = asked
   let asking = false
   const lost = (error: FreeholdError) => ended.abort(error)
 

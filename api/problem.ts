@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { FreeholdError, type ErrorCode } from '../domain/errors.ts'
 import type { Logger } from '../base/logger.ts'
-import { isUnavailable } from '../registry/unavailable.ts'
+import { isHeldUp, isUnavailable } from '../registry/unavailable.ts'
 import type { ApiEnv } from './deps.ts'
 
 /** Codes that are never the caller's fault, so the log has to say more. */
@@ -42,6 +42,14 @@ function toFreeholdError(error: Error): FreeholdError {
     return new FreeholdError('registry_unavailable', 'the registry cannot be reached; try again in a moment', {
       cause: error,
     })
+  if (isHeldUp(error))
+    return new FreeholdError(
+      'registry_unavailable',
+      'the registry is held up by another change; try again in a moment',
+      {
+        cause: error,
+      },
+    )
   return new FreeholdError('internal', 'an unexpected error; the log has it under the correlation id', { cause: error })
 }
 

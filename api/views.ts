@@ -1,6 +1,6 @@
 import type { z } from '@hono/zod-openapi'
 import { allowedCommands, isAbortable } from '../domain/lifecycle.ts'
-import { workflowId } from '../domain/operation.ts'
+import { isOpen, workflowId } from '../domain/operation.ts'
 import type { EventRow } from '../registry/entities/event.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import type { ResourceRow } from '../registry/entities/resource.ts'
@@ -37,7 +37,8 @@ export function tenantView(row: TenantSummary): TenantView {
     dataKey: row.dataKey,
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
-    allowed: allowedCommands(state),
+    // An open operation holds the tenant: see the operation for whether it can be retried or aborted.
+    allowed: newest !== null && isOpen(newest.state) ? [] : allowedCommands(state),
     operation: newest,
   }
 }

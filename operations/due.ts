@@ -11,19 +11,31 @@ const passes = ['operation_in_progress', 'transition_not_allowed']
 /**
  * Accepts scheduled operations whose time has come, by the database's clock; from then on they hold their tenants. One whose
  * tenant is held by another, or in a state that does not allow it, stays scheduled and is looked at again.
+ * @param limit how many are looked at at a time
  * @returns how many were accepted
  */
-export async function acceptDue(pool: pg.Pool, limit: number): Promise<number> {
-  const due = await sqlOf(pool)<{ id: string }>({
-    name: 'due',
-    text: `select id from operations where state = 'scheduled' and due_at <= now() order by due_at limit $1`,
-    values: [limit],
-  })
-  const ends = await Promise.allSettled(due.map(({ id }) => acceptOne(pool, id)))
-  const failed = ends.find((end) => end.status === 'rejected' && !mayPass(end.reason))
-  if (failed?.status === 'rejected') throw failed.reason
-  return ends.filter((end) => end.status === 'fulfilled' && end.value).length
+export async function acceptDue(pool: pg.Pool, limit = 20): Promise<number> {
+  let accepted = 0
+  let failed: PromiseRejectedResult | undefined
+  for (let last: Due | undefined; ;) {
+    const due = await sqlOf(pool)<Due>({
+      name: 'due',
+      // As text, for a date of JavaScript has no microseconds.
+      text: `select id, due_at::text as "dueAt" from operations where state = 'scheduled' and due_at <= now()
+        and ($2::uuid is null or (due_at, id) > ($3::timestamptz, $2::uuid)) order by due_at, id limit $1`,
+      values: [limit, last?.id ?? null, last?.dueAt ?? null],
+    })
+    const ends = await Promise.allSettled(due.map(({ id }) => acceptOne(pool, id)))
+    accepted += ends.filter((end) => end.status === 'fulfilled' && end.value).length
+    failed ??= ends.find((end) => end.status === 'rejected' && !mayPass(end.reason)) as typeof failed
+    last = due.at(-1)
+    if (last === undefined || due.length < limit) break
+  }
+  if (failed !== undefined) throw failed.reason
+  return accepted
 }
+
+type Due = { id: string; dueAt: string }
 
 function mayPass(error: unknown): boolean {
   return error instanceof FreeholdError && passes.includes(error.code)

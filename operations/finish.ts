@@ -6,7 +6,7 @@ import type { OperationError, OperationInput } from '../domain/operation.ts'
 import { closeDelivery, openDelivery } from '../registry/deliveries.ts'
 import { eventsJson } from '../registry/events.ts'
 import { sqlOf, transaction } from '../registry/pool.ts'
-import { withoutWaiting, type Sql } from '../registry/sql.ts'
+import type { Sql } from '../registry/sql.ts'
 import type { Claim } from './claim.ts'
 import { operationEvent } from './operation-event.ts'
 
@@ -14,9 +14,10 @@ import { operationEvent } from './operation-event.ts'
 export type Finished = { readonly facts?: JsonObject; readonly event?: { type: EventType; data?: JsonObject } }
 
 /**
- * Ends a step that worked: ledger, progress and event commit together, and only under the claim. The commit does not wait
- * for the disk: when a crash takes it, `settle` has the step done again. Throws
- * `operation_superseded` when another has the claim by now, or the operation was settled; then nothing is written.
+ * Ends a step that worked: ledger, progress and event commit together, and only under the claim. Forward the commit does not
+ * wait for the disk: when a crash takes it, `settle` has the step done again. A later commit that does wait writes it as
+ * well, so nothing gets out of order. Throws `operation_superseded` when another has the claim by now, or the operation was
+ * settled; then nothing is written.
  */
 export async function finishStep(pool: pg.Pool, claim: Claim, { facts = {}, event }: Finished): Promise<void> {
   const removes = claim.step.action === 'remove'
@@ -69,14 +70,16 @@ const marked = (state: 'done' | 'undone') => `
     from jsonb_array_elements(undo) with ordinality as t (s, place))`
 
 const statement = (state: 'done' | 'undone', held: string) => `with locked as (
-    select id, attempt from operations where id = $1 and state in ('running', 'interrupted') for no key update
+    select id, attempt, intent from operations where id = $1 and state in ('running', 'interrupted') for no key update
   ), held as (
     ${held}
   ), stepped as (
     update operations set ${marked(state)} where id = (select id from held) returning id
   )
   select exists (select from stepped) as finished,
-    (select append_events($2::uuid::text, $7::jsonb) where exists (select from stepped)) as appended, ${withoutWaiting}`
+    (select append_events($2::uuid::text, $7::jsonb) where exists (select from stepped)) as appended,
+    set_config('synchronous_commit', case when exists (select from locked where intent = 'forward') then 'off'
+      else current_setting('synchronous_commit') end, true)`
 
 const finish = statement(
   'done',

@@ -1,5 +1,5 @@
 import { FreeholdError } from '../domain/errors.ts'
-import { isAbortable } from '../domain/lifecycle.ts'
+import { assertTransition, isAbortable } from '../domain/lifecycle.ts'
 import { isOpen } from '../domain/operation.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { one, type Sql } from '../registry/sql.ts'
@@ -17,16 +17,24 @@ export async function lockCurrent(sql: Sql, tenant: string): Promise<LockedOpera
   return lockOperation(sql, found.id)
 }
 
-/** Another attempt, forward, at an operation that was interrupted or failed. Throws `operation_not_open`, and `operation_in_progress`. */
+/**
+ * Another attempt, forward, at an operation that was interrupted, failed, or was aborted after it had begun. Throws
+ * `operation_not_open`, `operation_in_progress`, and `transition_not_allowed` when the tenant's state changed since.
+ */
 export async function retryOperation(
   sql: Sql,
   { operation, tenant }: LockedOperation,
   requester: Requester,
 ): Promise<OperationRow> {
-  if (operation.state !== 'interrupted' && operation.state !== 'failed')
-    throw notOpen(operation, 'retry is possible for one that was interrupted or failed')
-  // It may have waited for its lock until another one was accepted.
-  if (operation.state === 'failed') await refuseWhileHeld(sql, tenant)
+  const { kind, state, startedAt } = operation
+  const hasEnded = state === 'failed' || (state === 'aborted' && startedAt !== null)
+  if (state !== 'interrupted' && !hasEnded)
+    throw notOpen(operation, 'retry is possible for one that was interrupted, failed, or aborted after it had begun')
+  // It may have waited for its lock until another one was accepted, or has even ended.
+  if (hasEnded) {
+    await refuseWhileHeld(sql, tenant)
+    assertTransition(kind, tenant.state)
+  }
   const again = await write(sql, operation.id, beginAgain, 'forward')
   await appendCommandEvent(sql, again, requester, 'TENANCY_OPERATION_RETRIED')
   return again

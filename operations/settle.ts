@@ -1,9 +1,10 @@
 import type pg from 'pg'
 import type { EventType } from '../domain/events.ts'
-import { stateAfter } from '../domain/lifecycle.ts'
+import { lifecycle, stateAfter } from '../domain/lifecycle.ts'
 import type { OperationError, OperationInput, Outcome } from '../domain/operation.ts'
 import { eventsJson } from '../registry/events.ts'
 import { transaction } from '../registry/pool.ts'
+import type { Sql } from '../registry/sql.ts'
 import { isCurrent } from './begin.ts'
 import { refused, requireOwn } from './caller.ts'
 import { kindOf } from './kinds/index.ts'
@@ -33,6 +34,7 @@ export function settle(pool: pg.Pool, { input, outcome, error }: Settling, workf
     const { operation, tenant } = held
     requireOwn(operation, { input, workflow })
     if (!isCurrent(held, input)) return 'settled'
+    if (outcome === 'stalled' && operation.phase === 'stalled') return 'settled'
     const succeeded = outcome === 'succeeded'
     if (succeeded && operation.intent === 'compensate') return 'to-be-undone'
     if (succeeded && operation.state === 'accepted')
@@ -41,7 +43,10 @@ export function settle(pool: pg.Pool, { input, outcome, error }: Settling, workf
     const state = nextState(held, outcome)
     const told = succeeded
       ? undefined
-      : (error ?? { code: 'internal' as const, message: 'the workflow told no reason' })
+      : withHalfDone(
+          error ?? { code: 'internal' as const, message: 'the workflow told no reason' },
+          outcome === 'aborted' ? await halfDone(sql, held) : [],
+        )
     const needsAttention = outcome === 'stalled' || (told?.unresolved ?? []).length > 0
     const more = succeeded ? await kindOf(operation.kind).succeed?.(sql, held) : undefined
     const events = [
@@ -67,6 +72,26 @@ export function settle(pool: pg.Pool, { input, outcome, error }: Settling, workf
     })
     return 'settled'
   })
+}
+
+/**
+ * Steps that were tried, and not done, of what goes forward and was given up: nothing undoes them, and what they work on may
+ * be closed. The same command again brings it to an end.
+ */
+async function halfDone(sql: Sql, { operation, tenant }: LockedOperation): Promise<string[]> {
+  if (lifecycle[operation.kind].cannotFinish !== 'goes-forward') return []
+  const tried = await sql<{ key: string }>({
+    text: 'select key from resources where tenant_id = $1 and claimed_by = $2',
+    values: [tenant.id, operation.id],
+  })
+  const keys = new Set(tried.map(({ key }) => key))
+  return operation.steps.flatMap(({ resource, state }) => (state !== 'done' && keys.has(resource) ? [resource] : []))
+}
+
+function withHalfDone(error: OperationError, keys: readonly string[]): OperationError {
+  if (keys.length === 0) return error
+  const message = `${error.message}; ${keys.join(', ')} was left half-way: give the same command again`
+  return { ...error, message, unresolved: [...(error.unresolved ?? []), ...keys] }
 }
 
 function nextState({ operation, tenant }: LockedOperation, outcome: Outcome) {

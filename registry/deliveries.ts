@@ -38,6 +38,8 @@ export type ClaimedDelivery = {
   readonly destination: string
   /** Sequence number of the last event it has. */
   readonly cursor: number
+  /** Sequence number of the last event there was when it was claimed: the claim's commit has put it on the disk. */
+  readonly head: number
   /** The topic behind it and the reference to its bus' credential; null for the governance topic, or when it is gone. */
   readonly topic: string | null
   readonly credential: string | null
@@ -50,9 +52,9 @@ const claim = (whose: string) => `with due as (
   ), claimed as (
     update deliveries d set leased_by = $2, leased_until = now() + make_interval(secs => $3)
     from due where d.stream = due.stream and d.destination = due.destination
-    returning d.stream, d.destination, d.cursor::float8 as cursor, d.bus
+    returning d.stream, d.destination, d.cursor::float8 as cursor, d.head::float8 as head, d.bus
   )
-  select c.stream, c.destination, c.cursor, r.name as topic, b.declaration ->> 'credential' as credential
+  select c.stream, c.destination, c.cursor, c.head, r.name as topic, b.declaration ->> 'credential' as credential
   from claimed c left join buses b on b.name = c.bus
   left join resources r on r.kind = 'topic'
     and r.tenant_id = case when c.bus is not null then c.stream::uuid end
@@ -88,7 +90,8 @@ export type StoredEvent = {
 export type PendingDelivery = { readonly delivery: ClaimedDelivery; readonly events: readonly StoredEvent[] }
 
 /**
- * What each of the claimed lacks, in the order of the claims.
+ * What each of the claimed lacks, in the order of the claims. What came after the claim may be lost in a crash, and must not
+ * be told before.
  * @param limits how many events of one stream, and in all, at most
  */
 export async function undelivered(
@@ -96,12 +99,12 @@ export async function undelivered(
   claimed: readonly ClaimedDelivery[],
   limits: { perStream: number; inAll: number },
 ): Promise<PendingDelivery[]> {
-  const wanted = claimed.map(({ stream, cursor }, turn) => ({ turn, stream, cursor }))
+  const wanted = claimed.map(({ stream, cursor, head }, turn) => ({ turn, stream, cursor, head }))
   const rows = await sql<StoredEvent & { turn: number }>({
     name: 'undelivered',
-    text: `select w.turn, e.* from jsonb_to_recordset($1::jsonb) as w (turn int, stream text, cursor bigint),
+    text: `select w.turn, e.* from jsonb_to_recordset($1::jsonb) as w (turn int, stream text, cursor bigint, head bigint),
        lateral (select stream, seq::float8 as seq, body, previous_hash as "previousHash", hash
-         from events where stream = w.stream and seq > w.cursor order by events.seq limit $2) e
+         from events where stream = w.stream and seq > w.cursor and seq <= w.head order by events.seq limit $2) e
      order by w.turn, e.seq limit $3`,
     values: [JSON.stringify(wanted), limits.perStream, limits.inAll],
   })

@@ -1,7 +1,10 @@
 import { FreeholdError } from '../domain/errors.ts'
 
-/** Socket errors of Node, and PostgreSQL's classes 08 (connection), 53 (resources), 57P (shutdown) and 25P03 (idle). */
-const codes = /^(ECONN\w+|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|08...|53...|57P..|25P03)$/
+/**
+ * Socket errors of Node, and PostgreSQL's classes 08 (connection), 53 (resources), 57P (shutdown), 25P03 (idle) and 25006
+ * (read-only: a standby that is not promoted yet).
+ */
+const codes = /^(ECONN\w+|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|08...|53...|57P..|25P03|25006)$/
 /** What `pg` says without a code. */
 const sayings =
   /timeout exceeded when trying to connect|timeout expired|Query read timeout|Connection terminated|is not queryable|after calling end on the pool/
@@ -18,6 +21,11 @@ export function isUnavailable(error: unknown): boolean {
 /** Whether the transaction lost against another and may be run again at once: serialization failure, or deadlock. */
 export function isConflict(error: unknown): boolean {
   return error instanceof Error && ['40001', '40P01'].includes(String((error as { code?: unknown }).code))
+}
+
+/** Whether another held a row for longer than we wait: lock not available, or the statement was ended by its timeout. */
+export function isHeldUp(error: unknown): boolean {
+  return error instanceof Error && ['55P03', '57014'].includes(String((error as { code?: unknown }).code))
 }
 
 /** The error as `registry_unavailable` when it is one, else as it is. What the driver said stays in `cause`. */

@@ -23,7 +23,7 @@ type Open = Pick<OperationRow, 'id' | 'tenant' | 'kind' | 'state' | 'attempt' | 
  */
 export async function sweepOnce(deps: SweepDeps): Promise<void> {
   let postponed = 0
-  await acceptDue(deps.orm.pool, pageSize).catch((error: unknown) => {
+  await acceptDue(deps.orm.pool).catch((error: unknown) => {
     postponed += 1
     deps.log.warn({ reason: errorText(error) }, 'sweep: could not accept what is due; will try again')
   })

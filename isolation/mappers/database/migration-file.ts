@@ -66,7 +66,20 @@ async function isUnspoiled(client: Client, record: string): Promise<boolean> {
 function sqlFault(migration: Migration, error: DatabaseError, before: string): FreeholdError {
   const position = error.position === undefined ? undefined : Number(error.position) - before.length
   const line = position === undefined ? undefined : lineAt(migration.sql, position)
-  return fault(migration, `${error.message} (SQLSTATE ${error.code}); nothing of this file was kept`, line)
+  return fault(migration, `${withoutValues(error)} (SQLSTATE ${error.code}); nothing of this file was kept`, line)
+}
+
+/** Classes of errors whose words quote what is in rows, which belongs to the tenant: of data, of constraints, raised by code. */
+const quotesRows = ['22', '23', 'P0']
+
+/** PostgreSQL's words, or what of them names nothing but the schema. */
+function withoutValues({ code = '', message, table, column, constraint }: DatabaseError): string {
+  if (!quotesRows.includes(code.slice(0, 2))) return message
+  const where = Object.entries({ constraint, column, table }).flatMap(([what, name]) =>
+    name === undefined ? [] : [`${what} "${name}"`],
+  )
+  const kinds: Record<string, string> = { 22: 'a value of the data is not valid', 23: 'a row violates a constraint' }
+  return [kinds[code.slice(0, 2)] ?? 'the script raised an error', ...where].join(', ')
 }
 
 /** Line, from 1, of a position that PostgreSQL counts in characters from 1. */

@@ -75,18 +75,26 @@ function facts(tenant: Tenant): string {
   )
 }
 
-function describeOperation({ id, kind, state, error, steps, links }: Operation): string {
+function describeOperation(operation: Operation): string {
+  const { id, kind, state, error, steps, links } = operation
+  const possible = possibleNow(operation)
   const head = [
     ['Id', id],
     ['State', state],
     ...(error === null ? [] : [['Error', `${error.message} (${error.code})`]]),
     ...(error?.unresolved ?? []).map((what) => ['Unresolved', what]),
+    ...(possible.length === 0 ? [] : [['Allowed now', possible.join(', ')]]),
     ...(links.workflow === undefined ? [] : [['Workflow', links.workflow]]),
   ]
   return `${section(`Operation ${kind}`, head)}\n${section(
     'Steps',
     steps.map((step) => [step.state, step.title]),
   )}`
+}
+
+function possibleNow({ state, abortable }: Operation): string[] {
+  const open = state === 'accepted' || state === 'running' || state === 'interrupted'
+  return [...(state === 'interrupted' ? ['retry'] : []), ...(open && abortable ? ['abort'] : [])]
 }
 
 function section(title: string, rows: readonly (readonly (string | number)[])[]): string {

@@ -41,6 +41,30 @@ describe('commands', () => {
     expect([again.status, again.body.code]).toEqual([409, 'operation_not_open'])
   })
 
+  test('what was aborted can be retried, but not what never began', async () => {
+    const { tenant, operation } = await api.settled('failed')
+    await api.sql(`update operations set state = 'aborted', started_at = null where id = ?`, [operation.id])
+    const retry = () => api.call('POST', `/v1/tenants/${tenant.slug}/retry`)
+    expect((await retry()).body.code).toBe('operation_not_open')
+    await api.sql(`update operations set started_at = now() where id = ?`, [operation.id])
+    expect((await retry()).body.operation).toMatchObject({ id: operation.id, attempt: 2, intent: 'forward' })
+  })
+
+  test('retry does not bring back a tenant that was purged meanwhile', async () => {
+    const { tenant } = await api.settled('failed')
+    await api.sql(`update tenants set state = 'purged' where id = ?`, [tenant.id])
+    const { status, body } = await api.call('POST', `/v1/tenants/${tenant.id}/retry`)
+    expect([status, body.code]).toEqual([409, 'transition_not_allowed'])
+  })
+
+  test('a tenant that an open operation holds is told that no other command is allowed', async () => {
+    const { tenant } = await api.settled('failed')
+    const allowed = async () => (await api.call('GET', `/v1/tenants/${tenant.slug}`)).body.allowed
+    expect(await allowed()).toEqual(allowedCommands('failed'))
+    await api.call('POST', `/v1/tenants/${tenant.slug}/retry`)
+    expect(await allowed()).toEqual([])
+  })
+
   test.each([
     ['accepted', 1, 'start'],
     ['running', 1, 'cancel'],

@@ -54,6 +54,19 @@ test('what one relay has claimed no other gets, until it is given back or the le
   expect(await claim(one)).toHaveLength(6)
 })
 
+test('what is appended after the claim is not told before the next: until then a crash may take it', async () => {
+  const [tenant] = await tenants(1)
+  if (tenant === undefined) throw new Error('no tenant')
+  const relay = randomUUID()
+  const sequence = async (claimed: readonly ClaimedDelivery[]) =>
+    (await undelivered(sql, claimed, { perStream: 10, inAll: 10 })).map(({ events }) => events.map(({ seq }) => seq))
+  const claimed = await claim(relay)
+  await world.append(tenant, 2)
+  expect(await sequence(claimed)).toEqual([[1, 2, 3]])
+  await untried(relay, claimed)
+  expect(await sequence(await claim(relay))).toEqual([[1, 2, 3, 4, 5]])
+})
+
 test('a relay whose lease has gone to another records nothing', async () => {
   await tenants(1)
   const [slow, fast] = [randomUUID(), randomUUID()]

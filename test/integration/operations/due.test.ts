@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { acceptOperation, lockTenant } from '../../../operations/accept.ts'
+import { acceptDue } from '../../../operations/due.ts'
 import { sqlOf, transaction } from '../../../registry/pool.ts'
 import { createWorld, type SeenOperation, type World } from '../../support/world.ts'
 
@@ -68,6 +69,21 @@ it('waits while the tenant is held, and comes after', async () => {
     text: `update operations set state = 'succeeded' where tenant_id = (select id from tenants where slug = 'held') and kind = 'provision'`,
   })
   await world.until(id, 'succeeded')
+})
+
+it('does not wait behind others that are due and cannot be accepted', async () => {
+  const held = await scheduled('due-held', inAnHour())
+  const free = await scheduled('due-free', inAnHour())
+  await sqlOf(world.deps.orm.pool)({
+    text: `update operations set state = 'running' where tenant_id = $1 and kind = 'provision'`,
+    values: [held.tenant],
+  })
+  // The sweep of the worker may be faster; it looks at twenty at a time.
+  await due(held.id, '-2 seconds')
+  await due(free.id, '-1 second')
+  await acceptDue(world.deps.orm.pool, 1)
+  expect((await world.operation(held.id)).state).toBe('scheduled')
+  expect((await world.operation(free.id)).state).not.toBe('scheduled')
 })
 
 it('can be aborted before it is due, and is not taken up then', async () => {

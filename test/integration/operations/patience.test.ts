@@ -1,5 +1,8 @@
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FreeholdError } from '../../../domain/errors.ts'
+import { workflowId } from '../../../domain/operation.ts'
+import { claimStep } from '../../../operations/claim.ts'
 import { sqlOf } from '../../../registry/pool.ts'
 import { startProxy } from '../../support/proxy.ts'
 import { eventCounts, nothing, remainsOf, whole } from '../../support/remains.ts'
@@ -99,9 +102,12 @@ describe('a rotation that cannot finish', () => {
     expect(await world.operation(operation.id)).toMatchObject({ state: one.state })
     await command(slug, 'abort')
     expect((await world.until(operation.id, 'aborted')).error).toMatchObject({ code: 'operation_aborted' })
-    expect(await world.tenant(slug)).toMatchObject({ state: 'active', conditions: [] })
+    // Nobody knows what a try did before it failed.
+    expect((await world.operation(operation.id)).error).toMatchObject({ unresolved: ['prod/topic'] })
+    expect(await world.tenant(slug)).toMatchObject({ state: 'active', conditions: [{ type: 'NeedsAttention' }] })
     state.isBroken = false
     await world.until((await rotate(slug)).id, 'succeeded')
+    expect(await world.tenant(slug)).toMatchObject({ state: 'active', conditions: [] })
     await worker.stop()
   })
 })
@@ -162,6 +168,60 @@ it('a provision whose registry is cut for longer than its number of tries does n
     await proxy.stop()
     await worker.stop()
   }
+})
+
+it('a provision whose registry is read-only for a while, as after a failover, does not roll back', async () => {
+  const reached = Promise.withResolvers<void>()
+  const gate = Promise.withResolvers<void>()
+  const mappers = aroundVerbs(world.deps.mappers, async ({ step }, run) => {
+    if (step !== 'prod/object-store') return run()
+    reached.resolve()
+    await gate.promise
+    return run()
+  })
+  const worker = await world.worker({ mappers })
+  const admin = new pg.Client(world.adminUrl('registry'))
+  await admin.connect()
+  const demote = async (on: 'on' | 'off') => {
+    await admin.query(`set default_transaction_read_only = off`)
+    await admin.query(`alter database ${admin.database} set default_transaction_read_only = ${on}`)
+    await admin.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+    )
+  }
+  try {
+    const { operation } = await world.apply('read-only')
+    await reached.promise
+    await demote('on')
+    gate.resolve()
+    await expect.poll(() => tries(operation), { timeout: 50_000 }).toBeGreaterThan(testTiming.maximumAttempts + 1)
+    await demote('off')
+    expect(await world.until(operation.id, 'succeeded', 'failed')).toMatchObject({ state: 'succeeded', attempt: 1 })
+  } finally {
+    await demote('off')
+    await admin.end()
+    await worker.stop()
+  }
+})
+
+it('a try that Temporal gave up long ago and claims a step late does not end the operation', async () => {
+  let isFirst = true
+  const mappers = aroundVerbs(world.deps.mappers, async ({ action, step, target }, run) => {
+    if (isFirst && step === 'prod/1/database') {
+      isFirst = false
+      const [operation] = await sql<{ id: string }>('select id from operations where tenant_id = $1', [target.tenantId])
+      const id = operation?.id ?? ''
+      const input = { operationId: id, tenantId: target.tenantId, generation: 1, attempt: 1, timing: testTiming }
+      const workflow = workflowId({ kind: 'provision', id, attempt: 1 })
+      await claimStep(sqlOf(world.deps.orm.pool), { input, action, step, workflow })
+    }
+    return run()
+  })
+  const worker = await world.worker({ mappers })
+  const { operation, tenant } = await world.apply('late-claim')
+  expect(await world.until(operation.id, 'succeeded', 'failed')).toMatchObject({ state: 'succeeded', attempt: 1 })
+  expect(await remainsOf(world, tenant)).toEqual(whole(tenant))
+  await worker.stop()
 })
 
 it('a mapper that hangs in spite of its signal frees its slot, and its step is tried again', async () => {

@@ -1,6 +1,10 @@
+import type pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { FreeholdError } from '../../../domain/errors.ts'
-import type { OperationInput } from '../../../domain/operation.ts'
+import { workflowId, type OperationInput, type StepAction } from '../../../domain/operation.ts'
+import { claimStep } from '../../../operations/claim.ts'
+import { finishStep } from '../../../operations/finish.ts'
+import { sqlOf } from '../../../registry/pool.ts'
 import { activitiesOf } from '../../support/activity.ts'
 import { eventCounts, nothing, remainsOf, whole } from '../../support/remains.ts'
 import { testTiming } from '../../support/timing.ts'
@@ -48,6 +52,39 @@ it('an abort that was accepted is not overtaken by success, however late it is t
   expect(await settle({ input, outcome: 'aborted' })).toBe('settled')
   expect(await world.operation(input.operationId)).toMatchObject({ state: 'aborted' })
   expect(await remainsOf(world, tenant)).toEqual(nothing)
+})
+
+it('an operation that stalls tells it once, however often it is settled', async () => {
+  const { input, tenant } = await begun('stalls')
+  const error = { code: 'configuration_invalid' as const, message: 'it does not go on' }
+  for (const turn of [1, 2]) {
+    expect(await activities().settle({ input, outcome: 'stalled', error })).toBe('settled')
+    expect((await eventCounts(world, tenant))['TENANCY_OPERATION_INTERRUPTED'], `${turn}`).toBe(1)
+  }
+})
+
+it('a step that was done need not be on the disk when it can be done again, and must when nobody would', async () => {
+  const { input } = await begun('durable')
+  const workflow = workflowId({ kind: 'provision', id: input.operationId, attempt: 1 })
+  /** What a commit of the end of this step would wait for. */
+  async function waitsOf(action: StepAction): Promise<unknown> {
+    const claim = await claimStep(sqlOf(world.deps.orm.pool), { input, action, step: 'prod/1/network', workflow })
+    if (typeof claim === 'string') throw new Error(claim)
+    const client = await world.deps.orm.pool.connect()
+    try {
+      await client.query(`begin; set local synchronous_commit = 'local'`)
+      const one = { connect: async () => ({ query: client.query.bind(client), release() {} }) }
+      await finishStep(one as unknown as pg.Pool, claim, {})
+      const { rows } = await client.query('show synchronous_commit')
+      await client.query('rollback')
+      return rows[0].synchronous_commit
+    } finally {
+      client.release()
+    }
+  }
+  expect(await waitsOf('ensure')).toBe('off')
+  await activities().beginUndo(input)
+  expect(await waitsOf('remove')).toBe('local')
 })
 
 it('a success that comes while the operation is being undone changes nothing', async () => {
