@@ -14,7 +14,7 @@ export type Starter = {
 
 /** What the API works with. */
 export type ApiDeps = {
-  /** The registry, as the runtime role. */
+  /** The registry, as the services role. */
   readonly orm: Orm
   readonly platform: Platform
   readonly platformKey: Buffer

@@ -38,7 +38,7 @@ export async function prepare(
   if (DATABASE_URL === undefined || TEMPORAL_ADDRESS === undefined || FREEHOLD_PLATFORM_KEY === undefined)
     throw new FreeholdError(
       'configuration_invalid',
-      'setup needs DATABASE_URL, TEMPORAL_ADDRESS and FREEHOLD_PLATFORM_KEY, and DATABASE_ADMIN_URL where the first is of no administrator',
+      'setup needs DATABASE_URL, TEMPORAL_ADDRESS and FREEHOLD_PLATFORM_KEY, and DATABASE_ADMIN_URL, if the login of DATABASE_URL is not an administrator',
     )
   const adminUrl = config.DATABASE_ADMIN_URL ?? DATABASE_URL
   const resolveSecret = secretResolver(environment)

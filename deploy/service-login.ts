@@ -6,7 +6,7 @@ import { servicesRole } from '../registry/orm.ts'
 
 /**
  * Makes sure that API and worker get into the registry by the URL they are given. A login that does not is made, or, when
- * it was made here, given the URL's password; it may take the runtime role and do nothing else. Throws
+ * it was made here, given the URL's password; it may take the services role and do nothing else. Throws
  * `configuration_invalid` for a login that others made, and `substrate_unavailable` when it does not get in all the same.
  * @param adminUrl the registry, migrated, as one who may create roles
  */
@@ -48,7 +48,7 @@ async function makeLogin(adminUrl: string, name: string, password: string): Prom
   }
 }
 
-/** A login of setup has the runtime role and no rights of an administrator. */
+/** A login of setup has the services role and no rights of an administrator. */
 const isOurs = `
   select not (r.rolsuper or r.rolcreaterole) and exists (
     select from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = r.oid and g.rolname = $2

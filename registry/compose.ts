@@ -30,7 +30,7 @@ export type Composition = {
   readonly platformKey: Buffer
   readonly migrations: MigrationSource
   readonly resolveSecret: ResolveSecret
-  /** The registry, as the runtime role. */
+  /** The registry, as the services role. */
   readonly orm: Orm
   readonly client: Client
   readonly starter: OperationStarter

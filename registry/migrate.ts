@@ -7,10 +7,10 @@ import { openRegistry, servicesRole } from './orm.ts'
 const migrationLock = 4_707_001
 
 /**
- * Brings the registry to the version of this code and gives the runtime role its rights, all in one transaction. Any number
+ * Brings the registry to the version of this code and gives the services role its rights, all in one transaction. Any number
  * of starting processes may call it at once: an advisory lock lets one work while the others wait, however long it takes,
  * and find nothing to do.
- * @param adminUrl the registry database, as a role that owns it and may create the runtime role
+ * @param adminUrl the registry database, as a role that owns it and may create the services role
  */
 export async function migrateRegistry(adminUrl: string): Promise<void> {
   const migrationsList = await Promise.all((await migrationNames()).map(toMigration))

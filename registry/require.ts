@@ -4,7 +4,7 @@ import { migrationNames } from './migrations.ts'
 import { servicesRole } from './orm.ts'
 
 /**
- * Makes sure, before anything is started, that the registry answers, is migrated and lets the runtime role in. Throws
+ * Makes sure, before anything is started, that the registry answers, is migrated and lets the services role in. Throws
  * `substrate_unavailable`.
  * @param url the registry database, of `DATABASE_URL`
  */

@@ -11,9 +11,9 @@ export type BootstrapInput = {
 }
 
 /**
- * Functions that a tenant must not call, by pattern of their names. Advisory locks: one session can fill the lock table of
- * the whole server with them. Large objects lie outside every schema and count against nobody, and messages in the log fill
- * the disk likewise.
+ * Functions that a tenant must not call, by pattern of their names. Advisory locks: any login could hold those that others
+ * wait for. The lock table of the server can be filled without them, by savepoints that each write; no right forbids that.
+ * Large objects lie outside every schema and count against nobody, and messages in the log fill the disk likewise.
  */
 const forbiddenFunctions = [
   String.raw`pg\_advisory\_%`,
