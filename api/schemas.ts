@@ -277,7 +277,8 @@ const label = z
   .transform((text): [string, string] => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)])
   .pipe(z.tuple([machineName, plainText(63)]))
 
-export const tenantsQuery = z.object({
+/** Queries are strict, as bodies are: a filter with a wrong name must not give everything. */
+export const tenantsQuery = z.strictObject({
   state: tenantState.optional(),
   profile: machineName.optional(),
   label: z
@@ -286,11 +287,12 @@ export const tenantsQuery = z.object({
   limit,
   cursor,
 })
-export const operationsQuery = z.object({
+export const operationsQuery = z.strictObject({
   tenant: z.string().max(64).optional(),
   state: operationState.optional(),
   limit,
   cursor,
 })
-export const eventsQuery = z.object({ after: z.coerce.number().int().min(0).max(1e15).default(0), limit })
-export const contextQuery = z.object({ environment: environmentName.default('prod') })
+export const eventsQuery = z.strictObject({ after: z.coerce.number().int().min(0).max(1e15).default(0), limit })
+export const noQuery = z.strictObject({})
+export const contextQuery = z.strictObject({ environment: environmentName.default('prod') })

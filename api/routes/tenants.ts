@@ -20,6 +20,7 @@ import {
   contextSchema,
   eventSchema,
   eventsQuery,
+  noQuery,
   resourceSchema,
   tenantSchema,
   tenantsQuery,
@@ -122,7 +123,7 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     createRoute({
       ...get('/v1/tenants/{idOrSlug}/resources', 'listTenantResources'),
       summary: 'What the ledger says the tenant has',
-      request: { params: tenantParams },
+      request: { params: tenantParams, query: noQuery },
       responses: {
         200: json(z.object({ items: z.array(resourceSchema) }), 'The resources'),
         ...readProblems(404, 410),

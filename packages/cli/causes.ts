@@ -1,10 +1,12 @@
 import { ApiError, ArgumentError, NoAnswerError, OperationTimeoutError } from '@freehold/sdk'
 import { CliError, exitCodes } from './failures.ts'
+import type { Io } from './io.ts'
 import { nextStep } from './next-steps.ts'
+import { keySource } from './settings.ts'
 
 /** What an error of the client is to a user: a sentence, an exit code, and what to do next. Anything else stays as it is. */
-export function toCliError(error: unknown): unknown {
-  if (error instanceof ApiError) return refusal(error)
+export function toCliError(error: unknown, io: Io): unknown {
+  if (error instanceof ApiError) return refusal(error, io)
   if (error instanceof NoAnswerError) return noAnswer(error)
   if (error instanceof ArgumentError)
     return new CliError(exitCodes.usage, error.message, { next: 'see which there are: freehold list' })
@@ -13,19 +15,30 @@ export function toCliError(error: unknown): unknown {
   return error
 }
 
-/** Whether the API refuses this one thing, so that another can still be asked of it. */
+/** Whether this one thing is refused, by the API or before it was sent, so that another can still be asked of it. */
 export function isRefusal(error: unknown): boolean {
-  return error instanceof ApiError && error.status < 500
+  return error instanceof CliError || (error instanceof ApiError && error.status < 500)
 }
 
-function refusal({ status, code, message, errors, instance, path }: ApiError): CliError {
-  const next = nextStep(code, /^\/v1\/tenants\/([A-Za-z0-9-]+)/.exec(path)?.[1])
-  return new CliError(status >= 500 ? exitCodes.unreachable : exitCodes.refused, message, {
+function refusal({ status, code, message, errors, instance, path }: ApiError, io: Io): CliError {
+  const next = nextStep(code, /^\/v1\/tenants\/([A-Za-z0-9-]+)/.exec(path)?.[1], errors.length > 0)
+  const isOfKey = code === 'unauthenticated' || code === 'forbidden'
+  return new CliError(status >= 500 ? exitCodes.unreachable : exitCodes.refused, asGiven(message), {
     code,
-    details: errors,
-    ...(status >= 500 && instance ? { notes: [`request: ${instance}`] } : {}),
+    details: errors.map((detail) => (detail.path ? { ...detail, path: asGiven(detail.path) } : detail)),
+    notes: [
+      ...(status >= 500 && instance ? [`request: ${instance}`] : []),
+      ...(isOfKey ? [`the key was taken from ${keySource(io)}`] : []),
+    ],
     ...(next === undefined ? {} : { next }),
   })
+}
+
+/** Names a part of a request as the command line has it: `query.label.0` is `--label`. */
+function asGiven(text: string): string {
+  return text.replace(/^(?:query|body)\.([a-z]+)(?:\.\d+)*(?=$|:)/, (_, name: string) =>
+    name === 'tenant' ? name : `--${name}`,
+  )
 }
 
 function noAnswer({ reason, message, mayHaveArrived }: NoAnswerError): CliError {

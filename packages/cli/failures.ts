@@ -23,6 +23,19 @@ export const exitCodeMeanings: Readonly<Record<Exclude<ExitCode, 127>, string>> 
   5: 'timeout (--timeout, or a request that took 30 s)',
 }
 
+/** What an error that has no code of the API stands under on the line `code:`. */
+const ownCodes: Readonly<Record<ExitCode, string>> = {
+  0: 'ok',
+  1: 'operation_failed',
+  2: 'usage',
+  3: 'refused',
+  4: 'unreachable',
+  5: 'timeout',
+  127: 'command_not_found',
+}
+/** The line `code:` of wrong arguments, which commander tells. */
+export const usageLine = `code: ${ownCodes[exitCodes.usage]}\n`
+
 export const exitCodesHelp = `
 
 Exit codes:
@@ -61,13 +74,13 @@ export function reportError(error: unknown, sink: Sink, source?: string): number
     sink.write(`error: unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
     return exitCodes.operationFailed
   }
-  const { code, details = [], notes = [], next = [] } = error.more
-  const places = details.map((detail) => `${place(detail, source)}${detail.message}`)
+  const { code = ownCodes[error.exitCode], details = [], notes = [], next = [] } = error.more
+  const places = details.map((detail) => `${place(detail, source)}${said(detail)}`)
   const { head, list } = withoutRepeats(error.message, details, places)
   const isPlaced = source === undefined || head.startsWith(source)
   const lines = [
     `error: ${isPlaced ? '' : `${source}: `}${head}`,
-    ...(code === undefined ? [] : [`code: ${code}`]),
+    `code: ${code}`,
     ...list.map((line) => `  ${line}`),
     ...notes,
   ]
@@ -92,11 +105,16 @@ export function nextLines(next: readonly string[]): string {
   return next.map((line, at) => `${at === 0 ? 'next: ' : '      '}${plain(line)}\n`).join('')
 }
 
-function place({ path, line, column }: ProblemDetail, file: string | undefined): string {
+/** The words of the schema for a field that is not there are those of its programmers. */
+function said({ message }: ProblemDetail): string {
+  return message.replace(/^Invalid input: expected .*, received undefined$/, 'is missing')
+}
+
+function place({ path, message, line, column }: ProblemDetail, file: string | undefined): string {
   const position = line === undefined ? [] : [line, column ?? 1]
   const where =
     file === undefined && position.length === 0 ? '' : [...(file ? [file] : ['line']), ...position].join(':')
-  return [where, path]
+  return [where, path && message.startsWith(`${path} `) ? '' : path]
     .filter(Boolean)
     .map((part) => `${part}: `)
     .join('')

@@ -16,7 +16,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     // Commander has written its own sentence by now; help and version are its way to end well.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
-    return reportError(toCliError(error), io.stderr)
+    return reportError(toCliError(error, io), io.stderr)
   }
 }
 

@@ -60,6 +60,24 @@ export function splitDocuments(file: string, text: string): ManifestDocument[] {
   })
 }
 
+/** Throws a usage error with the place, where the parser tells it, for JSON that does not parse: the API tells none. */
+export function checkJson({ type, text }: ManifestDocument): void {
+  if (type !== 'application/json') return
+  try {
+    JSON.parse(text)
+  } catch (cause) {
+    // What it quotes of the text is left out, as the API does: it may hold personal data.
+    const said = (cause instanceof Error ? cause.message : String(cause)).replace(/, (?:\.\.\.)?".*$/s, '')
+    const [, message = said, at] = /^(.*?)(?: in JSON)? at position (\d+)/.exec(said) ?? []
+    const before = at === undefined ? undefined : text.slice(0, Number(at)).split('\n')
+    const place = before === undefined ? {} : { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 }
+    throw new CliError(exitCodes.usage, 'it is not well-formed JSON', {
+      details: [{ message, ...place }],
+      next: 'correct the file and apply it again; nothing was changed',
+    })
+  }
+}
+
 const marker = /^---(?=\s|$)/
 const documentEnd = /^\.\.\.(?=\s|$)/
 

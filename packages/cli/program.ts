@@ -5,7 +5,7 @@ import { connect } from './commands/connect.ts'
 import { describeTenant } from './commands/describe.ts'
 import { listOperations, transition, watch } from './commands/operations.ts'
 import { getTenant, listTenants, tenantContext, tenantEvents } from './commands/tenants.ts'
-import { exitCodesHelp } from './failures.ts'
+import { exitCodesHelp, usageLine } from './failures.ts'
 import type { Io } from './io.ts'
 import { formats, type Format } from './output.ts'
 import type { Session } from './session.ts'
@@ -26,7 +26,11 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     .showHelpAfterError('next: freehold --help, or --help behind the command')
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
-    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(`${text}${usageLine}`),
+    })
 
   const onPause = ({ status, pauseMs }: { status: number; pauseMs: number }) =>
     io.stderr.write(`the API is busy (${status}); trying again in ${Math.ceil(pauseMs / 1000)} s\n`)
@@ -95,12 +99,16 @@ function collect(value: string, earlier: string[] = []): string[] {
 }
 
 function whole(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number, 0 or more.')
-  return Number(text)
+  return atLeast(0, text)
 }
 
 function positive(text: string): number {
-  if (whole(text) === 0) throw new InvalidArgumentError('It is more than 0.')
+  return atLeast(1, text)
+}
+
+function atLeast(least: number, text: string): number {
+  const isEnough = /^\d{1,15}$/.test(text) && Number(text) >= least
+  if (!isEnough) throw new InvalidArgumentError(`It is a whole number, ${least} or more.`)
   return Number(text)
 }
 

@@ -1,7 +1,7 @@
 import type { Applied, Tenant } from '@freehold/sdk'
 import { isRefusal, toCliError } from '../causes.ts'
 import { exitCodes, nextLines, reportError } from '../failures.ts'
-import { readManifests, type ManifestDocument } from '../manifest-files.ts'
+import { checkJson, readManifests, type ManifestDocument } from '../manifest-files.ts'
 import { awaitOperation, sayHowToFollow } from '../outcome.ts'
 import { listTable, print } from '../output.ts'
 import type { Session } from '../session.ts'
@@ -17,7 +17,7 @@ export async function apply(session: Session, options: { file: string[]; wait?: 
   const documents = options.file.flatMap((target) => readManifests(target, session.io.cwd))
   const codes: number[] = []
   const report = (error: unknown, source?: string) =>
-    codes.push(reportError(toCliError(error), session.io.stderr, source))
+    codes.push(reportError(toCliError(error, session.io), session.io.stderr, source))
   const results: Result[] = []
   for (const document of documents) {
     try {
@@ -41,7 +41,9 @@ export async function apply(session: Session, options: { file: string[]; wait?: 
   return codes[0] ?? exitCodes.ok
 }
 
-async function send({ client }: Session, { slug, ...manifest }: ManifestDocument): Promise<Omit<Applied, 'changed'>> {
+async function send({ client }: Session, document: ManifestDocument): Promise<Omit<Applied, 'changed'>> {
+  checkJson(document)
+  const { slug, ...manifest } = document
   return slug === undefined ? client.createTenant(manifest) : client.applyTenant(slug, manifest)
 }
 

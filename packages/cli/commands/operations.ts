@@ -16,7 +16,8 @@ export async function listOperations(
     ...(tenant === undefined ? {} : { tenant }),
     limit,
   })
-  print(io.stdout, format, items, () => (items.length === 0 ? 'no operations' : rows(io, items)))
+  const none = filters.state === undefined ? 'no operations' : 'no operation matches'
+  print(io.stdout, format, items, () => (items.length === 0 ? none : rows(io, items)))
   if (more) io.stderr.write('there are more: raise --limit\n')
 }
 
@@ -38,7 +39,8 @@ export async function watch(session: Session, name: string): Promise<void> {
 }
 
 async function operationId({ client }: Session, name: string): Promise<string> {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(name)) {
+  const isId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(name)
+  if (isId) {
     try {
       return (await client.getOperation(name)).id
     } catch (error) {
@@ -46,7 +48,13 @@ async function operationId({ client }: Session, name: string): Promise<string> {
       if (!(error instanceof ApiError) || error.status !== 404) throw error
     }
   }
-  const tenant = await client.getTenant(name)
+  const tenant = await client.getTenant(name).catch((error: unknown) => {
+    if (!isId || !(error instanceof ApiError) || error.code !== 'tenant_not_found') throw error
+    throw new CliError(exitCodes.refused, `there is neither an operation nor a tenant ${name}`, {
+      code: 'operation_not_found',
+      next: 'see which there are: freehold operations, freehold list',
+    })
+  })
   if (tenant.operation === null) throw new CliError(exitCodes.refused, `${tenant.slug} has no operation to watch`)
   return tenant.operation.id
 }

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import type { Tenant, TenantState } from '@freehold/sdk'
+import type { Event, Tenant, TenantState } from '@freehold/sdk'
 import type { Io } from '../io.ts'
 import { listTable, print, time } from '../output.ts'
 import type { Session } from '../session.ts'
@@ -16,7 +16,9 @@ export async function listTenants(
   filters: { state?: TenantState; profile?: string; label?: string[]; limit?: number },
 ): Promise<void> {
   const { items, more } = await client.listTenants(filters)
-  print(io.stdout, format, items, () => (items.length === 0 ? 'no tenants' : rows(io, items)))
+  const { limit: _, ...asked } = filters
+  const none = Object.keys(asked).length === 0 ? 'no tenants' : 'no tenant matches'
+  print(io.stdout, format, items, () => (items.length === 0 ? none : rows(io, items)))
   if (more) io.stderr.write('there are more: raise --limit\n')
 }
 
@@ -40,12 +42,24 @@ export async function tenantEvents(
   print(io.stdout, format, items, () =>
     listTable(
       io.stdout,
-      ['seq', 'type', 'time (utc)', 'actor', 'operation'],
-      items.map((event) => [event.seq, event.type, time(event.time), event.actor, event.operationId]),
+      ['seq', 'type', 'what', 'time (utc)', 'actor', 'operation'],
+      items.map((event) => [event.seq, event.type, what(event), time(event.time), event.actor, event.operationId]),
     ),
   )
   const last = items.at(-1)
   if (more && last !== undefined) io.stderr.write(`there are more: --after ${last.seq}\n`)
+}
+
+/** The facts that tell an event from others of its type. */
+function what({
+  data: { slug, key, kind, from, to, environment, kinds, version, result, error, attempt },
+}: Event): string {
+  const about =
+    slug ?? key ?? kind ?? (typeof from === 'string' && typeof to === 'string' ? `${from} → ${to}` : environment)
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+  const again = Number(attempt) > 1 ? `attempt ${String(attempt)}` : undefined
+  const facts = [about, version, result, code, again, ...(Array.isArray(kinds) ? kinds : [])]
+  return facts.filter((fact) => typeof fact === 'string').join(', ')
 }
 
 function rows({ stdout }: Io, tenants: readonly Tenant[]): string {

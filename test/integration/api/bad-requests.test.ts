@@ -17,6 +17,8 @@ test.each([
   ['GET', '/v1/tenants?state=happy', 400, 'invalid_request'],
   ['GET', '/v1/tenants?label=nothing', 400, 'invalid_request'],
   ['GET', '/v1/tenants?label=a=%00', 400, 'invalid_request'],
+  ['GET', '/v1/tenants?stat=failed', 400, 'invalid_request'],
+  ['GET', '/v1/operations?kind=purge', 400, 'invalid_request'],
   ['GET', '/v1/operations?tenant=%00', 404, 'tenant_not_found'],
   ['GET', '/v1/operations?cursor=Jw', 400, 'invalid_request'],
   ['GET', "/v1/tenants/'%20or%201=1", 404, 'tenant_not_found'],
@@ -43,6 +45,14 @@ test.each([
     retry: false,
   })
   expect(answer.text.length).toBeLessThan(2_000)
+})
+
+test('a query parameter that nobody knows is refused by its name', async () => {
+  const ofTenant = ['events', 'resources', 'context'].map((what) => `/v1/tenants/nobody/${what}`)
+  for (const path of ['/v1/tenants', '/v1/operations', ...ofTenant]) {
+    const { status, body } = await api.call('GET', `${path}?stat=failed`)
+    expect([status, body.code, body.detail]).toEqual([400, 'invalid_request', 'query: Unrecognized key: "stat"'])
+  }
 })
 
 test('a method that a path does not have is told with those that it has', async () => {

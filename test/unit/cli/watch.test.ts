@@ -47,6 +47,16 @@ test('watch resumes behind the last event after a cut and shows each change once
   )
 })
 
+test('an id that is nobody’s is told to be neither', async () => {
+  await using fake = await startFake(({ path }, response) => {
+    const code = path.includes('/operations/') ? 'operation_not_found' : 'tenant_not_found'
+    json(response, 404, { code, detail: 'there is none' })
+  })
+  const { exitCode, stderr } = await fake.freehold(['watch', id])
+  expect([exitCode, stderr.split('\n')[0]]).toEqual([3, `error: there is neither an operation nor a tenant ${id}`])
+  expect((await fake.freehold(['watch', 'nobody'])).stderr).toContain('code: tenant_not_found')
+})
+
 test('an operation that failed is 1, with its error, its step and what to do', async () => {
   await using fake = await startFake(({ path }, response) => {
     if (!path.endsWith('/stream')) return json(response, 200, operation())
