@@ -71,7 +71,8 @@ export class CliError extends Error {
  */
 export function reportError(error: unknown, sink: Sink, source?: string): number {
   if (!(error instanceof CliError)) {
-    sink.write(`error: unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    const fault = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    sink.write(`error: unexpected: ${fault}\ncode: unexpected\n`)
     return exitCodes.operationFailed
   }
   const { code = ownCodes[error.exitCode], details = [], notes = [], next = [] } = error.more

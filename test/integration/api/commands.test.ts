@@ -101,7 +101,11 @@ describe('commands', () => {
     const events = await api.call('GET', `/v1/tenants/${tenant.id}/events`)
     expect(events.body.items.at(-1)).toMatchObject({ type: 'TENANCY_CREDENTIALS_READ', actor: 'key:boss' })
     expect(events.text).not.toContain('pass-word-1')
-    expect((await api.call('POST', path, { body: { environment: 'nope' } })).body.code).toBe('environment_not_found')
+    for (const more of [{}, { rotate: true }]) {
+      const unknown = { body: { environment: 'nope', ...more } }
+      const answer = await api.unchanged(() => api.call('POST', path, unknown))
+      expect(answer.body.code).toBe('environment_not_found')
+    }
     const rotation = await api.call('POST', path, { body: { rotate: true } })
     expect([rotation.status, rotation.body.operation.kind]).toEqual([202, 'rotate-credentials'])
     const failed = await api.settled('failed')

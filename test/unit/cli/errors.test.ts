@@ -33,6 +33,12 @@ test('an error that leads to its first detail, or is nothing else, is not told t
   )
 })
 
+test('a fault of the program itself has a code too', () => {
+  let text = ''
+  expect(reportError(new TypeError('oh'), { write: (part) => (text += part) })).toBe(1)
+  expect(text).toMatch(/^error: unexpected: TypeError: oh\n[^]*\ncode: unexpected\n$/)
+})
+
 test('a path that its own sentence begins with is not told twice, and a field that is not there is missing', () => {
   const parent = 'metadata.parent is not available in this release; leave it out'
   expect(reported(parent, [{ path: 'metadata.parent', message: parent }])).toBe(
