@@ -39,6 +39,10 @@ async function makeLogin(adminUrl: string, name: string, password: string): Prom
     if (rows.length === 0) await client.query(`create role ${role} login`)
     await client.query(`alter role ${role} password ${verifier}`)
     await client.query(`grant ${pg.escapeIdentifier(servicesRole)} to ${role} with inherit false`)
+    // Tenants on the same server may take all connections that anybody may have.
+    await client.query(`do $$ begin
+      if exists (select from pg_roles r where r.rolname = 'pg_use_reserved_connections' and pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION'))
+      then execute format('grant pg_use_reserved_connections to %I', ${pg.escapeLiteral(name)}); end if; end $$`)
     const { rows: here } = await client.query<{ name: string }>('select current_database() as name')
     for (const database of here)
       await client.query(`grant connect on database ${pg.escapeIdentifier(database.name)} to ${role}`)

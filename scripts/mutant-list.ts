@@ -304,7 +304,7 @@ export const mutants: readonly Mutant[] = [
     file: 'operations/settle.ts',
     swaps: [[`outcome === 'aborted' ? await halfDone(sql, held) : []`, '[]']],
     test: `${integration}/operations/patience.test.ts`,
-    only: 'can be given up while it is waiting',
+    only: 'can be given up',
   },
   {
     name: 'nothing is told that a crash may take',

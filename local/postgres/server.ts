@@ -18,6 +18,8 @@ const always = [
   'listen_addresses=127.0.0.1',
   'unix_socket_directories=',
   'wal_level=logical',
+  // For the platform's own logins; tenants share the rest.
+  'reserved_connections=20',
   'timezone=UTC',
   'log_timezone=UTC',
 ]

@@ -186,7 +186,7 @@ export async function createWorld(
       for (const database of [`${name}_warehouse`, name])
         await admin.query(`drop database if exists ${database} with (force)`)
       const { rows } = await admin.query<{ rolname: string }>(
-        `select r.rolname from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles g on g.oid = m.member where g.rolname = $1`,
+        `select r.rolname from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles g on g.oid = m.member where g.rolname = $1 and r.rolname not like 'pg\\_%'`,
         [provisioner.name],
       )
       for (const { rolname } of rows) await admin.query(`drop role if exists ${pg.escapeIdentifier(rolname)}`)

@@ -53,6 +53,13 @@ export function clusterNeeds(
         where g.rolname = ${pg.escapeLiteral(tenants)} and p.rolname = ${role} and m.admin_option)`,
       statement: `grant ${quoteIdentifier(tenants)} to ${provisioner} with admin true, inherit false, set false`,
     },
+    {
+      // Tenants may take all connections that anybody may have. Not every administrator can give this right.
+      lacks: `exists (select from pg_roles r where r.rolname = 'pg_use_reserved_connections'
+        and pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION') and not exists (
+          select from pg_auth_members m join pg_roles p on p.oid = m.member where m.roleid = r.oid and p.rolname = ${role}))`,
+      statement: `grant pg_use_reserved_connections to ${provisioner}`,
+    },
     ...closed.map((name) => ({
       lacks: `exists (select from aclexplode(${aclOf(name)}) a where a.grantee = 0)`,
       statement: `revoke all on database ${name} from public`,

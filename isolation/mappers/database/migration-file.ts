@@ -36,12 +36,22 @@ export async function runFile(
   try {
     await client.query(message)
   } catch (error) {
+    if (isCopy(error)) throw fault(migration, `it copies from standard input, and there is none: write INSERT instead`)
     if (isTimeout(error)) throw fault(migration, `it took longer than it may; nothing of this file was kept`)
     if (!(error instanceof DatabaseError) || isPassing(error)) throw error
-    const isRecord = error.code === notNull && error.table === recordsTable && error.column === 'checksum'
-    if (isRecord || !(await isUnspoiled(client, record))) throw transactionEnded(migration)
+    const refused = error.code === notNull && error.table === recordsTable ? error.column : undefined
+    if (refused === 'version') throw fault(migration, opened)
+    if (refused === 'checksum' || !(await isUnspoiled(client, record))) throw transactionEnded(migration)
     throw sqlFault(migration, error, before)
   }
+}
+
+const opened =
+  'it grants rights on the schema to others than the tenant (to PUBLIC, or to another role), which opens it to all tenants; take that out. Nothing of this file was kept'
+
+/** PostgreSQL says it with the code of a timeout. */
+function isCopy(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === timedOut && error.message.startsWith('COPY')
 }
 
 function isTimeout(error: unknown): boolean {

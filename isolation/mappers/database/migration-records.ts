@@ -28,19 +28,23 @@ export function readRecords(names: Names): string {
 }
 
 /**
- * What goes before a file in the same message, up to its transaction. It prepares the record of the file, whose checksum is
- * null, which the table refuses, when the transaction is not the one that begins here.
+ * What goes before a file in the same message, up to its transaction. It prepares the record of the file. The table refuses
+ * a null in it: the checksum is null when the transaction is not the one that begins here, and the version when the script
+ * has opened the schema to anybody but its owner and the tenant's role. Who has no right on a schema reaches nothing in it.
  * @param record name for the prepared statement
  */
 export function beginFile(names: Names, { file, version, checksum }: Migration, record: string): string {
   const [fileText, versionText, checksumText] = [file, version, checksum].map(pg.escapeLiteral)
   const isSame = `pg_catalog.current_setting('${setting}', true) = pg_catalog.pg_current_xact_id()::text`
+  const isClosed = `not exists (select from pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
+    where n.nspname = ${pg.escapeLiteral(names.schema)}
+      and a.grantee not in (n.nspowner, ${pg.escapeLiteral(quoteIdentifier(names.appRole))}::pg_catalog.regrole))`
   return [
     // A script may leave settings and prepared statements behind.
     'reset all',
     'deallocate all',
     `prepare ${record} as insert into ${tableOf(names)} (file, version, checksum)
-      values (${fileText}, ${versionText}, case when ${isSame} then ${checksumText} end)`,
+      values (${fileText}, case when ${isClosed} or not ${isSame} then ${versionText} end, case when ${isSame} then ${checksumText} end)`,
     'begin',
     `select pg_catalog.set_config('${setting}', pg_catalog.pg_current_xact_id()::text, true);\n`,
   ].join(';\n')

@@ -144,10 +144,48 @@ test('a file that fails half-way is rolled back whole, and told with line and Po
   const withoutPosition = migration('1.0.0/002-bad.sql', 'select 1 / 0')
   await expect(migrate(tenant, good, withoutPosition)).rejects.toMatchObject({
     code: 'migration_failed',
-    message: expect.stringContaining('1.0.0/002-bad.sql: division by zero'),
+    message: '1.0.0/002-bad.sql: a value of the data is not valid (SQLSTATE 22012); nothing of this file was kept',
   })
   const mended = migration('1.0.0/002-bad.sql', 'create table mended (id int)')
   expect(await migrate(tenant, good, mended)).toEqual({ applied: ['1.0.0/002-bad.sql'], version: '1.0.0' })
+})
+
+test.each([
+  ['a value', `insert into people values ('Alice'), ('Bob'); select name::int from people`, '22P02'],
+  ['a row', `insert into people values ('Alice'), ('Alice')`, '23505'],
+  ['code', `do $$ begin raise 'nobody but Alice'; end $$`, 'P0001'],
+])('what an error quotes of the rows of a tenant is not told: %s', async (_, sql, code) => {
+  const tenant = await ensured()
+  const people = migration('1.0.0/001-people.sql', 'create table people (name text unique)')
+  const error = await migrate(tenant, people, migration('1.0.0/002-bad.sql', sql)).catch((reason: unknown) => reason)
+  expect(error).toMatchObject({ code: 'migration_failed', message: expect.stringContaining(`(SQLSTATE ${code})`) })
+  expect(JSON.stringify([(error as Error).message, error])).not.toContain('Alice')
+})
+
+test('a file that copies from standard input is told so at once', async () => {
+  const run = migrate(await ensured(), migration('1.0.0/001-x.sql', 'create table x (id int); copy x from stdin;'))
+  await expect(run).rejects.toMatchObject({
+    code: 'migration_failed',
+    message: expect.stringContaining('standard input'),
+  })
+})
+
+test('a file that opens the schema to others is refused whole', async () => {
+  const [tenant, other] = [await ensured(), await ensured()]
+  for (const grantee of ['public', namesOf(other).appRole]) {
+    const run = migrate(
+      tenant,
+      migration(
+        '1.0.0/001-open.sql',
+        `create table open (id int); grant select on open to ${grantee}; grant usage on schema ${namesOf(tenant).schema} to ${grantee}`,
+      ),
+    )
+    await expect(run).rejects.toMatchObject({
+      code: 'migration_failed',
+      message: expect.stringContaining('grants rights'),
+    })
+  }
+  expect(await tables(tenant)).toEqual(['_freehold_migrations'])
 })
 
 test('an applied file that has changed is refused before anything runs', async () => {

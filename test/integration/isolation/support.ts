@@ -71,7 +71,7 @@ export async function testCell() {
   async function drop(): Promise<void> {
     const { rows } = await admin.query<{ role: string }>(
       `select r.rolname as role from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles p on p.oid = m.member
-       where p.rolname = $1 group by 1`,
+       where p.rolname = $1 and r.rolname not like 'pg\\_%' group by 1`,
       [provisionerRole],
     )
     await admin.end()

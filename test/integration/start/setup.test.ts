@@ -152,7 +152,13 @@ describe('setup', () => {
     expect(runs.map(({ code }) => code)).toEqual([0, 0])
     expect(await made()).toEqual(before)
     expect(before.roles).toMatchObject([
-      { rolname: 'freehold', rolsuper: false, rolcreaterole: false, rolcreatedb: false, member: ['freehold_runtime'] },
+      {
+        rolname: 'freehold',
+        rolsuper: false,
+        rolcreaterole: false,
+        rolcreatedb: false,
+        member: ['freehold_runtime', 'pg_use_reserved_connections'],
+      },
       { rolname: 'freehold_provisioner', rolsuper: false, rolbypassrls: false },
       { rolname: 'freehold_runtime', rolcanlogin: false },
     ])
