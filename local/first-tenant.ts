@@ -10,6 +10,7 @@ export async function applyFirstTenant(
   key: string,
   file: string,
   tell: (line: string) => void,
+  signal?: AbortSignal,
 ): Promise<boolean> {
   const client = createClient({ url: api, apiKey: key })
   const manifest = { text: await readFile(file, 'utf8'), type: 'application/yaml' as const }
@@ -21,6 +22,7 @@ export async function applyFirstTenant(
   tell(`provisioning the tenant of ${file} …`)
   const told = new Set<string>()
   const { state, error } = await client.waitForOperation(accepted.operation.id, {
+    signal,
     onUpdate: ({ steps }) => {
       for (const step of steps) {
         if (step.state === 'pending' || step.state === 'running' || told.has(step.title)) continue

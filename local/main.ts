@@ -1,3 +1,4 @@
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { serveApi } from '../api/compose.ts'
@@ -13,24 +14,35 @@ import { installSdkRuntime } from '../worker/sdk-runtime.ts'
 import { runWorker } from '../worker/worker.ts'
 import { LocalStackError } from './errors.ts'
 import { applyFirstTenant } from './first-tenant.ts'
+import { endServersAtOnce } from './server-process.ts'
 import { startStack, type Stack } from './stack.ts'
 import { startTenantWorkloads } from './workloads.ts'
 
 const firstTenant = 'examples/tenants/acme.yaml'
-const say = (line: string) => console.log(line)
+const usage = `usage: npm start [-- --fresh]
+  --fresh  empties the state directory first`
 const closing = createClosing()
 const stopping = new AbortController()
+/** What is still under way after Ctrl-C is of no interest any more. */
+const say = (line: string) => {
+  if (!stopping.signal.aborted) console.log(line)
+}
 
 /** `npm start`: local stack, worker and API on one machine, and the first tenant on the first start. */
-async function start(): Promise<{ died: Promise<string> }> {
-  const { values } = parseArgs({ options: { fresh: { type: 'boolean', default: false } } })
+async function start({ fresh }: { fresh: boolean }): Promise<{ died: Promise<string> }> {
   const environment = { LOG_LEVEL: 'warn', ...setVariables(process.env) }
-  const stack = await startStack(environment, { fresh: values.fresh, signal: stopping.signal, log: say }, closing)
+  const stack = await startStack(environment, { fresh, signal: stopping.signal, log: say }, closing)
+  stopping.signal.throwIfAborted()
   const composition = await compose(stack.environment, { parts: ['api', 'worker'] }, closing)
   installSdkRuntime(composition.log)
-  const worker = await runWorker(await composeWorker(composition, closing), closing)
+  stopping.signal.throwIfAborted()
+  const workerDeps = await composeWorker(composition, closing)
+  stopping.signal.throwIfAborted()
+  const worker = await runWorker(workerDeps, closing)
+  stopping.signal.throwIfAborted()
   const api = await serveApi(composition, closing)
   await provisionFirstTenant(composition.orm, stack, api)
+  stopping.signal.throwIfAborted()
   const { stateDir, temporalAddress } = stack
   const workloads = await startTenantWorkloads(composition.orm, { stateDir, api, temporalAddress })
   closing.add("the worker of tenants' tasks", () => workloads.stop(), 15_000)
@@ -51,15 +63,28 @@ async function start(): Promise<{ died: Promise<string> }> {
 
 async function provisionFirstTenant(orm: Orm, { adminKey }: Stack, api: string): Promise<void> {
   if ((await orm.em.fork().count(Tenant, {})) > 0) return
-  await applyFirstTenant(api, adminKey, firstTenant, say)
+  await applyFirstTenant(api, adminKey, firstTenant, say, stopping.signal)
 }
 
 /** Where programs in another terminal look by themselves. */
-const defaults = { FREEHOLD_URL: 'http://127.0.0.1:7070', TEMPORAL_ADDRESS: '127.0.0.1:7233' }
+const defaults = [
+  'http://127.0.0.1:7070',
+  '127.0.0.1:7233',
+  ...['admin.key', 'workloads.key'].map((name) => resolve('.freehold', name)),
+]
 
-function welcome(api: string, { temporalAddress, temporalUiUrl: ui }: Stack): string {
-  const here = { FREEHOLD_URL: api, TEMPORAL_ADDRESS: temporalAddress }
-  const told = (['FREEHOLD_URL', 'TEMPORAL_ADDRESS'] as const).filter((name) => here[name] !== defaults[name])
+/** For a shell, those that such a program has to be told. */
+function assignments(variables: Readonly<Record<string, string>>): string[] {
+  return Object.entries(variables)
+    .filter(([, value]) => !defaults.includes(value))
+    .map(([name, value]) => `${name}=${/^[\w:/.-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`}`)
+}
+
+function welcome(api: string, { stateDir, temporalAddress, temporalUiUrl: ui }: Stack): string {
+  const keyFile = (name: string) => ({ FREEHOLD_API_KEY_FILE: join(stateDir, name) })
+  const exported = assignments({ FREEHOLD_URL: api, ...keyFile('admin.key') })
+  // No export of this: the next `npm start` in that terminal would take it for a server of somebody else.
+  const ofTask = assignments({ TEMPORAL_ADDRESS: temporalAddress, ...keyFile('workloads.key') })
   return [
     '',
     'Freehold is up.',
@@ -68,14 +93,28 @@ function welcome(api: string, { temporalAddress, temporalUiUrl: ui }: Stack): st
     ...(ui === undefined ? [] : [`  Temporal UI    ${ui}`]),
     '',
     'Try next, in another terminal:',
-    ...told.map((name) => `  export ${name}=${here[name]}`),
+    ...exported.map((one) => `  export ${one}`),
     '  npx freehold list',
     '  npx freehold describe acme',
     '  npx freehold connect acme -- psql',
-    '  npx node examples/workloads/submit.ts acme',
+    `  ${[...ofTask, 'npx node examples/workloads/submit.ts acme'].join(' ')}`,
     '',
     'Ctrl-C stops everything; state is kept.',
   ].join('\n')
+}
+
+function readArguments(): { fresh: boolean } {
+  const flag = { type: 'boolean', default: false } as const
+  try {
+    const { values } = parseArgs({ options: { fresh: flag, help: { ...flag, short: 'h' } } })
+    if (!values.help) return values
+  } catch (error) {
+    // The sentences after the first are for who wrote the options.
+    console.error(`freehold: ${errorText(error).split('. ')[0]}\n${usage}`)
+    process.exit(2)
+  }
+  console.log(usage)
+  process.exit(0)
 }
 
 let exitCode = 0
@@ -87,12 +126,21 @@ function fail(error: unknown): void {
 }
 
 surviveBrokenPipes()
+const options = readArguments()
 const stopped = new Promise<void>((done) => stopping.signal.addEventListener('abort', () => done()))
+let toldAt: number | undefined
+/** npm and `npm run dev` forward a Ctrl-C that the terminal has sent to this process already; that is not a second one. */
+const forwardedWithinMs = 1_000
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
-    if (stopping.signal.aborted) return
-    say('stopping …')
-    stopping.abort()
+    if (toldAt === undefined) {
+      toldAt = performance.now()
+      say('stopping …')
+      stopping.abort()
+    } else if (performance.now() - toldAt > forwardedWithinMs) {
+      endServersAtOnce()
+      process.exit(130)
+    }
   })
 }
 // Servers are processes of their own and would outlive this one.
@@ -101,7 +149,7 @@ process.on('uncaughtException', (error) => {
   stopping.abort()
 })
 
-const starting = start()
+const starting = start(options)
 try {
   await Promise.race([stopped, starting.then(({ died }) => died).then(throwDeath)])
 } catch (error) {
@@ -111,6 +159,7 @@ stopping.abort()
 // A start interrupted half-way must come to its end first, or what it starts next would stay behind.
 await Promise.race([starting.catch(() => undefined), sleep(15_000, undefined, { ref: false })])
 for (const fault of await closing.close()) fail(new LocalStackError(fault))
+endServersAtOnce()
 process.exit(exitCode)
 
 function throwDeath(sentence: string): never {

@@ -32,6 +32,17 @@ type ServerProcessOptions = {
   gid?: number
 }
 
+/** Each asks a server that runs to end, as firmly as it may be asked. */
+const endings = new Set<() => void>()
+
+/**
+ * Asks every server that this process started and has not ended to end now, by the last of its stop signals, and does not
+ * wait. The next start on the state directory waits for those that take long.
+ */
+export function endServersAtOnce(): void {
+  for (const end of endings) end()
+}
+
 /**
  * Starts a server with its output in `<stateDir>/logs/<name>.log` (the log before it is kept as `.log.1`) and records
  * it in `<stateDir>/processes`, so that the next start finds it should this process be killed. It leads a session of
@@ -56,8 +67,11 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
   const identity = identify(child.pid) ?? { pid: child.pid, startTime: '' }
   const record = recordOf(options.stateDir, options.name)
   writeRecord(record, { ...identity, stopSignals: options.stopSignals, graceMs: options.graceMs })
+  const end = () => void child.kill(options.stopSignals.at(-1))
+  endings.add(end)
   const exited = new Promise<string>((resolve) =>
     child.once('exit', (code, signal) => {
+      endings.delete(end)
       rmSync(record, { force: true })
       resolve(signal === null ? `exit code ${code}` : `signal ${signal}`)
     }),

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Closing } from '../base/closing.ts'
 import type { Config } from '../base/config.ts'
 import { keptSecret } from '../deploy/kept-secret.ts'
+import { LocalStackError, messageOf } from './errors.ts'
 import { requireFreePort } from './ports.ts'
 import { startPostgres } from './postgres/server.ts'
 import { startServiceBus } from './service-bus/server.ts'
@@ -80,32 +81,30 @@ async function allOrFirstFailure<T extends unknown[]>(starting: { [K in keyof T]
   return Promise.all(starting) as Promise<T>
 }
 
+/** Tells of all ports at once: who has to change one variable may as well change them all. */
 async function checkPorts(config: Config): Promise<void> {
-  await requireFreePort(config.FREEHOLD_PORT, { purpose: 'the API', variable: 'FREEHOLD_PORT' })
-  if (config.DATABASE_URL === undefined)
-    await requireFreePort(config.FREEHOLD_POSTGRES_PORT, { purpose: 'PostgreSQL', variable: 'FREEHOLD_POSTGRES_PORT' })
-  if (config.EVENTS === 'service-bus' && config.SERVICE_BUS_CONNECTION_STRING === undefined) {
-    await requireFreePort(config.FREEHOLD_SERVICE_BUS_PORT, {
-      purpose: 'the broker',
-      variable: 'FREEHOLD_SERVICE_BUS_PORT',
-    })
-    await requireFreePort(config.FREEHOLD_SERVICE_BUS_ADMIN_PORT, {
-      purpose: 'the management side of the broker',
-      variable: 'FREEHOLD_SERVICE_BUS_ADMIN_PORT',
-    })
+  const ownBus = config.EVENTS === 'service-bus' && config.SERVICE_BUS_CONNECTION_STRING === undefined
+  const ownTemporal = config.TEMPORAL_ADDRESS === undefined
+  const uses = [
+    { purpose: 'the API', variable: 'FREEHOLD_PORT', isOurs: true },
+    { purpose: 'PostgreSQL', variable: 'FREEHOLD_POSTGRES_PORT', isOurs: config.DATABASE_URL === undefined },
+    { purpose: 'the broker', variable: 'FREEHOLD_SERVICE_BUS_PORT', isOurs: ownBus },
+    { purpose: 'the management side of the broker', variable: 'FREEHOLD_SERVICE_BUS_ADMIN_PORT', isOurs: ownBus },
+    { purpose: 'Temporal', variable: 'FREEHOLD_TEMPORAL_PORT', isOurs: ownTemporal },
+    { purpose: 'the Temporal Web UI', variable: 'FREEHOLD_TEMPORAL_UI_PORT', isOurs: ownTemporal },
+  ] as const
+  const faults: string[] = []
+  for (const use of uses) {
+    if (!use.isOurs) continue
+    await requireFreePort(config[use.variable], use).catch((error: unknown) => faults.push(messageOf(error)))
   }
-  if (config.TEMPORAL_ADDRESS !== undefined) return
-  await requireFreePort(config.FREEHOLD_TEMPORAL_PORT, { purpose: 'Temporal', variable: 'FREEHOLD_TEMPORAL_PORT' })
-  await requireFreePort(config.FREEHOLD_TEMPORAL_UI_PORT, {
-    purpose: 'the Temporal Web UI',
-    variable: 'FREEHOLD_TEMPORAL_UI_PORT',
-  })
+  if (faults.length > 0) throw new LocalStackError(faults.join('\n'))
 }
 
 async function postgres(
   config: Config,
   stateDir: string,
-  { log, postgresSettings }: StartOptions,
+  { signal, log, postgresSettings }: StartOptions,
 ): Promise<Started & { url: string }> {
   const given = config.DATABASE_ADMIN_URL ?? config.DATABASE_URL
   if (given !== undefined) return { url: given }
@@ -115,6 +114,7 @@ async function postgres(
     port: config.FREEHOLD_POSTGRES_PORT,
     password,
     settings: postgresSettings ?? [],
+    signal,
     log,
   })
   const url = new URL(server.url)
@@ -129,6 +129,7 @@ async function temporal(
 ): Promise<Started & { address: string; uiUrl: string | undefined }> {
   if (config.TEMPORAL_ADDRESS !== undefined) return { address: config.TEMPORAL_ADDRESS, uiUrl: undefined }
   const binary = await resolveTemporalBinary({ env: process.env, log, signal })
+  signal.throwIfAborted()
   const { address, uiUrl, exited, stop } = await startTemporal({
     binary,
     stateDir,

@@ -36,8 +36,10 @@ export async function startStack(
   const config = readConfig(given)
   const { path: stateDir, release } = await openStateDir({ path: config.FREEHOLD_STATE_DIR, fresh, log: options.log })
   closing.add('the lock of the state directory', release)
+  options.signal.throwIfAborted()
   options.log('starting PostgreSQL, Temporal and the bus …')
   const servers = await startServers(config, stateDir, options, closing)
+  options.signal.throwIfAborted()
   const as = (username: string, passwordFile: string) =>
     Object.assign(new URL(servers.adminUrl), { username, password: keptSecret(join(stateDir, passwordFile), 'hex') })
   const warehouse = as('freehold_provisioner', 'provisioner.password')

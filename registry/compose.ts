@@ -63,6 +63,7 @@ export async function compose(
     ...variables,
   })
   const platform = await readPlatformFile(config.FREEHOLD_PLATFORM_FILE, platformOptions(config))
+  const migrations = await readableMigrations(config)
   const platformKey = await readPlatformKey(config.FREEHOLD_PLATFORM_KEY, resolveSecret)
   await requireRegistry(config.DATABASE_URL)
   const client = await reach('the Temporal server', 'TEMPORAL_ADDRESS', connectTemporal(config, resolveSecret))
@@ -74,7 +75,7 @@ export async function compose(
     log,
     platform,
     platformKey,
-    migrations: openMigrationSource(config.FREEHOLD_MIGRATIONS_DIR || undefined),
+    migrations,
     resolveSecret,
     orm,
     client,
@@ -89,6 +90,13 @@ export async function compose(
         temporal: () => client.workflowService.getSystemInfo({}),
       }),
   }
+}
+
+/** Read once at the start, as the platform file is: a folder that is not there would fail the first tenant only. */
+async function readableMigrations({ FREEHOLD_MIGRATIONS_DIR: folder }: Config): Promise<MigrationSource> {
+  const migrations = openMigrationSource(folder || undefined)
+  await migrations.versions()
+  return migrations
 }
 
 function serviceConfig(environment: Readonly<Record<string, string | undefined>>): ServiceConfig {

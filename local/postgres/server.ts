@@ -44,6 +44,8 @@ export async function startPostgres(options: {
   fsync?: boolean
   /** More settings, as `name=value`. */
   settings?: readonly string[]
+  /** Ends the start before the server, where it may. */
+  signal?: AbortSignal
   log: (message: string) => void
 }): Promise<LocalPostgres> {
   const { port, password, fsync = true, maxConnections = 200, log } = options
@@ -53,6 +55,7 @@ export async function startPostgres(options: {
   const account = postgresAccount({ stateDir, dataDir, program: postgres })
   await clearStalePostmaster(dataDir, log)
   await ensureDataDir({ dataDir, initdb, password, sync: fsync, account, log })
+  options.signal?.throwIfAborted()
   const settings = [
     `max_connections=${maxConnections}`,
     ...always,

@@ -34,8 +34,8 @@ describe('npm start', async () => {
     rmSync(directory, { recursive: true, force: true })
   })
 
-  function start(more: Record<string, string> = {}) {
-    const child = spawn(process.execPath, ['local/main.ts'], {
+  function start(more: Record<string, string> = {}, ...options: string[]) {
+    const child = spawn(process.execPath, ['local/main.ts', ...options], {
       env: { ...environment, ...more },
       stdio: ['ignore', 'pipe', 'pipe'],
       // It leads a process group as a job of a shell does; Ctrl-C is a SIGINT to that group.
@@ -89,14 +89,24 @@ describe('npm start', async () => {
   /** Starts follow each other, because each takes seconds: a test goes on with the stack that the one before left. */
   let run: ReturnType<typeof start>
 
+  it('ends soon at Ctrl-C while it starts, and says nothing more', async () => {
+    run = start()
+    await expect.poll(run.output, { timeout: 60_000 }).toContain('starting PostgreSQL')
+    await expect.poll(() => accepts(temporal), { timeout: 60_000 }).toBe(true)
+    await stop(run, 'SIGINT')
+    expect(run.output()).toMatch(/stopping …\n$/)
+  })
+
   it('makes the first tenant, and stops cleanly', async () => {
     run = start()
     await up(run)
     expect(run.output()).toContain('✓ database of prod')
     expect(statSync(inState('admin.key')).mode & 0o777).toBe(0o600)
-    // Other ports than those where programs look by themselves.
+    // Other ports and keys than those where programs look by themselves.
     await expect.poll(run.output).toContain(`export FREEHOLD_URL=http://127.0.0.1:${api}\n`)
-    await expect.poll(run.output).toContain(`export TEMPORAL_ADDRESS=127.0.0.1:${temporal}\n`)
+    await expect.poll(run.output).toContain(`export FREEHOLD_API_KEY_FILE=${inState('admin.key')}\n`)
+    const ofTask = `TEMPORAL_ADDRESS=127.0.0.1:${temporal} FREEHOLD_API_KEY_FILE=${inState('workloads.key')}`
+    await expect.poll(run.output).toContain(`  ${ofTask} npx node examples/workloads/submit.ts acme\n`)
     await stop(run, 'SIGTERM')
   })
 
@@ -150,13 +160,32 @@ describe('npm start', async () => {
     await nothingIsLeft()
   })
 
-  it('says in one sentence that a port is taken, and starts nothing', async () => {
-    const server = createServer().listen(api, '127.0.0.1')
-    await once(server, 'listening')
+  it('says of every port that is taken what to do, and starts nothing', async () => {
+    const servers = [api, ui].map((port) => createServer().listen(port, '127.0.0.1'))
+    await Promise.all(servers.map((server) => once(server, 'listening')))
     const refused = start()
     expect(await refused.ended).toEqual([1, null])
-    expect(refused.output()).toMatch(new RegExp(`freehold: .*${api}.*FREEHOLD_PORT`))
-    server.close()
+    expect(refused.output()).toMatch(
+      new RegExp(`freehold: .*${api}.*FREEHOLD_PORT.*\n.*${ui}.*FREEHOLD_TEMPORAL_UI_PORT`),
+    )
+    for (const server of servers) server.close()
+  })
+
+  it('refuses a folder of migration sets that is not there', async () => {
+    const refused = start({ FREEHOLD_MIGRATIONS_DIR: '/nonexistent' })
+    expect(await refused.ended).toEqual([1, null])
+    expect(refused.output()).toContain('freehold: migration set: /nonexistent is not a folder that can be read\n')
+  })
+
+  it.each([
+    ['--help', 0, ''],
+    ['--bogus', 2, "freehold: Unknown option '--bogus'\n"],
+  ])('tells how it is used for %s', async (option, code, sentence) => {
+    const { ended, output } = start({}, option)
+    expect(await ended).toEqual([code, null])
+    await expect
+      .poll(output)
+      .toBe(`${sentence}usage: npm start [-- --fresh]\n  --fresh  empties the state directory first\n`)
   })
 
   it('refuses a variable it does not know, with the name it may have meant', async () => {
