@@ -94,6 +94,8 @@ type Issue = { path: PropertyKey[]; message: string }
 
 /** Turns one zod issue into sentences; unknown fields get one each, with the nearest known name. */
 function explain(issue: z.core.$ZodIssue): Issue[] {
+  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined'))
+    return [{ path: issue.path, message: 'is missing' }]
   if (issue.code !== 'unrecognized_keys') return [{ path: issue.path, message: issue.message }]
   const known = knownFields(issue.path)
   return issue.keys.map((key) => {

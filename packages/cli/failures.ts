@@ -76,7 +76,7 @@ export function reportError(error: unknown, sink: Sink, source?: string): number
     return exitCodes.operationFailed
   }
   const { code = ownCodes[error.exitCode], details = [], notes = [], next = [] } = error.more
-  const places = details.map((detail) => `${place(detail, source)}${said(detail)}`)
+  const places = details.map((detail) => `${place(detail, source)}${detail.message}`)
   const { head, list } = withoutRepeats(error.message, details, places)
   const isPlaced = source === undefined || head.startsWith(source)
   const lines = [
@@ -104,11 +104,6 @@ function withoutRepeats(message: string, details: readonly ProblemDetail[], list
 /** What to do now, one line each, as it stands below an answer or an error. */
 export function nextLines(next: readonly string[]): string {
   return next.map((line, at) => `${at === 0 ? 'next: ' : '      '}${plain(line)}\n`).join('')
-}
-
-/** The words of the schema for a field that is not there are those of its programmers. */
-function said({ message }: ProblemDetail): string {
-  return message.replace(/^Invalid input: expected .*, received undefined$/, 'is missing')
 }
 
 function place({ path, message, line, column }: ProblemDetail, file: string | undefined): string {
