@@ -192,10 +192,31 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a rotation ends the sessions',
-    file: 'isolation/mappers/database/rotate.ts',
-    swaps: [['  await endSessions(connections, target, names.appRole)\n', '']],
+    file: 'isolation/mappers/database/sessions.ts',
+    swaps: [['where usename = current_user and', 'where false and']],
     test: 'test/conformance/attacks.test.ts',
     only: 'a thief with a session',
+  },
+  {
+    name: 'who is closed is not let into the database',
+    file: 'isolation/mappers/database/close.ts',
+    swaps: [['last: leaveStatements(found, roles)', 'last: found && []']],
+    test: `${integration}/isolation/held-rows.test.ts`,
+    only: 'is frozen and thawed',
+  },
+  {
+    name: 'sessions end before their role is closed',
+    file: 'isolation/mappers/database/close.ts',
+    swaps: [['...endingStatements(role), ', '']],
+    test: `${integration}/isolation/held-rows.test.ts`,
+    only: 'a thief that holds the row',
+  },
+  {
+    name: 'a migration that hangs ends before its owner is closed',
+    file: 'isolation/mappers/database/owner-session.ts',
+    swaps: [['const ending = isIdle ? [] : endingStatements(ownerRole)', 'const ending: string[] = []']],
+    test: `${integration}/isolation/held-rows.test.ts`,
+    only: 'a migration that holds',
   },
   {
     name: 'what is not the tenant’s is refused',
