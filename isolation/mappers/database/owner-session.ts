@@ -4,6 +4,7 @@ import { newPassword } from '../../../crypto/tokens.ts'
 import { FreeholdError } from '../../../domain/errors.ts'
 import { untilAborted } from '../../abort.ts'
 import type { Target } from '../../mapper.ts'
+import { endingBlockers } from './blockers.ts'
 import type { Connections } from './connections.ts'
 import { findStatement, readFound, refuseForeign, type Found } from './found.ts'
 import { absent, claimedSide, claimToWork, readPlacement } from './placement.ts'
@@ -33,7 +34,11 @@ export async function asOwner<T>(
   let isIdle = false
   try {
     const client = await untilAborted(target.signal, loggingIn)
-    const result = await untilAborted(target.signal, work(client))
+    const { processID: pid } = client as { processID?: number }
+    const result = await untilAborted(
+      target.signal,
+      endingBlockers(connections, target, () => pid, work(client)),
+    )
     isIdle = true
     return result
   } finally {

@@ -1,4 +1,5 @@
 import type { Removal, Target } from '../../mapper.ts'
+import { endingBlockers } from './blockers.ts'
 import { closeRoles } from './close.ts'
 import type { Connections } from './connections.ts'
 import { findStatement, foreignIn, partsOf, readFound, type Found } from './found.ts'
@@ -19,7 +20,10 @@ export async function removeDatabase(connections: Connections, target: Target<'d
     return { found, roles: doomedOf(found, target).roles }
   })
   for (const role of closed) await endSessions(connections, target, role)
-  return connections.transaction(target, first, ([claim, catalogue]) => {
+  let pid: number | undefined
+  const self = 'select pg_catalog.pg_backend_pid() as pid'
+  const dropping = connections.transaction<Removal>(target, [...first, self], ([claim, catalogue, process]) => {
+    pid = (process?.rows as { pid: number }[] | undefined)?.[0]?.pid
     claimed(claim, target)
     const found = readFound(catalogue, target)
     const what = foreignIn(found, target.tenantId)
@@ -29,6 +33,7 @@ export async function removeDatabase(connections: Connections, target: Target<'d
       result: what === undefined ? { outcome } : { outcome: 'not-owned', what },
     }
   })
+  return endingBlockers(connections, target, () => pid, dropping)
 }
 
 /**

@@ -9,15 +9,14 @@ const lookAgainMs = 50
 const maxLooks = 20
 
 /**
- * Statements, for inside of a transaction, that end every session of a role, or those that began before a time. As the role
- * itself, which needs no further right. The second gives a row for each session.
+ * Statements, for inside of a transaction, that end every session of a role, or those of a condition. As the role itself, which
+ * needs no further right. The second gives a row for each session.
  */
-export function endingStatements(role: string, before?: string): string[] {
-  const began = before === undefined ? '' : ` and backend_start < ${pg.escapeLiteral(before)}`
+export function endingStatements(role: string, condition = 'true'): string[] {
   return [
     `set local role ${quoteIdentifier(role)}`,
     `select pg_catalog.pg_terminate_backend(pid, ${waitPerSessionMs}) from pg_catalog.pg_stat_activity
-     where usename = current_user and pid <> pg_catalog.pg_backend_pid()${began}`,
+     where usename = current_user and pid <> pg_catalog.pg_backend_pid() and ${condition}`,
     'reset role',
   ]
 }
@@ -32,10 +31,11 @@ export async function endSessions(
   role: string,
   before?: string,
 ): Promise<void> {
+  const condition = before === undefined ? 'true' : `backend_start < ${pg.escapeLiteral(before)}`
   await connections.use(caller, async (client) => {
     let quiet = 0
     for (let look = 0; look < maxLooks; look += 1) {
-      const [, , ended] = await together(client, 'begin', ...endingStatements(role, before), 'commit')
+      const [, , ended] = await together(client, 'begin', ...endingStatements(role, condition), 'commit')
       quiet = ended?.rowCount === 0 ? quiet + 1 : 0
       if (quiet === 2) return
       if (quiet === 1) await setTimeout(lookAgainMs, undefined, { signal: caller.signal })

@@ -60,7 +60,7 @@ test('a tenant that holds the row of its role is frozen and thawed', async () =>
     await mapper[closedBy](tenant.target('database', 2))
     // Even if it could log in, it would not be let into the database.
     await cell.admin.query(`alter role ${namesOf(tenant).appRole} login`)
-    expect(await codeOf(loginAs(tenant, cell)), closedBy).toBe('42501')
+    expect([closedBy, await codeOf(loginAs(tenant, cell))]).toEqual([closedBy, '42501'])
     expect(await mapper.observe(tenant.target('database'))).toMatchObject({ frozen: true })
   }
   await mapper.thaw(tenant.target('database', 3))
@@ -128,3 +128,40 @@ test.each(['migrate', 'remove'] as const)(
     expect(await codeOf(left.query('select 1'))).not.toBe('done')
   },
 )
+
+const locks: [string, (names: ReturnType<typeof namesOf>) => string][] = [
+  ['a default privilege', ({ appRole }) => `alter default privileges grant select on tables to ${appRole}`],
+  ['the text of a view', ({ schema }) => `select pg_get_viewdef(oid) from pg_class where relname = 'v_${schema}'`],
+  ['the list of views', () => 'select * from pg_views'],
+]
+
+test.each(locks)(
+  'a tenant that locks another by %s holds up neither its migration nor its removal',
+  async (_, lock) => {
+    const [tenant, other] = [await ensured(), await ensured()]
+    const names = namesOf(tenant)
+    const view = { version: '1.0.0', checksum: 'x' }
+    const first = {
+      ...view,
+      file: '1.0.0/001-v.sql',
+      sql: `create table t (id int); create view v_${names.schema} as select id from t`,
+    }
+    const second = { ...view, file: '1.0.0/002-t.sql', sql: 'alter table t add column name text' }
+    await mapper.migrate(tenant.target('database'), [first])
+    const early = await holding(other, lock(names))
+    expect(await mapper.migrate(tenant.target('database'), [first, second])).toMatchObject({ applied: [second.file] })
+    await early.end()
+    const late = await holding(other, lock(names))
+    expect(await mapper.remove(tenant.target('database'))).toEqual({ outcome: 'removed' })
+    expect(await codeOf(late.query('select 1'))).not.toBe('done')
+  },
+)
+
+test('an administrator that locks a tenant is not ended', async () => {
+  const tenant = await ensured()
+  const administrator = await cell.admin.connect()
+  onTestFinished(() => administrator.release())
+  await administrator.query(`begin; comment on role ${namesOf(tenant).appRole} is 'mine'`)
+  expect(await codeOf(mapper.remove(tenant.target('database')))).toBe('substrate_unavailable')
+  expect(await administrator.query('rollback; select 1 as one')).toHaveLength(2)
+})
