@@ -212,6 +212,13 @@ export const mutants: readonly Mutant[] = [
     only: 'a thief that holds the row',
   },
   {
+    name: 'a tenant that locks another is ended',
+    file: 'isolation/mappers/database/blockers.ts',
+    swaps: [['if (pid !== undefined) await', 'if (pid === null) await']],
+    test: `${integration}/isolation/held-rows.test.ts`,
+    only: 'holds up neither',
+  },
+  {
     name: 'a migration that hangs ends before its owner is closed',
     file: 'isolation/mappers/database/owner-session.ts',
     swaps: [['const ending = isIdle ? [] : endingStatements(ownerRole)', 'const ending: string[] = []']],
