@@ -73,6 +73,11 @@ export function readFound(result: QueryResult | undefined, { spec }: Target<'dat
   return found
 }
 
+/** Whether the app role can log in to this database. */
+export function mayEnter({ appRole }: Found): boolean {
+  return appRole?.canLogin === true && (appRole.isMember || appRole.hasOwnGrant)
+}
+
 /** The parts that exist, with what to call them. */
 export function partsOf(found: Found): { kind: 'schema' | 'role'; part: Part }[] {
   const all = [

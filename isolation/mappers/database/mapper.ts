@@ -3,6 +3,7 @@ import { newPassword } from '../../../crypto/tokens.ts'
 import type { Migration } from '../../../base/migration-source.ts'
 import { bounded } from '../../abort.ts'
 import type { Mapper, Target } from '../../mapper.ts'
+import { closeRoles } from './close.ts'
 import { createConnections, type ConnectionOptions } from './connections.ts'
 import { findStatement, partsOf, readFound, refuseForeign } from './found.ts'
 import { migrateDatabase, type Migrated } from './migrate.ts'
@@ -11,7 +12,7 @@ import { absent, claimed, claimedSide, claimToEnsure, claimToFreeze, claimToThaw
 import { removeDatabase } from './remove.ts'
 import { rotateDatabase } from './rotate.ts'
 import { endSessions } from './sessions.ts'
-import { ensureStatements, loginStatement } from './statements.ts'
+import { ensureStatements, openStatements } from './statements.ts'
 
 /** A file that takes too long is told by name; its login is closed in this time. */
 const migrationGraceMs = 2_000
@@ -48,14 +49,13 @@ export function createDatabaseMapper(options: ConnectionOptions = {}): DatabaseM
   async function freeze(target: DatabaseTarget) {
     const { appRole } = target.spec.properties
     const first = [claimToFreeze(target), findStatement(target.spec.properties)]
-    const isThere = await transaction(target, first, ([claim, catalogue]) => {
+    const closed = await closeRoles(connections, target, first, ([claim, catalogue]) => {
       claimed(claim, target)
       const found = readFound(catalogue, target)
       refuseForeign(found, target.tenantId)
-      const result = found.appRole !== undefined
-      return { last: result ? [loginStatement(appRole, false)] : [], result }
+      return { found, roles: found.appRole === undefined ? [] : [appRole] }
     })
-    if (isThere) await endSessions(connections, target, appRole)
+    for (const role of closed) await endSessions(connections, target, role)
   }
 
   function thaw(target: DatabaseTarget): Promise<void> {
@@ -65,7 +65,7 @@ export function createDatabaseMapper(options: ConnectionOptions = {}): DatabaseM
       refuseForeign(found, target.tenantId)
       if (partsOf(found).length === 0) throw absent(target)
       claimedSide(claim, placement, target)
-      return { last: [loginStatement(target.spec.properties.appRole, true)], result: undefined }
+      return { last: openStatements(found, target.spec.properties), result: undefined }
     })
   }
 

@@ -1,6 +1,6 @@
 import type { Observation, Target } from '../../mapper.ts'
 import type { Connections } from './connections.ts'
-import { findStatement, partsOf, readFound } from './found.ts'
+import { findStatement, mayEnter, partsOf, readFound } from './found.ts'
 import { readPlacement, type SideState } from './placement.ts'
 import { together } from './connections.ts'
 import pg from 'pg'
@@ -36,7 +36,7 @@ export async function observeDatabase(connections: Connections, target: Target<'
   return {
     exists: true,
     owner: owners.size === 1 ? parts[0]?.part.owner : undefined,
-    frozen: side?.state !== 'active' || found.appRole?.canLogin !== true,
+    frozen: side?.state !== 'active' || !mayEnter(found),
     facts: {
       missing,
       bytes: Number(bytes),

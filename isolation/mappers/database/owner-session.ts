@@ -4,11 +4,12 @@ import { newPassword } from '../../../crypto/tokens.ts'
 import { FreeholdError } from '../../../domain/errors.ts'
 import { untilAborted } from '../../abort.ts'
 import type { Target } from '../../mapper.ts'
+import { endingBlockers } from './blockers.ts'
 import type { Connections } from './connections.ts'
-import { findStatement, readFound, refuseForeign } from './found.ts'
+import { findStatement, readFound, refuseForeign, type Found } from './found.ts'
 import { absent, claimedSide, claimToWork, readPlacement } from './placement.ts'
 import { endingStatements } from './sessions.ts'
-import { closeOwnerStatement, openOwnerStatements } from './statements.ts'
+import { closeOwnerStatements, leaveStatements, openOwnerStatements } from './statements.ts'
 
 /** Long enough to log in; a session outlives it. By the clock of the server, which compares it. */
 const loginEnds = `select (now() + interval '2 minutes')::text as until`
@@ -30,16 +31,19 @@ export async function asOwner<T>(
   const password = newPassword()
   await openDoor(connections, target, password)
   const loggingIn = logIn(connections, target, password)
-  let client: pg.Client | undefined
   let isIdle = false
   try {
-    client = await untilAborted(target.signal, loggingIn)
-    const result = await untilAborted(target.signal, work(client))
+    const client = await untilAborted(target.signal, loggingIn)
+    const { processID: pid } = client as { processID?: number }
+    const result = await untilAborted(
+      target.signal,
+      endingBlockers(connections, target, () => pid, work(client)),
+    )
     isIdle = true
     return result
   } finally {
-    // Closed first and ended then: until then the one session the role may have is ours.
-    await closeDoor(connections, target, isIdle ? undefined : client)
+    // One that is idle is closed first and ended then: until then the one session the role may have is ours.
+    await closeDoor(connections, target, isIdle)
     // One that comes up late finds nobody who waits for it.
     const ending = loggingIn.then((late) => late.end()).catch(() => {})
     if (isIdle) await ending
@@ -51,15 +55,17 @@ async function openDoor(connections: Connections, target: Target<'database'>, pa
   const names = target.spec.properties
   const verifier = await scramVerifier(password, { iterations: fewIterations })
   const first = [readPlacement(target), claimToWork(target), findStatement(names), loginEnds]
-  const wasOpen = await connections.transaction(target, first, ([placement, claim, catalogue, clock]) => {
+  await connections.transaction(target, first, ([placement, claim, catalogue, clock]) => {
     claimedSide(claim, placement, target)
     const found = readFound(catalogue, target)
     refuseForeign(found, target.tenantId)
     if (found.schema === undefined || found.ownerRole === undefined || found.appRole === undefined) throw absent(target)
     const [{ until } = { until: '' }] = (clock?.rows ?? []) as { until: string }[]
-    return { last: openOwnerStatements(found, names, verifier, until), result: found.ownerRole.canLogin }
+    const opening = openOwnerStatements(found, names, verifier, until)
+    // A session that changes the role's password in a transaction would hold up the opening for as long as it lives.
+    const ending = found.ownerRole.canLogin ? endingStatements(names.ownerRole) : []
+    return { last: [...ending, ...opening], result: undefined }
   })
-  if (wasOpen) await endEarlier(connections, target)
 }
 
 /** Under the claim, so that it is no later run whose session ends. */
@@ -98,26 +104,27 @@ async function logIn(connections: Connections, target: Target<'database'>, passw
   })
 }
 
-/** Closes the role, and has the server end a session that may still be at work: ours alone, because a later run may have opened the door again meanwhile. */
-async function closeDoor(
-  connections: Connections,
-  target: Target<'database'>,
-  client: pg.Client | undefined,
-): Promise<void> {
+/**
+ * Closes the role under the claim, so that no later run is in. A session that may still be at work is ended first, because it
+ * may hold the role's row for as long as it lives; and nobody can come in after it with a password that it has set, because
+ * the role has left those who may enter until it is closed.
+ */
+async function closeDoor(connections: Connections, target: Target<'database'>, isIdle: boolean): Promise<void> {
   const { spec, cell, signal } = target
-  const first = [readPlacement(target), claimToWork(target)]
-  const { processID: pid = null } = (client ?? {}) as { processID?: number | null }
+  const first = [readPlacement(target), claimToWork(target), findStatement(spec.properties)]
   // Not with the signal of the caller, who may have been aborted.
-  const own = new AbortController()
-  const closing = connections.transaction({ cell, signal: own.signal }, first, ([placement, claim]) => {
-    claimedSide(claim, placement, target)
-    const last = [closeOwnerStatement(spec.properties)]
-    return {
-      last,
-      after: pid === null ? [] : ['begin', ...endingStatements(spec.properties.ownerRole, pid), 'commit'],
-      result: undefined,
-    }
-  })
-  if (!signal.aborted) return closing
-  await untilAborted(AbortSignal.timeout(closingMs), closing).catch(() => {})
+  const caller = { cell, signal: new AbortController().signal }
+  const change = (statements: (found: Found) => string[]) =>
+    connections.transaction(caller, first, ([placement, claim, catalogue]) => {
+      claimedSide(claim, placement, target)
+      return { last: statements(readFound(catalogue, target)), result: undefined }
+    })
+  const close = async () => {
+    const { ownerRole } = spec.properties
+    if (!isIdle) await change((found) => leaveStatements(found, [ownerRole]))
+    const ending = isIdle ? [] : endingStatements(ownerRole)
+    await change((found) => [...ending, ...closeOwnerStatements(found, spec.properties)])
+  }
+  if (!signal.aborted) return close()
+  await untilAborted(AbortSignal.timeout(closingMs), close()).catch(() => {})
 }

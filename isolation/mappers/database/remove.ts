@@ -1,24 +1,29 @@
 import type { Removal, Target } from '../../mapper.ts'
+import { endingBlockers } from './blockers.ts'
+import { closeRoles } from './close.ts'
 import type { Connections } from './connections.ts'
 import { findStatement, foreignIn, partsOf, readFound, type Found } from './found.ts'
 import { claimed, claimToRemove } from './placement.ts'
 import { endSessions } from './sessions.ts'
-import { dropStatements, loginStatement } from './statements.ts'
+import { dropStatements } from './statements.ts'
 
 /**
  * Removes schema and roles, and leaves the placement row as a tombstone. The doors are closed and the sessions ended first,
- * in a transaction of their own, because a session holds locks on what is to be dropped.
+ * in transactions of their own, because a session holds locks on what is to be dropped.
  */
 export async function removeDatabase(connections: Connections, target: Target<'database'>): Promise<Removal> {
   const names = target.spec.properties
   const first = [claimToRemove(target), findStatement(names)]
-  const closed = await connections.transaction(target, first, ([claim, catalogue]) => {
+  const closed = await closeRoles(connections, target, first, ([claim, catalogue]) => {
     claimed(claim, target)
-    const { roles } = doomedOf(readFound(catalogue, target), target)
-    return { last: roles.map((role) => loginStatement(role, false)), result: roles }
+    const found = readFound(catalogue, target)
+    return { found, roles: doomedOf(found, target).roles }
   })
   for (const role of closed) await endSessions(connections, target, role)
-  return connections.transaction(target, first, ([claim, catalogue]) => {
+  let pid: number | undefined
+  const self = 'select pg_catalog.pg_backend_pid() as pid'
+  const dropping = connections.transaction<Removal>(target, [...first, self], ([claim, catalogue, process]) => {
+    pid = (process?.rows as { pid: number }[] | undefined)?.[0]?.pid
     claimed(claim, target)
     const found = readFound(catalogue, target)
     const what = foreignIn(found, target.tenantId)
@@ -28,6 +33,7 @@ export async function removeDatabase(connections: Connections, target: Target<'d
       result: what === undefined ? { outcome } : { outcome: 'not-owned', what },
     }
   })
+  return endingBlockers(connections, target, () => pid, dropping)
 }
 
 /**

@@ -1,12 +1,14 @@
+import type { QueryResult } from 'pg'
 import { scramVerifier } from '../../../crypto/scram.ts'
 import { newPassword } from '../../../crypto/tokens.ts'
 import type { Target } from '../../mapper.ts'
 import { renewSecret } from '../../rotation.ts'
-import type { Connections } from './connections.ts'
+import { closeRoles } from './close.ts'
+import { together, type Connections } from './connections.ts'
 import { findStatement, readFound, refuseForeign } from './found.ts'
 import { absent, claimedSide, claimToWork, readPlacement } from './placement.ts'
 import { endSessions } from './sessions.ts'
-import { loginStatement, passwordStatement } from './statements.ts'
+import { passwordStatements } from './statements.ts'
 
 /**
  * Renews the password so that whoever has the old one is out: close, end the sessions, then set the new password and open
@@ -21,19 +23,25 @@ export async function rotateDatabase(
   const names = target.spec.properties
   const first = [readPlacement(target), claimToWork(target), findStatement(names)]
 
-  /** Runs one statement on the app role, under the claim. */
-  const change = (statement: (isOpen: boolean) => string) =>
-    connections.transaction(target, first, ([placement, claim, catalogue]) => {
-      const { state } = claimedSide(claim, placement, target)
-      const found = readFound(catalogue, target)
-      refuseForeign(found, target.tenantId)
-      if (found.appRole === undefined) throw absent(target)
-      return { last: [statement(state === 'active')], result: undefined }
-    })
+  /** What is there, and whether it is to be open; refuses what is not there or not this claim's. */
+  const look = ([placement, claim, catalogue]: QueryResult[]) => {
+    const { state } = claimedSide(claim, placement, target)
+    const found = readFound(catalogue, target)
+    refuseForeign(found, target.tenantId)
+    if (found.appRole === undefined) throw absent(target)
+    return { found, roles: [names.appRole], isOpen: state === 'active' }
+  }
 
   // Before anything is stored: what is not there, or not this claim's, keeps its secret.
-  await change(() => loginStatement(names.appRole, false))
+  await closeRoles(connections, target, first, look)
   const verifier = await scramVerifier(await renewSecret(target.secrets, names.passwordSecret, rotation, newPassword))
   await endSessions(connections, target, names.appRole)
-  await change((isOpen) => passwordStatement(names, isOpen, verifier))
+  await connections.transaction(target, first, (results) => {
+    const { found, isOpen } = look(results)
+    return { last: passwordStatements(found, names, isOpen, verifier), result: undefined }
+  })
+  // Who had shown the old password just before, and comes in only now.
+  const [opened] = await connections.use(target, (client) => together(client, 'select now()::text as time'))
+  const [{ time } = { time: '' }] = (opened?.rows ?? []) as { time: string }[]
+  await endSessions(connections, target, names.appRole, time)
 }

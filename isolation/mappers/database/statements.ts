@@ -34,10 +34,14 @@ export function ensureStatements(
   ]
   const tag = pg.escapeLiteral(ownerTag(tenantId, spec.placement))
   const appRole = `role ${app} ${loginOf(login)} connection limit ${names.connectionLimit} password ${pg.escapeLiteral(verifier)}`
-  const strangers = [...when(found.ownerRole?.isMember !== true, owner), ...when(found.appRole?.isMember !== true, app)]
+  const strangers = [
+    ...when(found.ownerRole?.isMember !== true, owner),
+    ...when(login && found.appRole?.isMember !== true, app),
+  ]
   const needsGrants = found.schema !== undefined && found.appRole === undefined
   return [
-    found.ownerRole === undefined ? `create role ${owner} nologin ${plainRole}` : `alter role ${owner} nologin`,
+    ...when(found.ownerRole === undefined, `create role ${owner} nologin ${plainRole}`),
+    ...when(found.ownerRole?.canLogin === true, `alter role ${owner} nologin`),
     found.appRole === undefined ? `create ${appRole} ${plainRole}` : `alter ${appRole}`,
     `comment on role ${owner} is ${tag}`,
     `comment on role ${app} is ${tag}`,
@@ -58,17 +62,52 @@ export function ensureStatements(
     'reset role',
     // Last, because grants of one role wait for each other until the commit.
     ...when(strangers.length > 0, enterStatement(found, strangers)),
+    ...when(!login && found.appRole !== undefined, ...leaveStatements(found, [names.appRole])),
   ]
 }
 
 /** Lets roles, given quoted, enter the database. */
-function enterStatement({ database }: Found, roles: readonly string[]): string {
-  return `grant ${pg.escapeIdentifier(`${database}_tenants`)} to ${roles.join(', ')} with inherit true, set false`
+function enterStatement(found: Found, roles: readonly string[]): string {
+  return `grant ${tenantsOf(found)} to ${roles.join(', ')} with inherit true, set false`
 }
 
-/** Gives the app role a new password, and opens or closes it. */
-export function passwordStatement({ appRole }: Names, login: boolean, verifier: string): string {
-  return `${loginStatement(appRole, login)} password ${pg.escapeLiteral(verifier)}`
+const tenantsOf = ({ database }: Found) => pg.escapeIdentifier(`${database}_tenants`)
+
+/** Keeps roles out of the database from their next login on. Waits for nothing that a tenant can hold. */
+export function leaveStatements(found: Found, roles: readonly string[]): string[] {
+  const members = [found.ownerRole, found.appRole].flatMap((role) =>
+    role?.isMember === true && roles.includes(role.name) ? [quoteIdentifier(role.name)] : [],
+  )
+  return [
+    ...when(members.length > 0, `revoke ${tenantsOf(found)} from ${members.join(', ')}`),
+    ...revokeOwnGrants(found, roles),
+  ]
+}
+
+/** Takes from roles the right on the database itself that releases before the common role gave to each. */
+function revokeOwnGrants(found: Found, roles: readonly string[]): string[] {
+  const granted = [found.ownerRole, found.appRole].some((role) => role?.hasOwnGrant)
+  const from = roles.map(quoteIdentifier).join(', ')
+  return when(
+    granted && roles.length > 0,
+    lockGrants,
+    `revoke all on database ${pg.escapeIdentifier(found.database)} from ${from}`,
+  )
+}
+
+/** Opens the app role. */
+export function openStatements(found: Found, names: Names): string[] {
+  const { appRole } = names
+  return [
+    loginStatement(appRole, true),
+    ...when(found.appRole?.isMember !== true, enterStatement(found, [quoteIdentifier(appRole)])),
+  ]
+}
+
+/** Gives the app role a new password, and opens it or leaves it closed. */
+export function passwordStatements(found: Found, names: Names, isOpen: boolean, verifier: string): string[] {
+  const password = `alter role ${quoteIdentifier(names.appRole)} password ${pg.escapeLiteral(verifier)}`
+  return [password, ...when(isOpen, ...openStatements(found, names))]
 }
 
 /** Opens or closes a role for logins. */
@@ -88,24 +127,23 @@ export function openOwnerStatements(found: Found, names: Names, verifier: string
 }
 
 /** Lets nobody in as the owner any more. */
-export function closeOwnerStatement(names: Names): string {
-  return `alter role ${quoteIdentifier(names.ownerRole)} nologin password null`
+export function closeOwnerStatements(found: Found, names: Names): string[] {
+  const owner = quoteIdentifier(names.ownerRole)
+  return [
+    `alter role ${owner} nologin password null`,
+    ...when(found.ownerRole?.isMember !== true, enterStatement(found, [owner])),
+  ]
 }
 
 /** Drops the named parts with everything in them. Roles lose what they own and were granted in this database. */
 export function dropStatements(found: Found, names: Names, doomed: { schema: boolean; roles: readonly string[] }) {
-  const grants = [found.ownerRole, found.appRole].some((role) => role?.hasOwnGrant)
   return [
     ...when(
       doomed.schema && found.schema?.ownedBy === names.ownerRole,
       `set local role ${quoteIdentifier(names.ownerRole)}`,
     ),
     ...when(doomed.schema, `drop schema ${quoteIdentifier(names.schema)} cascade`, 'reset role'),
-    ...when(
-      grants && doomed.roles.length > 0,
-      lockGrants,
-      `revoke all on database ${pg.escapeIdentifier(found.database)} from ${doomed.roles.map(quoteIdentifier).join(', ')}`,
-    ),
+    ...revokeOwnGrants(found, doomed.roles),
     // As the role itself, who may give up what it has.
     ...doomed.roles
       .map(quoteIdentifier)
