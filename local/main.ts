@@ -1,4 +1,3 @@
-import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { serveApi } from '../api/compose.ts'
@@ -16,6 +15,7 @@ import { LocalStackError } from './errors.ts'
 import { applyFirstTenant } from './first-tenant.ts'
 import { endServersAtOnce } from './server-process.ts'
 import { startStack, type Stack } from './stack.ts'
+import { welcome } from './welcome.ts'
 import { startTenantWorkloads } from './workloads.ts'
 
 const firstTenant = 'examples/tenants/acme.yaml'
@@ -64,43 +64,6 @@ async function start({ fresh }: { fresh: boolean }): Promise<{ died: Promise<str
 async function provisionFirstTenant(orm: Orm, { adminKey }: Stack, api: string): Promise<void> {
   if ((await orm.em.fork().count(Tenant, {})) > 0) return
   await applyFirstTenant(api, adminKey, firstTenant, say, stopping.signal)
-}
-
-/** Where programs in another terminal look by themselves. */
-const defaults = [
-  'http://127.0.0.1:7070',
-  '127.0.0.1:7233',
-  ...['admin.key', 'workloads.key'].map((name) => resolve('.freehold', name)),
-]
-
-/** For a shell, those that such a program has to be told. */
-function assignments(variables: Readonly<Record<string, string>>): string[] {
-  return Object.entries(variables)
-    .filter(([, value]) => !defaults.includes(value))
-    .map(([name, value]) => `${name}=${/^[\w:/.-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`}`)
-}
-
-function welcome(api: string, { stateDir, temporalAddress, temporalUiUrl: ui }: Stack): string {
-  const keyFile = (name: string) => ({ FREEHOLD_API_KEY_FILE: join(stateDir, name) })
-  const exported = assignments({ FREEHOLD_URL: api, ...keyFile('admin.key') })
-  // No export of this: the next `npm start` in that terminal would take it for a server of somebody else.
-  const ofTask = assignments({ TEMPORAL_ADDRESS: temporalAddress, ...keyFile('workloads.key') })
-  return [
-    '',
-    'Freehold is up.',
-    `  API            ${api}`,
-    `  API reference  ${api}/docs`,
-    ...(ui === undefined ? [] : [`  Temporal UI    ${ui}`]),
-    '',
-    'Try next, in another terminal:',
-    ...exported.map((one) => `  export ${one}`),
-    '  npx freehold list',
-    '  npx freehold describe acme',
-    '  npx freehold connect acme -- psql',
-    `  ${[...ofTask, 'npx node examples/workloads/submit.ts acme'].join(' ')}`,
-    '',
-    'Ctrl-C stops everything; state is kept.',
-  ].join('\n')
 }
 
 function readArguments(): { fresh: boolean } {

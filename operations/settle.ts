@@ -34,7 +34,8 @@ export function settle(pool: pg.Pool, { input, outcome, error }: Settling, workf
     const { operation, tenant } = held
     requireOwn(operation, { input, workflow })
     if (!isCurrent(held, input)) return 'settled'
-    if (outcome === 'stalled' && operation.phase === 'stalled') return 'settled'
+    const hasStalled = operation.state === 'interrupted' && operation.phase === 'stalled'
+    if (outcome === 'stalled' && hasStalled) return 'settled'
     const succeeded = outcome === 'succeeded'
     if (succeeded && operation.intent === 'compensate') return 'to-be-undone'
     if (succeeded && operation.state === 'accepted')

@@ -351,7 +351,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an operation stalls once',
     file: 'operations/settle.ts',
-    swaps: [[`if (outcome === 'stalled' && operation.phase === 'stalled') return 'settled'`, '']],
+    swaps: [[`if (outcome === 'stalled' && hasStalled) return 'settled'`, '']],
     test: `${integration}/provision/late.test.ts`,
     only: 'tells it once',
   },

@@ -14,6 +14,8 @@ const pageSize = 200
 type SweepDeps = { orm: Orm; starter: OperationStarter; log: Logger; metrics: WorkerMetrics }
 type Open = Pick<OperationRow, 'id' | 'tenant' | 'kind' | 'state' | 'attempt' | 'intent' | 'phase' | 'generation'> & {
   slug: string
+  /** Whether nothing was written of it for some time. */
+  isQuiet: boolean
 }
 
 /**
@@ -47,7 +49,8 @@ async function* openOperations({ pool }: Orm): AsyncGenerator<Open> {
   for (let last: string | null = null; ;) {
     const page: Open[] = await sqlOf(pool)<Open>({
       name: 'open-operations',
-      text: `select o.id, o.tenant_id as tenant, o.kind, o.state, o.attempt, o.intent, o.phase, o.generation, t.slug
+      text: `select o.id, o.tenant_id as tenant, o.kind, o.state, o.attempt, o.intent, o.phase, o.generation, t.slug,
+          o.updated_at < now() - interval '10 seconds' as "isQuiet"
         from operations o join tenants t on t.id = o.tenant_id
         where o.state = any ($1) and ($2::uuid is null or o.id > $2) order by o.id limit $3`,
       values: [[...openStates], last, pageSize],
@@ -66,8 +69,8 @@ async function sweepOne({ orm, starter, log, metrics }: SweepDeps, operation: Op
       await starter.cancel(operation)
       metrics.countSweepAction('cancelled')
     }
-    // One that has stalled has said so and is about to close.
-    const mayResume = operation.state === 'interrupted' && operation.phase !== 'stalled'
+    // One that has stalled has said so and is about to close; when it runs long after, it was reset.
+    const mayResume = operation.state === 'interrupted' && (operation.phase !== 'stalled' || operation.isQuiet)
     if (mayResume && (await resumeOperation(orm.pool, operation))) metrics.countSweepAction('resumed')
     return
   }

@@ -10,9 +10,9 @@ export type Closing = { readonly found: Found; readonly roles: readonly string[]
 
 /**
  * Closes roles for logins, ends the sessions that are seen, and gives the names of the roles; `endSessions` has to follow, for
- * those that were just coming in. First they leave those who may
- * enter the database, because a tenant can hold its own row in `pg_authid` (by a change of its password in a transaction
- * that stays open), so that `alter role` would wait for it, but not that of the membership.
+ * those that were just coming in. The roles first leave those who may enter the database: a tenant can hold its own row in
+ * `pg_authid`, by a change of its password in a transaction that stays open, and `alter role` would wait for it. The row of
+ * the membership it cannot hold.
  * @param first statements with the claim; each transaction begins with them
  * @param decide gets their results, and refuses a claim that is over
  */
