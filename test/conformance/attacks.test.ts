@@ -78,7 +78,7 @@ describe.each(subjects)('attacks on $profile', ({ open }) => {
     ['lets itself in for ever', () => `alter role current_user valid until 'infinity' connection limit -1`],
     ['writes the placements', () => `reset role; update tenancy.placement set epoch = 99`],
     ['locks the placements', () => `prepare loot as select * from tenancy.placement`],
-    ['fills the lock table', () => `select pg_advisory_lock(n) from generate_series(1, 24600) n`],
+    ['takes advisory locks', () => `select pg_advisory_lock(n) from generate_series(1, 24600) n`],
     [
       'ends sessions of another',
       ({ appRole }) =>
@@ -194,7 +194,7 @@ describe.each(subjects)('attacks on $profile', ({ open }) => {
     expect(await codeOf(queryAs(victim, world.cell, sql))).toBe('42501')
   })
 
-  it('a tenant sees of the placements its own, and of the others’ schemas, objects, secrets and topics nothing', async () => {
+  it('a tenant sees its own placement alone, and reads nothing in the schemas, objects, secrets and topics of others', async () => {
     const tenant = await newTenant()
     expect(await queryAs(tenant, world.cell, 'select tenant, number, state from freehold.my_placement()')).toEqual([
       { tenant: tenant.id, number: 1, state: 'active' },
