@@ -10,9 +10,9 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
+          include: ['test/{workflows,integration,conformance}/**/*.test.ts'],
           globalSetup: ['test/support/servers.ts'],
-          setupFiles: ['test/support/quiet-runtime.ts'],
+          setupFiles: ['test/support/quiet-runtime.ts', 'test/support/bundle.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -6,6 +6,7 @@ import type { Orm } from '../registry/orm.ts'
 
 /** What activities work with; made once by the worker. */
 export type ActivityDeps = {
+  /** The registry, as the services role. */
   readonly orm: Orm
   readonly platform: Platform
   readonly platformKey: Buffer

@@ -1,18 +1,22 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import { except } from 'hono/combine'
+import { methodNotAllowed } from 'hono/method-not-allowed'
 import { FreeholdError } from '../domain/errors.ts'
-import { manifestJsonSchema } from '../domain/manifest.ts'
 import { requireApiKey } from './auth.ts'
+import { limitBody } from './body.ts'
 import type { ApiDeps, ApiEnv } from './deps.ts'
+import { serveOpenApi } from './openapi.ts'
 import { problemHandler } from './problem.ts'
 import { requestLog } from './request-log.ts'
-import { commandRoutes } from './routes/commands.ts'
+import { manifestRoutes } from './routes/manifests.ts'
 import { newApp } from './routes/common.ts'
 import { credentialRoutes } from './routes/credentials.ts'
-import { keyRoutes } from './routes/keys.ts'
+import { signingKeyRoutes } from './routes/signing-keys.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { streamRoutes } from './routes/stream.ts'
 import { systemRoutes } from './routes/system.ts'
 import { tenantRoutes } from './routes/tenants.ts'
+import { transitionRoutes } from './routes/transitions.ts'
 
 /** The API as an app and as a fetch function; it listens nowhere by itself. */
 export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: OpenAPIHono<ApiEnv>['fetch'] } {
@@ -24,36 +28,28 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
     problem(new FreeholdError('not_found', 'there is nothing at this path; /openapi.json lists what there is'), c),
   )
   app.use(requestLog(deps.log, deps.metrics))
+  app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (c, methods) => {
+        const allowed = methods.join(', ')
+        c.header('Allow', allowed)
+        return problem(
+          new FreeholdError('method_not_allowed', `${c.req.method} is not possible here; possible: ${allowed}`),
+          c,
+        )
+      },
+    }),
+  )
   app.use('/v1/*', requireApiKey(deps.orm))
-  const groups = [tenantRoutes, commandRoutes, credentialRoutes, operationRoutes, streamRoutes]
+  app.use(
+    '/v1/*',
+    except(({ req }) => req.method === 'GET', limitBody),
+  )
+  const groups = [tenantRoutes, manifestRoutes, transitionRoutes, credentialRoutes, operationRoutes, streamRoutes]
   for (const group of groups) app.route('/', group(deps))
   app.route('/', systemRoutes(deps))
-  app.route('/', keyRoutes(deps))
-  describe(app)
-  refuseOtherMethods(app)
+  app.route('/', signingKeyRoutes(deps))
+  serveOpenApi(app)
   return { app, fetch: app.fetch }
-}
-
-function describe(app: OpenAPIHono<ApiEnv>): void {
-  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'http', scheme: 'bearer' })
-  app.openAPIRegistry.registerComponent('schemas', 'TenantManifest', manifestJsonSchema())
-  app.doc31('/openapi.json', {
-    openapi: '3.1.0',
-    info: { title: 'Freehold', version: '1', description: 'The control plane for tenants' },
-  })
-}
-
-/** A path that exists answers 405 to a method it does not have. Registered last, so that every real route comes first. */
-function refuseOtherMethods(app: OpenAPIHono<ApiEnv>): void {
-  const methods = new Map<string, Set<string>>()
-  for (const { path, method } of app.routes) {
-    if (method === 'ALL') continue
-    methods.set(path, (methods.get(path) ?? new Set()).add(method))
-  }
-  for (const [path, known] of methods)
-    app.all(path, (c) => {
-      const allowed = [...known].join(', ')
-      c.header('Allow', allowed)
-      throw new FreeholdError('method_not_allowed', `${c.req.method} is not possible here; possible: ${allowed}`)
-    })
 }

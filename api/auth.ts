@@ -2,6 +2,7 @@ import { createMiddleware } from 'hono/factory'
 import { FreeholdError } from '../domain/errors.ts'
 import { findApiKey } from '../registry/api-keys.ts'
 import type { Orm } from '../registry/orm.ts'
+import { sqlOf } from '../registry/pool.ts'
 import type { ApiEnv } from './deps.ts'
 
 const bearer = /^Bearer +(fh_[A-Za-z0-9_-]{20,100})$/i
@@ -13,8 +14,9 @@ const bearer = /^Bearer +(fh_[A-Za-z0-9_-]{20,100})$/i
 export function requireApiKey(orm: Orm) {
   return createMiddleware<ApiEnv>(async (c, next) => {
     const value = bearer.exec(c.req.header('authorization') ?? '')?.[1]
-    const apiKey = value === undefined ? null : await findApiKey(orm.em.fork(), value)
-    if (apiKey === null) throw new FreeholdError('unauthenticated', 'send a valid API key: Authorization: Bearer fh_…')
+    const apiKey = value === undefined ? undefined : await findApiKey(sqlOf(orm.pool), value)
+    if (apiKey === undefined)
+      throw new FreeholdError('unauthenticated', 'send a valid API key: Authorization: Bearer fh_…')
     c.set('apiKey', apiKey)
     const reads = c.req.method === 'GET' || c.req.method === 'HEAD'
     if (apiKey.role === 'platform-auditor' && !reads)

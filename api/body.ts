@@ -1,4 +1,5 @@
 import type { Context } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
 import { z } from 'zod'
 import { FreeholdError } from '../domain/errors.ts'
 import { readManifest } from '../domain/manifest-read.ts'
@@ -10,19 +11,18 @@ const jsonType = 'application/json'
 /** Content types a manifest may come in. */
 export const manifestTypes = [jsonType, 'application/yaml', 'text/yaml', 'application/x-yaml'] as const
 
-/** Text of the body, at most 1 MiB however it is sent. Throws `body_too_large`, and `malformed_body` for what is not UTF-8. */
+/** Lets bodies of at most 1 MiB through, however they are sent. Throws `body_too_large`. */
+export const limitBody = bodyLimit({
+  maxSize: maximumBytes,
+  onError: () => {
+    throw new FreeholdError('body_too_large', `the body is larger than ${maximumBytes} bytes`)
+  },
+})
+
+/** Text of the body. Throws `malformed_body` for what is not UTF-8. */
 export async function readText(c: Context): Promise<string> {
-  const tooLarge = () => new FreeholdError('body_too_large', `the body is larger than ${maximumBytes} bytes`)
-  if (Number(c.req.header('content-length') ?? 0) > maximumBytes) throw tooLarge()
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of c.req.raw.body ?? []) {
-    size += chunk.byteLength
-    if (size > maximumBytes) throw tooLarge()
-    chunks.push(chunk)
-  }
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
+    return new TextDecoder('utf-8', { fatal: true }).decode(await c.req.arrayBuffer())
   } catch (cause) {
     throw new FreeholdError('malformed_body', 'the body is not UTF-8 text', { cause })
   }

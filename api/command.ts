@@ -1,15 +1,17 @@
-import { DeadlockException, DriverException, LockMode } from '@mikro-orm/core'
 import type { Context } from 'hono'
+import pg from 'pg'
 import { sha256 } from '../crypto/tokens.ts'
-import { FreeholdError } from '../domain/errors.ts'
+import { FreeholdError, errorText } from '../domain/errors.ts'
 import { platformStream, type Actor } from '../domain/events.ts'
 import type { Json } from '../domain/json.ts'
 import type { Startable } from '../base/temporal.ts'
-import { Tenant, type TenantRow } from '../registry/entities/tenant.ts'
+import { lockTenant } from '../operations/accept.ts'
+import { RoomTaken } from '../operations/create-tenant.ts'
+import type { TenantFacts } from '../operations/rows.ts'
 import { appendEvents } from '../registry/events.ts'
 import { findAnswer, keepAnswer } from '../registry/idempotency.ts'
-import type { EntityManager } from '../registry/orm.ts'
-import { findTenant } from '../registry/tenants.ts'
+import { transaction } from '../registry/pool.ts'
+import type { Sql } from '../registry/sql.ts'
 import type { ApiDeps, ApiEnv } from './deps.ts'
 
 /** Who commands, and under which conditions. */
@@ -63,17 +65,17 @@ function generationsOf(header: string): readonly number[] | 'any' {
 
 /**
  * The one transaction that accepts a command: the answer kept under the Idempotency-Key, or else `work`, which locks the
- * tenant, checks, writes and appends its events last. The workflow service is told after the commit; when that fails the
- * command stands, because the worker's sweep starts what was left behind. A refusal by policy is itself an event.
+ * tenant, checks, and has `operations/` write. The workflow service is told after the commit; when that fails the command
+ * stands, because the worker's sweep starts what was left behind. A refusal by policy is itself an event.
  */
 export async function runCommand<B extends object>(
   deps: ApiDeps,
   call: Call,
-  work: (em: EntityManager, call: Call) => Promise<Accepted<B>>,
+  work: (sql: Sql) => Promise<Accepted<B>>,
 ): Promise<Accepted<B>> {
   try {
-    const accepted = await inTransaction(deps, (em) => once(em, call, work))
-    tell(deps, accepted)
+    const accepted = await inTransaction(deps, (sql) => once(sql, call, work))
+    notifyWorkflow(deps, accepted)
     return accepted
   } catch (error) {
     if (error instanceof FreeholdError && error.code === 'policy_denied') await noteDenial(deps, call, error)
@@ -81,50 +83,49 @@ export async function runCommand<B extends object>(
   }
 }
 
-/** Two found the same free network segment; the second finds another. */
-const exclusionViolation = '23P01'
+/** Two found the same free network segment; the second finds another. And locks that were waited for in a circle. */
+const passing = ['23P01', '40P01', '40001']
 
-/** Locks are taken in one order; where a part of Freehold fails to, the one PostgreSQL picks as the victim begins again. */
-async function inTransaction<T>(deps: ApiDeps, work: (em: EntityManager) => Promise<T>): Promise<T> {
+async function inTransaction<T>({ orm }: ApiDeps, work: (sql: Sql) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await deps.orm.em.fork().transactional(work)
+      return await transaction(orm.pool, work)
     } catch (error) {
       const passes =
-        error instanceof DeadlockException || (error instanceof DriverException && error.code === exclusionViolation)
+        error instanceof RoomTaken || (error instanceof pg.DatabaseError && passing.includes(error.code ?? ''))
       if (!passes || attempt === attempts) throw error
     }
   }
 }
 
 async function once<B extends object>(
-  em: EntityManager,
+  sql: Sql,
   call: Call,
-  work: (em: EntityManager, call: Call) => Promise<Accepted<B>>,
+  work: (sql: Sql) => Promise<Accepted<B>>,
 ): Promise<Accepted<B>> {
-  if (call.idempotencyKey === undefined) return work(em, call)
+  if (call.idempotencyKey === undefined) return work(sql)
   const idempotent = { apiKey: call.apiKey, key: call.idempotencyKey, requestHash: call.requestHash }
-  const kept = await findAnswer(em, idempotent)
-  if (kept !== null)
+  const kept = await findAnswer(sql, idempotent)
+  if (kept !== undefined)
     return {
       status: kept.status === 200 ? 200 : 202,
       headers: { ...kept.headers, 'Idempotency-Replayed': 'true' },
       body: kept.body as B,
     }
-  const accepted = await work(em, call)
+  const accepted = await work(sql)
   const { status, headers, body } = accepted
-  await keepAnswer(em, idempotent, { status, headers, body: body as Json })
+  await keepAnswer(sql, idempotent, { status, headers, body: body as Json })
   return accepted
 }
 
-function tell({ starter, log }: ApiDeps, { start, cancel }: Accepted<unknown>): void {
+function notifyWorkflow({ starter, log }: ApiDeps, { start, cancel }: Accepted<unknown>): void {
   const told = [
     ...(start === undefined ? [] : [{ operation: start, done: starter.start(start) }]),
     ...(cancel === undefined ? [] : [{ operation: cancel, done: starter.cancel(cancel) }]),
   ]
   for (const { operation, done } of told)
     done.catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : 'unknown'
+      const reason = errorText(error)
       log.warn({ operation_id: operation.id, tenant_id: operation.tenant, reason }, 'left to the sweep')
     })
 }
@@ -142,17 +143,19 @@ async function noteDenial(deps: ApiDeps, call: Call, error: FreeholdError): Prom
   )
 }
 
-/** A tenant, locked until the commit. Throws what `findTenant` throws, and `generation_mismatch` by If-Match. */
-export async function lockTenant(em: EntityManager, call: Call, idOrSlug: string): Promise<TenantRow> {
-  const { id } = await findTenant(em, idOrSlug)
-  await em.findOneOrFail(Tenant, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE, refresh: true })
-  // Found anew by id: it may have been purged while the lock was awaited.
-  const tenant = await findTenant(em, id)
-  if (Array.isArray(call.ifMatch) && !call.ifMatch.includes(tenant.generation))
-    throw new FreeholdError(
-      'generation_mismatch',
-      `tenant ${tenant.slug} is at generation ${tenant.generation}, which is none of If-Match`,
-      { facts: { generation: tenant.generation } },
-    )
+/** A tenant, locked until the commit. Throws what `lockTenant` throws, and `generation_mismatch` by If-Match. */
+export async function lockNamed(sql: Sql, call: Call, idOrSlug: string): Promise<TenantFacts> {
+  const tenant = await lockTenant(sql, idOrSlug)
+  requireGeneration(call, tenant)
   return tenant
+}
+
+/** Throws `generation_mismatch` unless the tenant is at a generation of If-Match. */
+export function requireGeneration({ ifMatch }: Call, { slug, generation }: TenantFacts): void {
+  if (!Array.isArray(ifMatch) || ifMatch.includes(generation)) return
+  throw new FreeholdError(
+    'generation_mismatch',
+    `tenant ${slug} is at generation ${generation}, which is none of If-Match`,
+    { facts: { generation } },
+  )
 }

@@ -3,7 +3,7 @@ import type { Logger } from '../base/logger.ts'
 import type { ApiMetrics } from '../base/metrics.ts'
 import type { MigrationSource } from '../base/migration-source.ts'
 import type { Startable } from '../base/temporal.ts'
-import type { ApiKeyRow } from '../registry/entities/access.ts'
+import type { ApiKeyRow } from '../registry/entities/api-key.ts'
 import type { Orm } from '../registry/orm.ts'
 
 /** How a workflow is told to begin or to undo. Called after the commit; what fails here is started by the worker's sweep. */
@@ -14,7 +14,7 @@ export type Starter = {
 
 /** What the API works with. */
 export type ApiDeps = {
-  /** The registry, as the runtime role. */
+  /** The registry, as the services role. */
   readonly orm: Orm
   readonly platform: Platform
   readonly platformKey: Buffer
@@ -34,7 +34,7 @@ export type ApiDeps = {
 export type ApiEnv = {
   Variables: {
     correlationId: string
-    apiKey: ApiKeyRow
+    apiKey: Pick<ApiKeyRow, 'id' | 'name' | 'role'>
     /** Id of the tenant the request is about, once it is known; for the log. */
     tenantId: string
   }

@@ -3,14 +3,18 @@ import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { FreeholdError, type ErrorCode } from '../domain/errors.ts'
 import type { Logger } from '../base/logger.ts'
+import { isHeldUp, isUnavailable } from '../registry/unavailable.ts'
 import type { ApiEnv } from './deps.ts'
+
+/** Codes that are never the caller's fault, so the log has to say more. */
+const isOurs: ReadonlySet<ErrorCode> = new Set(['internal', 'not_ready', 'registry_unavailable', 'secret_unreadable'])
 
 /** Answers an error as RFC 9457 problem+json. What nobody foresaw is logged and answered without its message. */
 export function problemHandler(log: Logger) {
   return (error: Error, c: Context<ApiEnv>): Response => {
     const known = toFreeholdError(error)
     const correlationId = c.get('correlationId')
-    if (known.code === 'internal' || known.code === 'not_ready' || known.code === 'secret_unreadable')
+    if (isOurs.has(known.code))
       log.error({ correlation_id: correlationId, error: withoutValues(error) }, 'request failed')
     if (known.code === 'unauthenticated') c.header('WWW-Authenticate', 'Bearer')
     const { code, status, retry, message, details, facts } = known
@@ -35,7 +39,17 @@ function toFreeholdError(error: Error): FreeholdError {
   if (error instanceof FreeholdError) return error
   if (error instanceof HTTPException) return new FreeholdError(codeOf(error.status), error.message || 'bad request')
   if (isUnavailable(error))
-    return new FreeholdError('not_ready', 'the registry cannot be reached; try again in a moment', { cause: error })
+    return new FreeholdError('registry_unavailable', 'the registry cannot be reached; try again in a moment', {
+      cause: error,
+    })
+  if (isHeldUp(error))
+    return new FreeholdError(
+      'registry_unavailable',
+      'the registry is held up by another change; try again in a moment',
+      {
+        cause: error,
+      },
+    )
   return new FreeholdError('internal', 'an unexpected error; the log has it under the correlation id', { cause: error })
 }
 
@@ -43,13 +57,6 @@ function codeOf(status: number): ErrorCode {
   if (status === 413) return 'body_too_large'
   if (status === 415) return 'unsupported_media_type'
   return status >= 500 ? 'internal' : 'invalid_request'
-}
-
-/** Connection failures, and PostgreSQL's classes 08 (connection), 53 (resources) and 57P (shutdown). */
-function isUnavailable(error: Error): boolean {
-  const { code } = error as { code?: unknown }
-  if (typeof code === 'string' && /^(ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|08...$|53...$|57P..$)/.test(code)) return true
-  return /timeout exceeded when trying to connect|Connection terminated/.test(error.message)
 }
 
 /** What may be logged of an error nobody foresaw: a database error's message holds the values of its statement. */

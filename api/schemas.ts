@@ -6,6 +6,15 @@ import { operationStates } from '../domain/operation.ts'
 import { placementStates } from '../domain/placement.ts'
 import { resourceKinds } from '../domain/resources.ts'
 import { machineName, plainText } from '../domain/text.ts'
+import {
+  exampleContext,
+  exampleCredentials,
+  exampleEvent,
+  exampleOperation,
+  exampleProblem,
+  exampleResource,
+  exampleTenant,
+} from './examples.ts'
 
 /** Shapes of what the API takes and gives; the OpenAPI document is made from them. */
 const commands = Object.keys(lifecycle) as [Command, ...Command[]]
@@ -42,6 +51,7 @@ export const operationSchema = z
     state: operationState,
     intent: z.enum(['forward', 'compensate']),
     phase: z.string(),
+    abortable: z.boolean().describe('Whether abort can end it; what cannot only goes forward'),
     steps: z.array(stepSchema),
     revision: z.int(),
     actor: z.string(),
@@ -56,7 +66,7 @@ export const operationSchema = z
     startedAt: time.nullable(),
     finishedAt: time.nullable(),
   })
-  .openapi('Operation')
+  .openapi('Operation', { examples: [exampleOperation] })
 
 const conditionSchema = z
   .object({ type: z.string(), reason: z.string(), message: z.string(), since: time })
@@ -97,7 +107,7 @@ export const tenantSchema = z
       .openapi({ type: 'object', description: 'With every default; only in the answer for one tenant' })
       .optional(),
   })
-  .openapi('Tenant')
+  .openapi('Tenant', { examples: [exampleTenant] })
 
 export const eventSchema = z
   .object({
@@ -112,7 +122,7 @@ export const eventSchema = z
     previousHash: z.string(),
     hash: z.string(),
   })
-  .openapi('Event')
+  .openapi('Event', { examples: [exampleEvent] })
 
 export const resourceSchema = z
   .object({
@@ -128,11 +138,68 @@ export const resourceSchema = z
     createdAt: time,
     updatedAt: time,
   })
-  .openapi('Resource')
+  .openapi('Resource', { examples: [exampleResource] })
+
+const busEndpoint = { host: z.string(), port: z.int(), tls: z.boolean() }
+
+const topologySchema = z
+  .object({
+    database: z.object({
+      cell: z.string(),
+      host: z.string(),
+      port: z.int(),
+      database: z.string(),
+      schema: z.string(),
+      role: z.string(),
+      passwordSecret: z.string(),
+    }),
+    objectStore: z.object({ cell: z.string(), container: z.string(), prefix: z.string() }),
+    runtime: z.object({
+      namespace: z.string(),
+      taskQueue: z.string(),
+      fairnessKey: z.string(),
+      fairnessWeight: z.number(),
+    }),
+    secrets: z.object({ prefix: z.string(), key: z.string() }),
+    network: z.object({ segment: z.string(), enforcement: z.literal('external') }).nullable(),
+    events: z.union([
+      z.object({ transport: z.literal('webhooks') }),
+      z.object({
+        transport: z.literal('service-bus'),
+        bus: z.string(),
+        endpoint: z.object(busEndpoint),
+        topic: z.string(),
+        subscription: z.string(),
+        keySecret: z.string(),
+      }),
+    ]),
+  })
+  .openapi('Topology')
 
 export const contextSchema = z
-  .looseObject({ version: z.literal(1), tenantId: z.uuid(), slug: z.string(), environment: z.string() })
-  .openapi('TenantContext')
+  .object({
+    version: z.literal(1),
+    tenantId: z.uuid(),
+    slug: z.string(),
+    environment: z.string(),
+    region: z.string(),
+    state: tenantState,
+    profile: z.string(),
+    epoch: z.int(),
+    dataKey: z.string(),
+    plan: z.string(),
+    topology: topologySchema,
+    policy: z.object({
+      residency: z.string(),
+      retention: z.string(),
+      encryption: z.literal('tenant-key'),
+      deleteProtection: z.boolean(),
+    }),
+    quotas: z.object({ storageGiB: z.int(), requestsPerSecond: z.int(), concurrentTasks: z.int() }),
+    features: z.record(z.string(), z.boolean()),
+    settings: z.record(z.string(), z.string()),
+  })
+  .openapi('TenantContext', { examples: [exampleContext] })
 
 const databaseCredentialsSchema = z
   .object({
@@ -148,9 +215,7 @@ const databaseCredentialsSchema = z
 
 const busCredentialsSchema = z
   .object({
-    host: z.string(),
-    port: z.int(),
-    tls: z.boolean(),
+    ...busEndpoint,
     topic: z.string(),
     subscription: z.string(),
     keyName: z.string(),
@@ -165,7 +230,7 @@ export const credentialsSchema = z
     database: databaseCredentialsSchema,
     bus: z.union([busCredentialsSchema, z.null()]),
   })
-  .openapi('Credentials')
+  .openapi('Credentials', { examples: [exampleCredentials] })
 
 const problemDetailSchema = z
   .object({
@@ -188,7 +253,7 @@ export const problemSchema = z
     errors: z.array(problemDetailSchema).optional(),
     facts: facts.optional(),
   })
-  .openapi('Problem')
+  .openapi('Problem', { examples: [exampleProblem] })
 
 const environmentName = z.string().regex(environmentPattern, 'is not the name of an environment')
 export const reasonBody = z.strictObject({ reason: plainText(500).optional() })
@@ -212,7 +277,8 @@ const label = z
   .transform((text): [string, string] => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)])
   .pipe(z.tuple([machineName, plainText(63)]))
 
-export const tenantsQuery = z.object({
+/** Queries are strict, as bodies are: a filter with a wrong name must not give everything. */
+export const tenantsQuery = z.strictObject({
   state: tenantState.optional(),
   profile: machineName.optional(),
   label: z
@@ -221,11 +287,12 @@ export const tenantsQuery = z.object({
   limit,
   cursor,
 })
-export const operationsQuery = z.object({
+export const operationsQuery = z.strictObject({
   tenant: z.string().max(64).optional(),
   state: operationState.optional(),
   limit,
   cursor,
 })
-export const eventsQuery = z.object({ after: z.coerce.number().int().min(0).max(1e15).default(0), limit })
-export const contextQuery = z.object({ environment: environmentName.default('prod') })
+export const eventsQuery = z.strictObject({ after: z.coerce.number().int().min(0).max(1e15).default(0), limit })
+export const noQuery = z.strictObject({})
+export const contextQuery = z.strictObject({ environment: environmentName.default('prod') })

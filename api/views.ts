@@ -1,35 +1,19 @@
 import type { z } from '@hono/zod-openapi'
-import { allowedCommands } from '../domain/lifecycle.ts'
-import { workflowId } from '../domain/operation.ts'
+import { allowedCommands, isAbortable } from '../domain/lifecycle.ts'
+import { isOpen, workflowId } from '../domain/operation.ts'
 import type { EventRow } from '../registry/entities/event.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
-import type { PlacementRow } from '../registry/entities/placement.ts'
 import type { ResourceRow } from '../registry/entities/resource.ts'
-import type { TenantRow } from '../registry/entities/tenant.ts'
-import type { EntityManager } from '../registry/orm.ts'
-import { newestOperations, placementsOf } from '../registry/queries.ts'
+import type { TenantSummary } from '../registry/tenant-summaries.ts'
 import type { ApiDeps } from './deps.ts'
 import type { eventSchema, operationSchema, resourceSchema, tenantSchema } from './schemas.ts'
 
 export type TenantView = z.infer<typeof tenantSchema>
 export type OperationView = z.infer<typeof operationSchema>
 
-/** Tenants as the API shows them, with their placements and newest operations; in the order given. */
-export async function tenantViews(em: EntityManager, rows: readonly TenantRow[]): Promise<TenantView[]> {
-  const ids = rows.map(({ id }) => id)
-  const operations = await newestOperations(em, ids)
-  const placements = await placementsOf(em, ids)
-  return rows.map((row) =>
-    tenantView(
-      row,
-      placements.filter(({ tenant }) => tenant === row.id),
-      operations.get(row.id),
-    ),
-  )
-}
-
-function tenantView(row: TenantRow, placements: PlacementRow[], newest: OperationRow | undefined): TenantView {
-  const { id, code, slug, name, labels, profile, plan, region, state, conditions, generation } = row
+/** A tenant as the API shows it, with where it lives and its newest operation. */
+export function tenantView(row: TenantSummary): TenantView {
+  const { id, code, slug, name, labels, profile, plan, region, state, conditions, generation, newest } = row
   return {
     id,
     code,
@@ -43,18 +27,19 @@ function tenantView(row: TenantRow, placements: PlacementRow[], newest: Operatio
     conditions,
     generation,
     observedGeneration: row.observedGeneration,
-    environments: placements.map((placement) => ({
-      name: placement.environment,
-      placement: placement.number,
-      cell: placement.cell,
-      state: placement.state,
-      epoch: placement.epoch,
+    environments: row.placements.map(({ environment, number, cell, state: side, epoch }) => ({
+      name: environment,
+      placement: number,
+      cell,
+      state: side,
+      epoch,
     })),
     dataKey: row.dataKey,
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
-    allowed: allowedCommands(state),
-    operation: newest === undefined ? null : { id: newest.id, kind: newest.kind, state: newest.state },
+    // An open operation holds the tenant: see the operation for whether it can be retried or aborted.
+    allowed: newest !== null && isOpen(newest.state) ? [] : allowedCommands(state),
+    operation: newest,
   }
 }
 
@@ -81,6 +66,7 @@ export function operationView(
     state,
     intent,
     phase,
+    abortable: isAbortable(kind),
     steps: stepViews(row),
     revision,
     actor,
@@ -97,7 +83,7 @@ export function operationView(
 }
 
 /** A step runs when it is pending in a running operation that goes forward, and everything before it is done. */
-function stepViews({ steps, state, intent }: OperationRow): OperationView['steps'] {
+function stepViews({ steps, state, intent }: Pick<OperationRow, 'steps' | 'state' | 'intent'>): OperationView['steps'] {
   const done = new Set(steps.filter((step) => step.state === 'done').map((step) => step.key))
   const keys = new Set(steps.map((step) => step.key))
   const isUnderWay = state === 'running' && intent === 'forward'

@@ -1,6 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { getCACertificates } from 'node:tls'
 import { ServiceBusAdministrationClient } from '@azure/service-bus'
-import pThrottle from 'p-throttle'
 import { FreeholdError } from '../domain/errors.ts'
 import { callsPerSecond } from '../domain/placement.ts'
 import type { BusDeclaration } from '../domain/platform.ts'
@@ -29,49 +29,55 @@ export type BusAdministrationOptions = {
   readonly requestTimeoutMs?: number
 }
 
-/** Work on the management side of a bus. Throws what `busError` makes of its refusals. */
-export type ManageBus = <T>(bus: ManagedBus, work: (client: ServiceBusAdministrationClient) => Promise<T>) => Promise<T>
+/**
+ * Work on the management side of a bus. Throws what `busError` makes of its refusals, and the signal's reason when it was
+ * aborted. How often a bus is asked is the business of who asks.
+ */
+export type ManageBus = <T>(
+  bus: Pick<ManagedBus, 'name' | 'management'>,
+  work: (client: ServiceBusAdministrationClient) => Promise<T>,
+  signal?: AbortSignal,
+) => Promise<T>
 
-type Managed = Omit<ManagedBus, 'name'> & { client: ServiceBusAdministrationClient; turn: () => Promise<void> }
+type Managed = { readonly management: string; readonly client: ServiceBusAdministrationClient }
 
 /**
- * Management of any number of buses, each with its own rate. A bus has one client for as long as its credential is the
- * same; its rate outlives a new credential. Clients hold idle sockets only, which end by themselves.
+ * Management of any number of buses. A bus has one client for as long as its credential is the same. Clients hold idle
+ * sockets only, which end by themselves.
  */
 export function createBusAdministration(options: BusAdministrationOptions = {}): ManageBus {
   const { certificateAuthority, requestTimeoutMs = 10_000 } = options
   const tlsOptions =
     certificateAuthority === undefined ? {} : { ca: [...getCACertificates('default'), certificateAuthority] }
   const buses = new Map<string, Managed>()
+  /** Whose work a request is of, so that no call can forget to hand the signal on. */
+  const callers = new AsyncLocalStorage<AbortSignal | undefined>()
 
-  function managed({ name, management, callsPerSecond }: ManagedBus): Managed {
+  function managed({ name, management }: Pick<ManagedBus, 'name' | 'management'>): ServiceBusAdministrationClient {
     const known = buses.get(name)
-    const keepsRate = known?.callsPerSecond === callsPerSecond
-    if (keepsRate && known.management === management) return known
-    const turn = keepsRate ? known.turn : pThrottle({ limit: callsPerSecond, interval: 1_000 })(async () => {})
+    if (known?.management === management) return known.client
     const client = connect(name, management, { tlsOptions, retryOptions: { maxRetries: 2, retryDelayInMs: 100 } })
-    // Behind the retries, so that each request takes its turn: pages of a list and repeated ones too.
-    client.pipeline.addPolicy(
-      {
-        name: 'inTurn',
-        async sendRequest(request, next) {
-          await turn()
-          request.timeout = requestTimeoutMs
-          return next(request)
-        },
+    // Before the retries, so that a wait between two of them ends too.
+    client.pipeline.addPolicy({
+      name: 'bounded',
+      sendRequest(request, next) {
+        request.timeout = requestTimeoutMs
+        const signal = callers.getStore()
+        if (signal !== undefined) request.abortSignal = signal
+        return next(request)
       },
-      { afterPhase: 'Retry' },
-    )
-    const made = { management, callsPerSecond, client, turn }
-    buses.set(name, made)
-    return made
+    })
+    buses.set(name, { management, client })
+    return client
   }
 
-  return async (bus, work) => {
-    const { client } = managed(bus)
+  return async (bus, work, signal) => {
+    signal?.throwIfAborted()
+    const client = managed(bus)
     try {
-      return await work(client)
+      return await callers.run(signal, () => work(client))
     } catch (error) {
+      signal?.throwIfAborted()
       throw busError(error, bus.name)
     }
   }

@@ -24,6 +24,21 @@ const schema = z.object({
   ),
   TEMPORAL_ADDRESS: z.string().optional().describe('host:port of a Temporal server. Unset: an embedded dev server'),
   TEMPORAL_NAMESPACE: z.string().default('freehold').describe('Temporal namespace of the control plane'),
+  TEMPORAL_TLS: z
+    .enum(['true', 'false'])
+    .optional()
+    .describe('Whether Temporal is reached over TLS. Default: true where one of the next five is set, else false'),
+  TEMPORAL_TLS_CA_FILE: z
+    .string()
+    .optional()
+    .describe('Certificates (PEM) to trust for the Temporal server instead of the public ones'),
+  TEMPORAL_TLS_CERT_FILE: z.string().optional().describe('Client certificate (PEM) to show to the Temporal server'),
+  TEMPORAL_TLS_KEY_FILE: z.string().optional().describe('Private key (PEM) of the client certificate'),
+  TEMPORAL_TLS_SERVER_NAME: z
+    .string()
+    .optional()
+    .describe('Name in the Temporal server’s certificate, where it is not that of the address'),
+  TEMPORAL_API_KEY: z.string().optional().describe('API key of the Temporal server: env:NAME or file:PATH'),
   TEMPORAL_CLI_PATH: z.string().optional().describe('Temporal CLI binary to start the dev server with'),
   FREEHOLD_TASK_QUEUE: z.string().default('freehold').describe('Task queue of the control plane'),
   FREEHOLD_STATE_DIR: z.string().default('.freehold').describe('Where the embedded stack keeps its state'),
@@ -77,12 +92,13 @@ const schema = z.object({
     .optional()
     .describe('Certificates (PEM) to trust for the management side of a bus besides the public ones'),
   FREEHOLD_ACTIVITY_TIMEOUT_MS: milliseconds(60_000).describe('Longest time one try of a step may take'),
+  FREEHOLD_MIGRATION_TIMEOUT_MS: milliseconds(3_600_000).describe('Longest time one try of a migration may take'),
   FREEHOLD_ACTIVITY_ATTEMPTS: z.coerce
     .number()
     .int()
     .min(1)
     .default(10)
-    .describe('Tries of a step before the operation fails'),
+    .describe('Tries of a step that the world refuses before an operation that can be undone fails'),
   FREEHOLD_SWEEP_INTERVAL_MS: milliseconds(2_000).describe('How often the worker looks for operations left behind'),
   FREEHOLD_WORKER_CONCURRENCY: z.coerce
     .number()
@@ -124,9 +140,19 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       `unknown variable ${strange}; did you mean ${closest(strange, known)}?`,
     )
   const parsed = schema.safeParse(Object.fromEntries(given))
-  if (parsed.success) return parsed.data
+  if (parsed.success) return withServer(parsed.data)
   const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
   throw new FreeholdError('configuration_invalid', `the environment is not usable: ${faults.join('; ')}`)
+}
+
+/** The embedded Temporal server speaks no TLS and asks for no key, so settings for another one are a mistake without it. */
+function withServer(config: Config): Config {
+  const lost = Object.keys(config).find((name) => /^TEMPORAL_(TLS|API_KEY)/.test(name))
+  if (lost === undefined || config.TEMPORAL_ADDRESS !== undefined) return config
+  throw new FreeholdError(
+    'configuration_invalid',
+    `${lost} is set without TEMPORAL_ADDRESS; name the server it is for, or unset it`,
+  )
 }
 
 /** The variables that are set: an empty one counts as unset, so it must not hide a value from elsewhere. */

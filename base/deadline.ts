@@ -1,12 +1,6 @@
+import pTimeout from 'p-timeout'
+
 /** What `work` gives, or an error when it takes longer. The work itself goes on, and its end is ignored. */
 export async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
+  return pTimeout(work, { milliseconds, message: `no answer within ${milliseconds} ms` })
 }

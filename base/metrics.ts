@@ -40,14 +40,14 @@ export function registryGauges(registry: Registry, collect: () => Promise<void>)
     ),
     slotsUsed: gauge('freehold_cell_slots_used', 'Placements the cell holds', 'cell'),
     slotsCapacity: gauge('freehold_cell_slots_capacity', 'Placements the cell may hold', 'cell'),
-    outboxUndelivered: gauge('freehold_outbox_undelivered', 'Events that wait for delivery', 'destination'),
-    outboxOldest: gauge(
-      'freehold_outbox_oldest_undelivered_seconds',
+    eventsUndelivered: gauge('freehold_events_undelivered', 'Events that wait for delivery', 'destination'),
+    eventsOldest: gauge(
+      'freehold_events_oldest_undelivered_seconds',
       'Age of the oldest event that waits for delivery; 0 when none does',
       'destination',
     ),
-    outboxFailing: gauge(
-      'freehold_outbox_failing',
+    deliveriesFailing: gauge(
+      'freehold_deliveries_failing',
       'Streams whose last delivery failed, and that are tried again',
       'destination',
     ),

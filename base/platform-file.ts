@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { LineCounter, parseDocument } from 'yaml'
 import { FreeholdError } from '../domain/errors.ts'
-import { platformSchema, type Platform } from '../domain/platform.ts'
+import { platformSchema, type ObjectStoreDeclaration, type Platform } from '../domain/platform.ts'
 import type { Config } from './config.ts'
 
 /** How the configuration says to read the platform file. */
@@ -36,10 +36,14 @@ export async function readPlatformFile(
       ...(withoutBus ? { buses: [], governance: undefined } : {}),
       cells: parsed.data.cells.map((cell) => ({
         ...cell,
-        objectStore: { ...cell.objectStore, root: resolve(stateDir, cell.objectStore.root) },
+        objectStore: withFolder(cell.objectStore, stateDir),
         network: { policies: resolve(stateDir, cell.network.policies) },
       })),
     }
   const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
   throw new FreeholdError('configuration_invalid', `${file}: ${faults.join('; ')}`)
+}
+
+function withFolder(store: ObjectStoreDeclaration, stateDir: string): ObjectStoreDeclaration {
+  return store.kind === 'file-system' ? { ...store, root: resolve(stateDir, store.root) } : store
 }

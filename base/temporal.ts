@@ -1,7 +1,10 @@
 import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client'
-import { workflowId, type OperationInput, type OperationKind, type Timing } from '../domain/operation.ts'
+import { lifecycle } from '../domain/lifecycle.ts'
+import { workflowId, workflowName, type OperationInput, type OperationKind, type Timing } from '../domain/operation.ts'
 import type { Config } from './config.ts'
 import { searchAttributes } from './search-attributes.ts'
+import type { ResolveSecret } from './secret-reference.ts'
+import { temporalConnectionOptions, type TemporalConfig } from './temporal-connection.ts'
 
 /** What starting an operation takes. */
 export type Startable = {
@@ -16,20 +19,33 @@ export type Startable = {
 /** How a workflow stands: `closed` without more, because its outcome is in the registry. */
 export type WorkflowStanding = 'running' | 'closed' | 'missing'
 
-/** Connects to the Temporal server of the configuration. Throws when it does not answer within 10 s. */
+/**
+ * Connects to the Temporal server of the configuration. Throws when it does not answer within 10 s, and
+ * `configuration_invalid` as `temporalConnectionOptions` does.
+ */
 export async function connectTemporal(
-  config: Pick<Config, 'TEMPORAL_NAMESPACE'> & { TEMPORAL_ADDRESS: string },
+  config: TemporalConfig & Pick<Config, 'TEMPORAL_NAMESPACE'>,
+  resolveSecret?: ResolveSecret,
 ): Promise<Client> {
-  const connection = await Connection.connect({ address: config.TEMPORAL_ADDRESS, connectTimeout: 10_000 })
+  const options = await temporalConnectionOptions(config, resolveSecret)
+  const connection = await Connection.connect({ ...options, connectTimeout: 10_000 })
   return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE })
 }
 
 /** Durations of a workflow's steps by the configuration. */
-export function timingOf(config: Pick<Config, 'FREEHOLD_ACTIVITY_TIMEOUT_MS' | 'FREEHOLD_ACTIVITY_ATTEMPTS'>): Timing {
-  const startToCloseMs = config.FREEHOLD_ACTIVITY_TIMEOUT_MS
+export function timingOf(
+  config: Pick<Config, 'FREEHOLD_ACTIVITY_TIMEOUT_MS' | 'FREEHOLD_MIGRATION_TIMEOUT_MS' | 'FREEHOLD_ACTIVITY_ATTEMPTS'>,
+): Timing {
+  const short = config.FREEHOLD_ACTIVITY_TIMEOUT_MS
   return {
-    startToCloseMs,
-    heartbeatMs: Math.min(startToCloseMs, 10_000),
+    tryMs: {
+      operation: short,
+      ensure: short,
+      migrate: config.FREEHOLD_MIGRATION_TIMEOUT_MS,
+      remove: short,
+      rotate: short,
+    },
+    heartbeatMs: Math.min(short, 10_000),
     initialRetryMs: 200,
     maximumRetryMs: 30_000,
     maximumAttempts: config.FREEHOLD_ACTIVITY_ATTEMPTS,
@@ -43,11 +59,14 @@ export function operationStarter(client: Client, options: { taskQueue: string; t
     const { id, kind, attempt, tenant, generation, slug } = operation
     const input: OperationInput = { operationId: id, tenantId: tenant, generation, attempt, timing: options.timing }
     try {
-      await client.workflow.start(workflowTypes[kind], {
+      await client.workflow.start(workflowName(kind), {
         taskQueue: options.taskQueue,
         workflowId: workflowId(operation),
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         args: [input],
+        // Who is killed in the middle of one is taken for dead as soon as in the middle of a step.
+        workflowTaskTimeout: Math.max(options.timing.heartbeatMs, 2_000),
+        priority: { priorityKey: lifecycle[kind].urgency },
         staticSummary: `${kind} ${slug}`,
         staticDetails: `Operation \`${id}\`, attempt ${attempt}, of tenant **${slug}** (\`${tenant}\`)`,
         typedSearchAttributes: [
@@ -87,10 +106,3 @@ export function operationStarter(client: Client, options: { taskQueue: string; t
   return { start, cancel, standing }
 }
 export type OperationStarter = ReturnType<typeof operationStarter>
-
-/** Name of the workflow function of each kind. */
-const workflowTypes = {
-  provision: 'provision',
-  purge: 'purge',
-  'rotate-credentials': 'rotateCredentials',
-} as const satisfies Record<OperationKind, string>

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createTenantContexts, type TenantContext } from '@freehold/sdk'
 import { Connection } from '@temporalio/client'
 import { submitTask } from '../examples/workloads/submit-task.ts'
-import { createTenantContexts, type TenantContext } from '../examples/workloads/tenant-contexts.ts'
 import { startWorkloads } from '../examples/workloads/worker.ts'
+import { quantile } from './quantile.ts'
 import { withStack, type Stack } from './stack.ts'
 import { acceptTenant } from './tenant.ts'
 
@@ -22,7 +23,7 @@ const stillNoisy = 100
 /** Measures with the worker of the example as `npm start` runs it, and tenants of the same plan. */
 export async function benchFairness(): Promise<FairnessFigures> {
   return withStack(async (stack) => {
-    const contexts = createTenantContexts(stack.api)
+    const contexts = createTenantContexts({ url: stack.api.url, apiKey: stack.api.key })
     const [noisy, quiet] = [await newTenant(stack, contexts), await newTenant(stack, contexts)]
     const connection = await Connection.connect({ address: stack.temporalAddress })
     const worker = await startWorkloads({ address: stack.temporalAddress, contexts })
@@ -66,11 +67,8 @@ async function newTenant(stack: Stack, contexts: ReturnType<typeof createTenantC
   }
 }
 
-/** By nearest rank. */
 function latency(times: number[]): Latency {
-  const sorted = times.toSorted((a, b) => a - b)
-  const at = (share: number) => rounded(sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN)
-  return { p50Ms: at(0.5), p95Ms: at(0.95), tasks: times.length }
+  return { p50Ms: rounded(quantile(times, 0.5)), p95Ms: rounded(quantile(times, 0.95)), tasks: times.length }
 }
 
 const rounded = (figure: number): number => Number(figure.toFixed(1))

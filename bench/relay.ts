@@ -6,17 +6,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service-bus'
 import { createSigner } from '../crypto/signing.ts'
 import { tenantProperty } from '../domain/tenant-messages.ts'
-import { governanceOf } from '../events/governance.ts'
+import { governanceTopicOf } from '../events/governance-topic.ts'
 import { startRelay } from '../events/relay.ts'
-import { createServiceBusPublisher } from '../events/service-bus.ts'
+import { createServiceBusPublisher } from '../events/service-bus-publisher.ts'
 import { freePorts } from '../local/ports.ts'
 import { startPostgres } from '../local/postgres/server.ts'
 import { createBusAdministration } from '../base/bus-administration.ts'
 import { createLogger } from '../base/logger.ts'
 import { createMetricsRegistry, workerMetrics } from '../base/metrics.ts'
 import { migrateRegistry } from '../registry/migrate.ts'
-import { openRegistry, runtimeRole, type Orm } from '../registry/orm.ts'
-import { createDatabase } from '../deploy/databases.ts'
+import { openRegistry, servicesRole, type Orm } from '../registry/orm.ts'
+import { createDatabase } from '../deploy/create-database.ts'
 import { startBroker } from './broker.ts'
 import { appendSome, openTopic, seedTenants, type TenantWithTopic } from './tenants-with-topics.ts'
 
@@ -80,7 +80,7 @@ async function measure(
   }
   const manage = createBusAdministration({ certificateAuthority: ca })
   const publisher = createServiceBusPublisher(resolveSecret, { sendTimeoutMs: 5_000 })
-  const way = governanceOf(platform, { manage, resolveSecret })
+  const way = governanceTopicOf(platform, { manage, resolveSecret })
   // What every worker does at its start; the measure is of events.
   await way?.prepare()
   const start = () =>
@@ -127,7 +127,7 @@ async function openBenchRegistry(undo: (() => Promise<unknown>)[]): Promise<Orm>
   url.pathname = '/freehold'
   await createDatabase(url.href)
   await migrateRegistry(url.href)
-  const orm = await openRegistry(url.href, { role: runtimeRole, connections: 20 })
+  const orm = await openRegistry(url.href, { role: servicesRole, connections: 20 })
   undo.push(() => orm.close(true))
   return orm
 }

@@ -2,6 +2,8 @@ import type { ServiceBusAdministrationClient } from '@azure/service-bus'
 import { openDelivery } from '../registry/deliveries.ts'
 import { appendEvents } from '../registry/events.ts'
 import type { Orm } from '../registry/orm.ts'
+import { sqlOf } from '../registry/pool.ts'
+import { one } from '../registry/sql.ts'
 
 /** A tenant as the relay sees it: a stream, and a topic of its environment `prod`. */
 export type TenantWithTopic = { id: string; topic: string }
@@ -33,11 +35,11 @@ export async function seedTenants(
        select id, 'provision', 1, 'succeeded', 'key:seed', 'seed' from made returning id, tenant_id
      ), held as (
        insert into resources (tenant_id, placement, key, kind, environment, cell, name, spec, state, created_by)
-       select m.id, 1, 'prod/topic', 'topic', 'prod', 'cell', 'tenant-' || m.code || '-prod', '{}', 'present', ran.id
+       select m.id, 0, 'prod/topic', 'topic', 'prod', ?, 'tenant-' || m.code || '-prod', '{}', 'present', ran.id
        from made m join ran on ran.tenant_id = m.id
      )
      select id, 'tenant-' || code || '-prod' as topic from made`,
-    [count, bus],
+    [count, bus, bus],
   )
   for (const { topic } of tenants) {
     await administration.createTopic(topic, { requiresDuplicateDetection: true })
@@ -65,5 +67,10 @@ export async function appendSome(orm: Orm, tenant: string, count: number): Promi
 
 /** Has the topic of a tenant receive its events. */
 export async function openTopic(orm: Orm, tenant: string): Promise<void> {
-  await openDelivery(orm.em.fork(), { tenant, environment: 'prod', placement: 1 })
+  const sql = sqlOf(orm.pool)
+  const text = `select key, cell from resources where tenant_id = $1 and kind = 'topic'`
+  await openDelivery(sql, {
+    tenantId: tenant,
+    spec: await one(sql<{ key: string; cell: string }>({ text, values: [tenant] })),
+  })
 }

@@ -1,11 +1,11 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { FreeholdError } from '../domain/errors.ts'
 
 const keyWrapIv = Buffer.alloc(8, 0xa6)
 const nonceBytes = 12
 const tagBytes = 16
 
-/** What a tenant key is used for; each purpose has a key of its own, derived by HKDF. */
+/** What a tenant key seals; each purpose has a key of its own, derived by HKDF. */
 export type Purpose = 'secrets' | 'fields' | 'archive'
 
 /** A fresh 256-bit tenant key. */
@@ -32,7 +32,7 @@ export function unwrapKey(platformKey: Buffer, wrapped: Buffer): Buffer {
   }
 }
 
-function derive(tenantKey: Buffer, purpose: Purpose): Buffer {
+function derive(tenantKey: Buffer, purpose: Purpose | 'hash'): Buffer {
   return Buffer.from(hkdfSync('sha256', tenantKey, Buffer.alloc(0), `freehold/${purpose}`, 32))
 }
 
@@ -60,4 +60,9 @@ export function open(tenantKey: Buffer, purpose: Purpose, context: string, seale
   } catch {
     throw new FreeholdError('secret_unreadable', `the sealed value ${context} cannot be opened`)
   }
+}
+
+/** A hash that only the tenant's key can make: it compares texts that hold personal data and tells nobody what they are. */
+export function keyedHash(tenantKey: Buffer, text: string): string {
+  return createHmac('sha256', derive(tenantKey, 'hash')).update(text).digest('hex')
 }

@@ -1,14 +1,13 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { FreeholdError } from '../domain/errors.ts'
 import { readPlatformKey, type ResolveSecret } from '../base/secret-reference.ts'
-import { createApiKey } from '../registry/api-keys.ts'
-import { ApiKey } from '../registry/entities/access.ts'
+import { createApiKey, findApiKey } from '../registry/api-keys.ts'
+import type { Role } from '../registry/entities/api-key.ts'
 import { TenantKey } from '../registry/entities/secret.ts'
-import type { EntityManager } from '../registry/orm.ts'
+import type { EntityManager, Orm } from '../registry/orm.ts'
+import { sqlOf } from '../registry/pool.ts'
 import { keptSecret } from './kept-secret.ts'
-
-const adminKeyName = 'admin'
 
 /**
  * Makes the platform key where it is a file that is not there yet, and checks that it can be read. Throws
@@ -36,14 +35,25 @@ export async function ensurePlatformKey(
   await readPlatformKey(reference, resolveSecret)
 }
 
-/**
- * Makes the first key of the API, of a platform-admin, and keeps it in `<stateDir>/admin.key`. Nothing to do when both are
- * there; a key whose file was lost is replaced.
- */
-export async function ensureAdminKey(em: EntityManager, stateDir: string, say: (line: string) => void): Promise<void> {
+/** The first key of the API, of a platform-admin, kept in `<stateDir>/admin.key`; made when it is not there. */
+export async function firstKey(orm: Orm, stateDir: string, say: (line: string) => void): Promise<string> {
   const file = join(stateDir, 'admin.key')
-  const isKnown = (await em.count(ApiKey, { name: adminKeyName })) > 0
-  if (isKnown && existsSync(file)) return
-  writeFileSync(file, `${await createApiKey(em, adminKeyName, 'platform-admin')}\n`, { mode: 0o600 })
-  say(`a key of the API is in ${file}`)
+  const { key, isNew } = await keptApiKey(orm, { file, name: 'admin', role: 'platform-admin' })
+  if (isNew) say(`a key of the API is in ${file}`)
+  return key
+}
+
+/**
+ * The API key in this file, as long as the registry knows it; else a new one of this name and role, which replaces the key
+ * of that name: the file may have been lost, and the registry may be another.
+ */
+export async function keptApiKey(
+  orm: Orm,
+  { file, name, role }: { file: string; name: string; role: Role },
+): Promise<{ key: string; isNew: boolean }> {
+  const kept = existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined
+  if (kept !== undefined && (await findApiKey(sqlOf(orm.pool), kept)) !== undefined) return { key: kept, isNew: false }
+  const key = await createApiKey(orm.em.fork(), name, role)
+  writeFileSync(file, `${key}\n`, { mode: 0o600 })
+  return { key, isNew: true }
 }

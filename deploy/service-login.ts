@@ -2,11 +2,11 @@ import pg from 'pg'
 import { scramVerifier } from '../crypto/scram.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import { requireRegistry } from '../registry/require.ts'
-import { runtimeRole } from '../registry/orm.ts'
+import { servicesRole } from '../registry/orm.ts'
 
 /**
  * Makes sure that API and worker get into the registry by the URL they are given. A login that does not is made, or, when
- * it was made here, given the URL's password; it may take the runtime role and do nothing else. Throws
+ * it was made here, given the URL's password; it may take the services role and do nothing else. Throws
  * `configuration_invalid` for a login that others made, and `substrate_unavailable` when it does not get in all the same.
  * @param adminUrl the registry, migrated, as one who may create roles
  */
@@ -30,7 +30,7 @@ async function makeLogin(adminUrl: string, name: string, password: string): Prom
     // One transaction behind one lock, so that a second setup waits and finds the login.
     await client.query('begin')
     await client.query(`select pg_advisory_xact_lock(hashtext('freehold/service-login'))`)
-    const { rows } = await client.query<{ ours: boolean }>(isOurs, [name, runtimeRole])
+    const { rows } = await client.query<{ ours: boolean }>(isOurs, [name, servicesRole])
     if (rows[0]?.ours === false)
       throw new FreeholdError(
         'configuration_invalid',
@@ -38,7 +38,11 @@ async function makeLogin(adminUrl: string, name: string, password: string): Prom
       )
     if (rows.length === 0) await client.query(`create role ${role} login`)
     await client.query(`alter role ${role} password ${verifier}`)
-    await client.query(`grant ${pg.escapeIdentifier(runtimeRole)} to ${role} with inherit false`)
+    await client.query(`grant ${pg.escapeIdentifier(servicesRole)} to ${role} with inherit false`)
+    // Tenants on the same server may take all connections that anybody may have.
+    await client.query(`do $$ begin
+      if exists (select from pg_roles r where r.rolname = 'pg_use_reserved_connections' and pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION'))
+      then execute format('grant pg_use_reserved_connections to %I', ${pg.escapeLiteral(name)}); end if; end $$`)
     const { rows: here } = await client.query<{ name: string }>('select current_database() as name')
     for (const database of here)
       await client.query(`grant connect on database ${pg.escapeIdentifier(database.name)} to ${role}`)
@@ -48,7 +52,7 @@ async function makeLogin(adminUrl: string, name: string, password: string): Prom
   }
 }
 
-/** A login of setup has the runtime role and no rights of an administrator. */
+/** A login of setup has the services role and no rights of an administrator. */
 const isOurs = `
   select not (r.rolsuper or r.rolcreaterole) and exists (
     select from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = r.oid and g.rolname = $2

@@ -1,6 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Connection, isGrpcServiceError } from '@temporalio/client'
 import { msToTs } from '@temporalio/common/lib/time.js'
+import pRetry from 'p-retry'
+import type { TemporalConnectionOptions } from '../base/temporal-connection.ts'
 import { errorText, FreeholdError } from '../domain/errors.ts'
 
 const visibleTimeoutMs = 60_000
@@ -16,10 +17,10 @@ type SearchAttributeTypeName = keyof typeof attributeTypes
  * `substrate_unavailable` when the server does not answer or refuses.
  */
 export async function ensureNamespaces(
-  address: string,
+  server: TemporalConnectionOptions,
   namespaces: readonly { name: string; retentionDays: number }[],
 ): Promise<void> {
-  await withConnection(address, async ({ workflowService }) => {
+  await withConnection(server, async ({ workflowService }) => {
     for (const { name, retentionDays } of namespaces) {
       try {
         await workflowService.describeNamespace({ namespace: name })
@@ -42,11 +43,11 @@ export async function ensureNamespaces(
  * ignores a second type for a name, so an existing one of another type throws `configuration_invalid`.
  */
 export async function ensureSearchAttributes(
-  address: string,
+  server: TemporalConnectionOptions,
   namespace: string,
   attributes: Readonly<Record<string, SearchAttributeTypeName>>,
 ): Promise<void> {
-  await withConnection(address, async ({ operatorService, workflowService }) => {
+  await withConnection(server, async ({ operatorService, workflowService }) => {
     const wanted = Object.entries(attributes)
     const existing = async (): Promise<Record<string, number>> =>
       (await operatorService.listSearchAttributes({ namespace })).customAttributes
@@ -99,39 +100,40 @@ function requireTypes(
 
 /** Tries every 100 ms; a namespace or attribute that the server does not know yet is a reason to try again. */
 async function untilTrue(what: string, check: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + visibleTimeoutMs
-  let last: unknown
-  while (Date.now() < deadline) {
-    try {
-      if (await check()) return
-    } catch (error) {
-      if (!hasStatus(error, grpc.notFound) && !hasStatus(error, grpc.invalidArgument)) throw error
-      last = error
-    }
-    await sleep(100)
+  const notYet = new Error('it is not listed')
+  const mayPass = (error: Error) =>
+    error === notYet || hasStatus(error, grpc.notFound) || hasStatus(error, grpc.invalidArgument)
+  const attempt = async () => {
+    if (!(await check())) throw notYet
   }
-  const why = last === undefined ? '' : ` (${errorText(last)})`
-  throw new FreeholdError(
-    'substrate_unavailable',
-    `${what} cannot be used ${visibleTimeoutMs / 1000} s after it was made${why}.`,
-  )
+  const times = { retries: Infinity, minTimeout: 100, factor: 1, maxRetryTime: visibleTimeoutMs }
+  await pRetry(attempt, { ...times, shouldRetry: ({ error }) => mayPass(error) }).catch((error: Error) => {
+    if (!mayPass(error)) throw error
+    throw new FreeholdError(
+      'substrate_unavailable',
+      `${what} cannot be used ${visibleTimeoutMs / 1000} s after it was made (${errorText(error)}).`,
+    )
+  })
 }
 
 function hasStatus(error: unknown, status: number): boolean {
   return isGrpcServiceError(error) && Number(error.code) === status
 }
 
-async function withConnection(address: string, work: (connection: Connection) => Promise<void>): Promise<void> {
+async function withConnection(
+  server: TemporalConnectionOptions,
+  work: (connection: Connection) => Promise<void>,
+): Promise<void> {
   let connection: Connection | undefined
   try {
-    connection = await Connection.connect({ address, connectTimeout: 5_000 })
+    connection = await Connection.connect({ ...server, connectTimeout: 5_000 })
     await work(connection)
   } catch (error) {
     if (error instanceof FreeholdError) throw error
     const what = connection === undefined ? 'does not answer' : 'refused to prepare its namespaces'
     throw new FreeholdError(
       'substrate_unavailable',
-      `The Temporal server at ${address} ${what}: ${errorText(error).replace(/\.$/, '')}.`,
+      `The Temporal server at ${server.address} ${what}: ${errorText(error).replace(/\.$/, '')}.`,
       {
         cause: error,
       },

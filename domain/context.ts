@@ -1,7 +1,7 @@
 import type { TenantState } from './lifecycle.ts'
 import type { ResolvedManifest } from './manifest-resolve.ts'
 import type { Placement } from './placement.ts'
-import { topology, type Site } from './topology.ts'
+import type { Topology } from './topology.ts'
 
 /**
  * The tenant context: the one document every downstream service consumes, the same for all profiles. Pure, so two
@@ -11,7 +11,7 @@ export function tenantContext(
   tenant: { id: string; slug: string; code: string; dataKey: string; state: TenantState },
   { spec }: ResolvedManifest,
   placement: Omit<Placement, 'bus'>,
-  site: Site,
+  topology: Topology,
 ) {
   return {
     version: 1 as const,
@@ -24,7 +24,7 @@ export function tenantContext(
     epoch: placement.epoch,
     dataKey: tenant.dataKey,
     plan: spec.plan,
-    topology: topology(tenant, placement, site),
+    topology,
     policy: spec.policies,
     quotas: spec.quotas,
     features: spec.features,

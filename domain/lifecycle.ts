@@ -18,8 +18,9 @@ export const tenantStates = [
 export type TenantState = (typeof tenantStates)[number]
 
 /**
- * One command of the lifecycle. `through` is what the tenant is called meanwhile (`keeps` = its state does not change),
- * `available` says whether this release can carry it out, `cannotFinish` is what the caller finds when it does not end.
+ * One command of the lifecycle. `through` is the state of the tenant meanwhile (`keeps`: it does not change). In `failsTo`,
+ * `before` is the state that the operation found; in `to`, the state that delete put aside. An `exclusive` one holds the
+ * tenant alone. `urgency` puts its work before (1) or behind (5) that of others. `available`: this release can do it.
  */
 type Transition = {
   readonly from: readonly TenantState[]
@@ -27,6 +28,8 @@ type Transition = {
   readonly to: TenantState | 'keeps' | 'before'
   readonly cannotFinish: 'compensates' | 'goes-forward'
   readonly failsTo: TenantState | 'keeps' | 'before'
+  readonly exclusive: boolean
+  readonly urgency: 1 | 2 | 3 | 4 | 5
   readonly available: boolean
 }
 
@@ -38,6 +41,8 @@ export const lifecycle = {
     to: 'active',
     cannotFinish: 'compensates',
     failsTo: 'failed',
+    exclusive: true,
+    urgency: 3,
     available: true,
   },
   'rotate-credentials': {
@@ -46,6 +51,8 @@ export const lifecycle = {
     to: 'keeps',
     cannotFinish: 'goes-forward',
     failsTo: 'keeps',
+    exclusive: true,
+    urgency: 2,
     available: true,
   },
   update: {
@@ -54,6 +61,8 @@ export const lifecycle = {
     to: 'keeps',
     cannotFinish: 'compensates',
     failsTo: 'keeps',
+    exclusive: true,
+    urgency: 3,
     available: false,
   },
   suspend: {
@@ -62,6 +71,8 @@ export const lifecycle = {
     to: 'suspended',
     cannotFinish: 'goes-forward',
     failsTo: 'suspending',
+    exclusive: false,
+    urgency: 1,
     available: false,
   },
   resume: {
@@ -70,6 +81,8 @@ export const lifecycle = {
     to: 'active',
     cannotFinish: 'compensates',
     failsTo: 'suspended',
+    exclusive: true,
+    urgency: 2,
     available: false,
   },
   archive: {
@@ -78,14 +91,18 @@ export const lifecycle = {
     to: 'archived',
     cannotFinish: 'compensates',
     failsTo: 'before',
+    exclusive: true,
+    urgency: 4,
     available: false,
   },
   restore: {
     from: ['archived'],
     through: 'restoring',
-    to: 'before',
+    to: 'active',
     cannotFinish: 'compensates',
     failsTo: 'archived',
+    exclusive: true,
+    urgency: 3,
     available: false,
   },
   delete: {
@@ -94,6 +111,8 @@ export const lifecycle = {
     to: 'soft-deleted',
     cannotFinish: 'goes-forward',
     failsTo: 'deleting',
+    exclusive: true,
+    urgency: 3,
     available: false,
   },
   undelete: {
@@ -102,6 +121,8 @@ export const lifecycle = {
     to: 'before',
     cannotFinish: 'compensates',
     failsTo: 'soft-deleted',
+    exclusive: true,
+    urgency: 3,
     available: false,
   },
   purge: {
@@ -110,6 +131,8 @@ export const lifecycle = {
     to: 'purged',
     cannotFinish: 'goes-forward',
     failsTo: 'purging',
+    exclusive: true,
+    urgency: 4,
     available: true,
   },
   relocate: {
@@ -118,6 +141,8 @@ export const lifecycle = {
     to: 'keeps',
     cannotFinish: 'compensates',
     failsTo: 'keeps',
+    exclusive: true,
+    urgency: 2,
     available: false,
   },
 } as const satisfies Record<string, Transition>
@@ -141,4 +166,32 @@ export function assertTransition(command: Command, state: TenantState): void {
     `${command} is not possible while the tenant is ${state}; possible now: ${allowed.join(', ') || 'nothing'}`,
     { facts: { state, allowed } },
   )
+}
+
+/**
+ * Whether an operation of this command can be aborted: what rolls back; and what goes forward and leaves the state of its
+ * tenant alone, which can be given up between two of its steps, for nothing is left half-way.
+ */
+export function isAbortable(command: Command): boolean {
+  const { cannotFinish, through } = lifecycle[command]
+  return cannotFinish === 'compensates' || through === 'keeps'
+}
+
+/** What is known of a tenant when an operation ends. */
+export type StateFacts = {
+  readonly state: TenantState
+  /** State the operation found. */
+  readonly found: TenantState
+  /** State that delete put aside, for undelete. */
+  readonly putAside: TenantState | null
+  readonly suspended: boolean
+}
+
+/** State of a tenant once an operation ended this way. The latch of suspend holds: what would be active is suspended. */
+export function stateAfter(command: Command, outcome: 'succeeded' | 'failed', facts: StateFacts): TenantState {
+  const { to, failsTo } = lifecycle[command]
+  const reached: Transition['to'] = outcome === 'succeeded' ? to : failsTo
+  const before = outcome === 'succeeded' ? (facts.putAside ?? facts.found) : facts.found
+  const state = reached === 'keeps' ? facts.state : reached === 'before' ? before : reached
+  return state === 'active' && facts.suspended ? 'suspended' : state
 }

@@ -1,7 +1,7 @@
 import { closest } from 'fastest-levenshtein'
 import { isNode, isScalar, LineCounter, parseAllDocuments, visit, type Document } from 'yaml'
 import { z } from 'zod'
-import { FreeholdError, type ErrorDetail } from './errors.ts'
+import { errorText, FreeholdError, type ErrorDetail } from './errors.ts'
 import { manifestSchema, type Manifest } from './manifest.ts'
 
 /** A hostile body can hold thousands of faults; nobody reads more of them, and placing each one takes time. */
@@ -35,8 +35,7 @@ function toValue(document: Document.Parsed): unknown {
   try {
     return document.toJS({ maxAliasCount: 20 })
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new FreeholdError('malformed_body', `the manifest is not well-formed: ${reason}`)
+    throw new FreeholdError('malformed_body', `the manifest is not well-formed: ${errorText(error)}`)
   }
 }
 
@@ -95,6 +94,8 @@ type Issue = { path: PropertyKey[]; message: string }
 
 /** Turns one zod issue into sentences; unknown fields get one each, with the nearest known name. */
 function explain(issue: z.core.$ZodIssue): Issue[] {
+  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined'))
+    return [{ path: issue.path, message: 'is missing' }]
   if (issue.code !== 'unrecognized_keys') return [{ path: issue.path, message: issue.message }]
   const known = knownFields(issue.path)
   return issue.keys.map((key) => {

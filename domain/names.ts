@@ -7,6 +7,10 @@ export const environmentPattern = /^[a-z](?:[a-z0-9-]{0,10}[a-z0-9])?$/
 /** Random, born with the tenant, unique for ever: stands for the tenant in every physical name. */
 export const codePattern = /^[a-z0-9]{8}$/
 
+const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+/** Whether a text is a UUID, which the registry can be asked for. */
+export const isUuid = (text: string): boolean => uuidPattern.test(text)
+
 const postgresNameLength = 63
 
 /**
@@ -46,6 +50,11 @@ export function secretPrefix(code: string, environment: string): string {
   return `secrets/${code}/${environment}/`
 }
 
+/** Policy file of one (tenant, environment, placement). */
+export function policyFile(code: string, environment: string, placement: number): string {
+  return `${code}-${environment}-${placement}.json`
+}
+
 /** Topic of one (tenant, environment) on the bus. */
 export function topicName(code: string, environment: string): string {
   return `tenant-${code}-${environment}`
@@ -55,8 +64,13 @@ export function topicName(code: string, environment: string): string {
 export const tenantKeyName = 'tenant'
 
 /** Name of the secret that holds the key with which the tenant opens its topic. */
-export function topicKeySecret(code: string, environment: string, placement: number): string {
-  return `${secretPrefix(code, environment)}topic-${placement}`
+export function topicKeySecret(code: string, environment: string): string {
+  return `${secretPrefix(code, environment)}topic`
+}
+
+/** Name of the secret that holds the key which signs credentials of the tenant's object area. */
+export function objectKeySecret(code: string, environment: string): string {
+  return `${secretPrefix(code, environment)}object-store`
 }
 
 /** What tells one tenant's tasks from another's on a shared task queue. */

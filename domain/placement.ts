@@ -1,4 +1,4 @@
-import type { BusDeclaration, CellDeclaration } from './platform.ts'
+import type { BusDeclaration, CellDeclaration, ObjectStoreDeclaration } from './platform.ts'
 
 /** Where one (tenant, environment) lives. The placement is the fact, the manifest is the wish. */
 export type Placement = {
@@ -15,7 +15,7 @@ export type Placement = {
   /** Fencing token: grows with every cut, suspend and resume. */
   readonly epoch: number
 }
-export const placementStates = ['pending', 'active', 'suspended', 'released'] as const
+export const placementStates = ['standby', 'active', 'suspended', 'released'] as const
 export type PlacementState = (typeof placementStates)[number]
 
 /** A cell as the registry knows it: the declaration with the database endpoint that tenants are told, and its use. */
@@ -23,7 +23,7 @@ export type Cell = {
   readonly name: string
   readonly region: string
   readonly database: { readonly host: string; readonly port: number; readonly name: string }
-  readonly objectStore: { readonly root: string; readonly container: string }
+  readonly objectStore: Readonly<ObjectStoreDeclaration>
   readonly runtime: { readonly namespace: string; readonly taskQueue: string }
   readonly network: { readonly policies: string }
 }
@@ -38,7 +38,7 @@ export type BusEndpoint = { readonly host: string; readonly port: number; readon
  * How many management calls a second a bus is asked for where its declaration does not say: a Standard namespace has
  * 1,000 credits a second for everything and a call costs ten; a development broker has no such limit.
  */
-export function callsPerSecond({ tls }: BusEndpoint): number {
+export function callsPerSecond({ tls }: Pick<BusEndpoint, 'tls'>): number {
   return tls ? 10 : 1_000
 }
 
@@ -59,4 +59,18 @@ export function candidateCells<
     .filter((cell) => cell.state === 'open' && cell.region === wanted.region && cell.profiles.includes(wanted.profile))
     .filter((cell) => cell.environments === undefined || cell.environments.includes(wanted.environment))
     .toSorted((a, b) => score(b) - score(a) || a.name.localeCompare(b.name))
+}
+
+/**
+ * The placement that an environment lives in: the active one, else a suspended one, else the newest. A new side of a move
+ * has a higher number and is not it.
+ */
+export function currentPlacement<P extends { environment: string; number: number; state: PlacementState }>(
+  placements: readonly P[],
+  environment: string,
+): P | undefined {
+  const rank = { active: 0, suspended: 1, standby: 2, released: 3 } as const satisfies Record<PlacementState, number>
+  return placements
+    .filter((placement) => placement.environment === environment)
+    .toSorted((a, b) => rank[a.state] - rank[b.state] || b.number - a.number)[0]
 }

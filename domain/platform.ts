@@ -18,13 +18,30 @@ const shared = {
   state: z.enum(['open', 'draining', 'closed']).default('open'),
 }
 
+const objectStores = [
+  /** A folder of this machine, or one that is mounted there. */
+  z.strictObject({
+    kind: z.literal('file-system'),
+    root: plainText(1_000),
+    container: machineName.default('data-shared'),
+  }),
+] as const
+
+/** What keeps the objects of a cell. A further kind is one member here and one adapter of its own (`isolation/mappers/object-store`). */
+export const objectStore = z.preprocess(withKind, z.discriminatedUnion('kind', objectStores))
+
+/** Files and rows from before there were kinds mean a folder. */
+function withKind(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && !('kind' in value) ? { kind: 'file-system', ...value } : value
+}
+
 const cell = z.strictObject({
   ...shared,
   database: z.strictObject({
     credential: secretReference,
     endpoint: z.strictObject({ host: plainText(253), port: z.int().min(1).max(65_535) }).optional(),
   }),
-  objectStore: z.strictObject({ root: plainText(1_000), container: machineName.default('data-shared') }),
+  objectStore,
   runtime: z
     .strictObject({ namespace: machineName.default('workloads'), taskQueue: machineName.default('work') })
     .prefault({}),
@@ -90,5 +107,6 @@ export const platformSchema = z
 
 export type Platform = z.output<typeof platformSchema>
 export type Plan = Platform['plans'][number]
+export type ObjectStoreDeclaration = z.output<typeof objectStore>
 export type CellDeclaration = Platform['cells'][number]
 export type BusDeclaration = Platform['buses'][number]

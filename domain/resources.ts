@@ -1,43 +1,75 @@
-import type { JsonObject } from './json.ts'
+import { z } from 'zod'
+import { FreeholdError } from './errors.ts'
 
-export const resourceKinds = ['secrets', 'database', 'object-store', 'runtime', 'network', 'topic'] as const
-export type ResourceKind = (typeof resourceKinds)[number]
-
-/**
- * What a strategy says a tenant needs: one resource of one environment. `key` names it inside the tenant for ever,
- * `after` holds keys of resources that must exist first, `properties` is what its mapper needs to know, all of it public.
- */
-export type ResourceSpec = {
-  readonly key: string
-  readonly kind: ResourceKind
-  readonly environment: string
-  readonly placement: number
-  readonly cell: string
-  readonly name: string
-  readonly after: readonly string[]
-  readonly properties: JsonObject
-}
-
-/** Key of a resource: its environment and kind, e.g. `prod/database`. */
-export function resourceKey(environment: string, kind: ResourceKind): string {
-  return `${environment}/${kind}`
-}
-
-type Step = { readonly key: string; readonly after: readonly string[] }
+const address = z.object({ host: z.string(), port: z.int() })
 
 /**
- * Groups steps into waves: everything in a wave may run side by side once the waves before are done. A dependency on a
- * key that is not among the steps counts as met. Throws on a cycle, which only a wrong strategy can make.
+ * What the mapper of each kind needs to know, all of it public: the one schema that strategies write by, mappers read by
+ * and the ledger keeps. A property that is added or changed raises `specVersion`.
  */
-export function waves<S extends Step>(steps: readonly S[]): S[][] {
-  const result: S[][] = []
-  let rest = [...steps]
-  while (rest.length > 0) {
-    const open = new Set(rest.map((step) => step.key))
-    const ready = rest.filter((step) => !step.after.some((key) => open.has(key)))
-    if (ready.length === 0) throw new Error(`resources depend on each other in a circle: ${[...open].join(', ')}`)
-    result.push(ready)
-    rest = rest.filter((step) => !ready.includes(step))
+export const resourceProperties = {
+  secrets: z.object({ key: z.literal('tenant-key') }),
+  database: z.object({
+    schema: z.string(),
+    ownerRole: z.string(),
+    appRole: z.string(),
+    passwordSecret: z.string(),
+    connectionLimit: z.int().min(1),
+  }),
+  'object-store': z.object({ container: z.string(), prefix: z.string(), signingKeySecret: z.string() }),
+  runtime: z.object({
+    namespace: z.string(),
+    taskQueue: z.string(),
+    fairnessKey: z.string(),
+    fairnessWeight: z.number(),
+    concurrentTasks: z.number(),
+  }),
+  network: z.object({
+    segment: z.string(),
+    /** A name, never a path: it is joined to the operator's folder. */
+    file: z.string().regex(/^[a-z0-9][a-z0-9-]*\.json$/),
+    database: address,
+    bus: address.nullable(),
+  }),
+  topic: z.object({ subscription: z.string(), keySecret: z.string() }),
+} as const
+
+export type ResourceKind = keyof typeof resourceProperties
+export const resourceKinds = Object.keys(resourceProperties) as [ResourceKind, ...ResourceKind[]]
+export type ResourceProperties<K extends ResourceKind> = z.output<(typeof resourceProperties)[K]>
+
+/**
+ * What a strategy says a tenant needs: one resource. `key` names it inside the tenant for ever, `placement` is the number
+ * of the placement it belongs to, or 0 for what all placements of the environment share, `cell` the cell, or for a topic
+ * the bus, it is in, `after` holds keys of resources that must exist first.
+ */
+export type ResourceSpec<K extends ResourceKind = ResourceKind> = {
+  readonly [One in K]: {
+    readonly key: string
+    readonly kind: One
+    readonly environment: string
+    readonly placement: number
+    readonly cell: string
+    readonly name: string
+    readonly after: readonly string[]
+    readonly properties: ResourceProperties<One>
   }
-  return result
+}[K]
+
+/** Version of the specs this code writes; older ones in the ledger are rewritten when an operation begins. */
+export const specVersion = 2
+
+/** Key of a resource: `prod/1/database` for one of a placement, `prod/topic` for one its environment's placements share. */
+export function resourceKey(environment: string, kind: ResourceKind, placement: number): string {
+  return placement === 0 ? `${environment}/${kind}` : `${environment}/${placement}/${kind}`
+}
+
+/** A spec as the ledger keeps it. Throws `spec_version_unknown` for one that other code wrote and this cannot read. */
+export function readSpec(stored: ResourceSpec, version: number): ResourceSpec {
+  const fits = version === specVersion && resourceProperties[stored.kind]?.safeParse(stored.properties).success
+  if (fits === true) return stored
+  throw new FreeholdError(
+    'spec_version_unknown',
+    `the ledger describes ${stored.key} by version ${version}, and this release reads version ${specVersion}; nothing was done`,
+  )
 }

@@ -1,57 +1,48 @@
-import {
-  databaseNames,
-  databasePasswordSecret,
-  fairnessKey,
-  objectPrefix,
-  secretPrefix,
-  topicKeySecret,
-  topicName,
-} from './names.ts'
-import type { Bus, Cell, Placement } from './placement.ts'
-import { tenantSubscription } from './tenant-messages.ts'
-
-/** Where the resources of one environment are, as every downstream service is told. References only, no credentials. */
-export type Topology = ReturnType<typeof topology>
+import type { Bus, BusEndpoint, Cell, Placement } from './placement.ts'
 
 /** Where one environment lives: its cell and, where there is one, its bus, and the weight of its plan among others. */
 export type Site = { readonly cell: Cell; readonly bus: Bus | undefined; readonly weight: number }
 
-/** A pure function of tenant, placement and site: the one place that knows how physical names are built for mt-standard. */
-export function topology(
-  tenant: { code: string },
-  placement: Pick<Placement, 'environment' | 'number' | 'segment'>,
-  { cell, bus, weight }: Site,
-) {
-  const { code } = tenant
-  const { environment, number, segment } = placement
-  const names = databaseNames(code, environment, number)
-  return {
-    database: {
-      cell: cell.name,
-      host: cell.database.host,
-      port: cell.database.port,
-      database: cell.database.name,
-      schema: names.schema,
-      role: names.appRole,
-      passwordSecret: databasePasswordSecret(code, environment, number),
-    },
-    objectStore: { cell: cell.name, container: cell.objectStore.container, prefix: objectPrefix(code, environment) },
-    runtime: { ...cell.runtime, fairnessKey: fairnessKey(code, environment), fairnessWeight: weight },
-    secrets: { prefix: secretPrefix(code, environment), key: 'tenant-key' },
-    network: segment === null || segment === undefined ? null : { segment, enforcement: 'external' as const },
-    events: eventsOf(code, environment, number, bus),
-  }
+/** What a topology is made from. */
+export type TopologyInput = {
+  readonly tenant: { readonly code: string }
+  readonly placement: Pick<Placement, 'environment' | 'number' | 'profile' | 'segment'>
+  readonly site: Site
 }
 
-/** Without a bus, events leave by webhooks alone. */
-function eventsOf(code: string, environment: string, number: number, bus: Bus | undefined) {
-  if (bus === undefined) return { transport: 'webhooks' as const }
-  return {
-    transport: 'service-bus' as const,
-    bus: bus.name,
-    endpoint: bus.endpoint,
-    topic: topicName(code, environment),
-    subscription: tenantSubscription,
-    keySecret: topicKeySecret(code, environment, number),
+/**
+ * Where the resources of one environment are, as every downstream service is told: the same form for every profile.
+ * References only: no credentials, and no path of a host.
+ */
+export type Topology = {
+  readonly database: {
+    readonly cell: string
+    readonly host: string
+    readonly port: number
+    readonly database: string
+    readonly schema: string
+    readonly role: string
+    readonly passwordSecret: string
   }
+  readonly objectStore: { readonly cell: string; readonly container: string; readonly prefix: string }
+  readonly runtime: {
+    readonly namespace: string
+    readonly taskQueue: string
+    readonly fairnessKey: string
+    readonly fairnessWeight: number
+  }
+  readonly secrets: { readonly prefix: string; readonly key: 'tenant-key' }
+  /** null where the region has no pool of addresses. */
+  readonly network: { readonly segment: string; readonly enforcement: 'external' } | null
+  /** Without a bus, events leave by webhooks alone. */
+  readonly events:
+    | { readonly transport: 'webhooks' }
+    | {
+        readonly transport: 'service-bus'
+        readonly bus: string
+        readonly endpoint: BusEndpoint
+        readonly topic: string
+        readonly subscription: string
+        readonly keySecret: string
+      }
 }

@@ -4,9 +4,10 @@ import {
   settleDeliveries,
   type DeliveryResult,
   type DestinationKind,
-  type Lack,
+  type PendingDelivery,
   type StoredEvent,
 } from '../registry/deliveries.ts'
+import { sqlOf } from '../registry/pool.ts'
 import type { Orm } from '../registry/orm.ts'
 import {
   concernsBus,
@@ -27,18 +28,18 @@ export type RelayDeps = {
 }
 
 /** Deliveries to one address that go in one piece. */
-export type Consignment = {
+export type Shipment = {
   readonly kind: DestinationKind
   /** Or why there is none. */
   readonly address: Address | PublishFailure
-  readonly parts: readonly Lack[]
+  readonly parts: readonly PendingDelivery[]
 }
 
 /** The longest a failure is left alone, in seconds: a bus comes back by itself, a topic when somebody does something. */
 const longestWait = { bus: 30, topic: 300 }
 
 /**
- * Signs and sends a consignment and records what became of it.
+ * Signs and sends a shipment and records what became of it.
  * @param relay id under which the leases are held
  * @param mayGoOn asked before each batch: no more when the relay stops, or the leases come to their end
  * @returns whether there is more to send, and why it failed
@@ -46,13 +47,13 @@ const longestWait = { bus: 30, topic: 300 }
 export async function deliver(
   { orm, envelope, publisher, log, metrics }: RelayDeps,
   relay: string,
-  { kind, address, parts }: Consignment,
+  { kind, address, parts }: Shipment,
   mayGoOn: () => boolean,
 ): Promise<{ more: boolean; failure?: PublishFailure }> {
   const messages = parts.flatMap(({ events }) => events.map(envelope))
   const published: Published =
     'code' in address ? { sent: 0, failure: address } : await publisher.publish(address, messages, mayGoOn)
-  const more = await settleDeliveries(orm.em.fork(), relay, resultsOf(parts, published))
+  const more = await settleDeliveries(sqlOf(orm.pool), relay, resultsOf(parts, published))
   metrics.countPublished(kind, published.sent)
   const { failure } = published
   if (failure === undefined) return { more }
@@ -68,7 +69,7 @@ export async function deliver(
  * How far each delivery is when the bus has the first `sent` of all events. A failure is one of every delivery that still
  * lacks events, but for an event that is too large: that is one of its own stream alone.
  */
-export function resultsOf(parts: readonly Lack[], { sent, failure }: Published): DeliveryResult[] {
+export function resultsOf(parts: readonly PendingDelivery[], { sent, failure }: Published): DeliveryResult[] {
   let left = sent
   let isFirst = true
   return parts.map(({ delivery: { stream, destination, cursor }, events }) => {

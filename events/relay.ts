@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { errorText } from '../domain/errors.ts'
 import type { Signer } from '../crypto/signing.ts'
-import { busNames, hastenDeliveries, type ClaimedDelivery, type Lack } from '../registry/deliveries.ts'
+import { busNames, makeDeliveriesDue, type ClaimedDelivery, type PendingDelivery } from '../registry/deliveries.ts'
+import { sqlOf } from '../registry/pool.ts'
 import type { RelayDeps } from './deliver.ts'
 import { envelopes } from './envelope.ts'
-import type { Governance } from './governance.ts'
-import { perConsignment, runLane, type Lane } from './lane.ts'
+import type { GovernanceTopic } from './governance-topic.ts'
+import { perShipment, runLane, type Lane } from './lane.ts'
 import { concernsBus, type Address, type PublishFailure } from './publisher.ts'
 
 const parallelGovernance = 4
-const streamsPerConsignment = 50
+const streamsPerShipment = 50
 const parallelTopics = 16
 const lookForBusesMs = 5_000
 
@@ -25,7 +27,7 @@ export function startRelay(
     governance,
     signer,
     ...others
-  }: Omit<RelayDeps, 'envelope'> & { readonly signer: Signer; readonly governance: Governance | undefined },
+  }: Omit<RelayDeps, 'envelope'> & { readonly signer: Signer; readonly governance: GovernanceTopic | undefined },
   { pollMs = 200, leaseSeconds = 30 }: { pollMs?: number; leaseSeconds?: number } = {},
 ): { stop(): Promise<void> } {
   const deps = { ...others, envelope: envelopes(signer) }
@@ -48,20 +50,20 @@ export function startRelay(
 
   async function run(): Promise<void> {
     // Whoever starts a worker may just have mended what failed.
-    await hastenDeliveries(orm.em.fork()).catch(unanswered)
+    await makeDeliveriesDue(sqlOf(orm.pool)).catch(unanswered)
     if (governance !== undefined) {
       void governance.prepare()
       open(governanceLane(governance))
     }
     while (!signal.aborted) {
-      const buses = await busNames(orm.em.fork()).catch(unanswered)
+      const buses = await busNames(sqlOf(orm.pool)).catch(unanswered)
       for (const bus of buses ?? []) open(topicLane(bus))
       await sleep(lookForBusesMs, undefined, { signal }).catch(() => undefined)
     }
   }
 
   function unanswered(error: unknown): undefined {
-    log.warn({ reason: error instanceof Error ? error.message : 'unknown' }, 'relay: the registry does not answer')
+    log.warn({ reason: errorText(error) }, 'relay: the registry does not answer')
   }
 }
 
@@ -69,30 +71,30 @@ export function startRelay(
  * Events of many streams go in one batch, and several at once, each with streams of its own. When the one topic fails, it
  * fails for all of them.
  */
-function governanceLane(governance: Governance): Lane {
+function governanceLane(governance: GovernanceTopic): Lane {
   return {
     bus: null,
     parallel: parallelGovernance,
-    deliveries: streamsPerConsignment,
-    async consign(lacks) {
+    deliveries: streamsPerShipment,
+    async toShipments(pending) {
       const address = (await governance.prepare()) ?? governance.address
-      return packed(lacks).map((parts) => ({ kind: 'governance', address, parts }))
+      return packed(pending).map((parts) => ({ kind: 'governance', address, parts }))
     },
     isBlocked: ({ code }) => code !== 'message_too_large',
   }
 }
 
 /** Puts together what makes up a batch, keeping the order. */
-function packed(lacks: readonly Lack[]): Lack[][] {
-  const packs: Lack[][] = []
+function packed(pending: readonly PendingDelivery[]): PendingDelivery[][] {
+  const packs: PendingDelivery[][] = []
   let room = 0
-  for (const lack of lacks) {
-    if (lack.events.length > room || packs.length === 0) {
+  for (const one of pending) {
+    if (one.events.length > room || packs.length === 0) {
       packs.push([])
-      room = perConsignment
+      room = perShipment
     }
-    packs.at(-1)?.push(lack)
-    room -= lack.events.length
+    packs.at(-1)?.push(one)
+    room -= one.events.length
   }
   return packs
 }
@@ -102,7 +104,7 @@ function topicLane(bus: string): Lane {
     bus,
     parallel: parallelTopics,
     deliveries: 1,
-    consign: async (parts) =>
+    toShipments: async (parts) =>
       parts.map((part) => ({ kind: 'topic', address: addressOf(bus, part.delivery), parts: [part] })),
     isBlocked: concernsBus,
   }

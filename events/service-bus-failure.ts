@@ -18,7 +18,7 @@ const codes: Readonly<Record<string, Code>> = {
 /** What to tell and what to do; never the client's own text, which may hold a token. */
 const texts: Readonly<Record<Code, (address: Address) => string>> = {
   topic_missing: ({ bus, topic }) =>
-    `topic "${topic}" is not on bus "${bus}". Create it again, with duplicate detection; a worker that starts makes the governance topic`,
+    `topic "${topic}" is not on bus "${bus}". Do not make it by hand: it would count as somebody else's. Rotating the tenant's credentials makes its topic anew; a worker that starts makes the governance topic`,
   topic_disabled: ({ bus, topic }) => `topic "${topic}" of bus "${bus}" is disabled; enable it`,
   unauthorized: ({ bus, topic }) =>
     `bus "${bus}" refuses the credential for topic "${topic}"; check it: it must be allowed to send`,

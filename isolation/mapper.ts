@@ -17,8 +17,8 @@ export type BusAccess = Bus & {
 }
 
 /**
- * The tenant's secrets as a mapper sees them; bound to one tenant and to the caller's registry transaction, so that a
- * secret and the ledger entry of the resource it belongs to commit together.
+ * The tenant's secrets as a mapper sees them, bound to one tenant and one claim: each call commits by itself, and what
+ * writes throws `operation_superseded` once another has the claim.
  */
 export type TenantSecrets = {
   /** The current value, or undefined. */
@@ -33,11 +33,22 @@ export type TenantSecrets = {
   destroy(prefix: string): Promise<number>
 }
 
-/** One resource to work on, and for whom. */
-export type Target = {
-  readonly spec: ResourceSpec
+/** How a side is born that does not exist yet; one that exists keeps its state. */
+export type SideAtBirth = 'active' | 'standby' | 'suspended'
+
+/** One resource to work on, for whom, and under which claim. */
+export type Target<K extends ResourceKind = ResourceKind> = {
+  readonly spec: ResourceSpec<K>
   readonly tenantId: string
+  /** Of the placement, or, for what placements share, of the current one. */
   readonly epoch: number
+  /** Of this claim: a later claim on any resource has a higher one, so a target that compares refuses who comes late. */
+  readonly fence: number
+  readonly birth: SideAtBirth
+  /** Aborted when the claim ends, the worker stops or the work is to be cancelled. Stop, and throw its reason. */
+  readonly signal: AbortSignal
+  /** How long the whole verb may take. */
+  readonly timeoutMs: number
   readonly cell: CellAccess
   /** For a topic alone. */
   readonly bus: BusAccess | undefined
@@ -49,24 +60,33 @@ export type Observation =
   | { readonly exists: false }
   | { readonly exists: true; readonly owner: string | undefined; readonly frozen: boolean; readonly facts: JsonObject }
 
+/** What became of a removal. `what`: one sentence on what is there under the tenant's name, is not the tenant's, and was left. */
+export type Removal =
+  | { readonly outcome: 'removed' | 'absent' }
+  | { readonly outcome: 'not-owned'; readonly what: string }
+
 /**
  * Does one kind of resource, and knows no profile. Every verb may be run again at any point and gives the same result.
- * All but `observe` refuse (`resource_not_owned`) what exists without the tenant's owner tag.
+ * All but `observe` refuse (`resource_not_owned`) what exists without the tenant's owner tag, and, where the target can
+ * compare, refuse (`operation_superseded`) a fence below the one that worked there last.
  */
-export type Mapper = {
-  readonly kind: ResourceKind
+export type Mapper<K extends ResourceKind = ResourceKind> = {
+  readonly kind: K
   /** Looks, and changes nothing. */
-  observe(target: Target): Promise<Observation>
-  /** Makes it exist as the spec says, and gives public facts of it. */
-  ensure(target: Target): Promise<JsonObject>
-  /** Closes it to the tenant; data stays. */
-  freeze(target: Target): Promise<void>
+  observe(target: Target<K>): Promise<Observation>
+  /** Makes it exist as the spec says, and gives public facts of it. Never opens what exists and is closed. */
+  ensure(target: Target<K>): Promise<JsonObject>
+  /** Closes it to the tenant; data stays. What is not there yet will be born closed, where the target can remember it. */
+  freeze(target: Target<K>): Promise<void>
   /** Opens it again. */
-  thaw(target: Target): Promise<void>
-  /** Destroys it with its data. What is not there is success; what is not ours is left alone and reported. */
-  remove(target: Target): Promise<'removed' | 'absent' | 'not-owned'>
-  /** Where there is a credential: stores a new one, which the next `ensure` sets. */
-  renew?(target: Target): Promise<void>
+  thaw(target: Target<K>): Promise<void>
+  /** Destroys it with its data. What is not there is success; what is not ours is left alone and told. */
+  remove(target: Target<K>): Promise<Removal>
+  /**
+   * Where there is a credential: stores a new one and puts it in force so that whoever holds the old one is out. The same
+   * `rotation` renews once, however often it is run.
+   */
+  rotate?(target: Target<K>, rotation: string): Promise<void>
   /** Releases connections. */
   close(): Promise<void>
 }

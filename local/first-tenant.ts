@@ -1,8 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { OperationError } from '../domain/operation.ts'
-
-type Seen = { id: string; state: string; error: OperationError | null; steps: { title: string; state: string }[] }
+import { ApiError, createClient } from '@freehold/sdk'
 
 /**
  * Applies the example tenant through the API, as any client would, and tells how it goes.
@@ -13,32 +10,27 @@ export async function applyFirstTenant(
   key: string,
   file: string,
   tell: (line: string) => void,
+  signal?: AbortSignal,
 ): Promise<boolean> {
-  const headers = { authorization: `Bearer ${key}` }
-  const accepted = await fetch(`${api}/v1/tenants`, {
-    method: 'POST',
-    headers: { ...headers, 'content-type': 'application/yaml', 'idempotency-key': 'first-start' },
-    body: await readFile(file, 'utf8'),
+  const client = createClient({ url: api, apiKey: key })
+  const manifest = { text: await readFile(file, 'utf8'), type: 'application/yaml' as const }
+  const accepted = await client.createTenant(manifest, { idempotencyKey: 'first-start' }).catch((error: unknown) => {
+    if (!(error instanceof ApiError)) throw error
+    tell(`${file} was not accepted: ${error.message}`)
   })
-  const answer = (await accepted.json()) as { operation?: Seen; detail?: string }
-  if (answer.operation === undefined) {
-    tell(`${file} was not accepted: ${answer.detail ?? accepted.statusText}`)
-    return false
-  }
+  if (accepted === undefined) return false
   tell(`provisioning the tenant of ${file} …`)
   const told = new Set<string>()
-  for (;;) {
-    const operation = (await (await fetch(`${api}/v1/operations/${answer.operation.id}`, { headers })).json()) as Seen
-    for (const { title, state } of operation.steps) {
-      if (state === 'pending' || state === 'running' || told.has(title)) continue
-      told.add(title)
-      tell(`  ${state === 'done' ? '✓' : '✗'} ${title}`)
-    }
-    if (operation.state === 'succeeded') return true
-    if (operation.state === 'failed' || operation.state === 'aborted' || operation.state === 'interrupted') {
-      tell(`  ${operation.state}: ${operation.error?.message ?? ''}`)
-      return false
-    }
-    await sleep(100)
-  }
+  const { state, error } = await client.waitForOperation(accepted.operation.id, {
+    signal,
+    onUpdate: ({ steps }) => {
+      for (const step of steps) {
+        if (step.state === 'pending' || step.state === 'running' || told.has(step.title)) continue
+        told.add(step.title)
+        tell(`  ${step.state === 'done' ? '✓' : '✗'} ${step.title}`)
+      }
+    },
+  })
+  if (state !== 'succeeded') tell(`  ${state}: ${error?.message ?? ''}`)
+  return state === 'succeeded'
 }

@@ -26,8 +26,21 @@ type ServerProcessOptions = {
   stopSignals: readonly NodeJS.Signals[]
   /** Milliseconds each signal has to take effect. */
   graceMs: number
+  /** Variables it needs besides those of `plainEnvironment`. */
+  environment?: Readonly<Record<string, string>>
   uid?: number
   gid?: number
+}
+
+/** Each asks a server that runs to end, as firmly as it may be asked. */
+const endings = new Set<() => void>()
+
+/**
+ * Asks every server that this process started and has not ended to end now, by the last of its stop signals, and does not
+ * wait. The next start on the state directory waits for those that take long.
+ */
+export function endServersAtOnce(): void {
+  for (const end of endings) end()
 }
 
 /**
@@ -42,7 +55,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     cwd: '/',
     detached: true,
     stdio: ['ignore', log, log],
-    env: plainEnvironment(),
+    env: { ...plainEnvironment(), ...options.environment },
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),
   })
@@ -54,8 +67,11 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
   const identity = identify(child.pid) ?? { pid: child.pid, startTime: '' }
   const record = recordOf(options.stateDir, options.name)
   writeRecord(record, { ...identity, stopSignals: options.stopSignals, graceMs: options.graceMs })
+  const end = () => void child.kill(options.stopSignals.at(-1))
+  endings.add(end)
   const exited = new Promise<string>((resolve) =>
     child.once('exit', (code, signal) => {
+      endings.delete(end)
       rmSync(record, { force: true })
       resolve(signal === null ? `exit code ${code}` : `signal ${signal}`)
     }),

@@ -46,7 +46,7 @@ function claim(path: string): void {
   if (entries.includes(marker)) return
   if (entries.length > 0) {
     throw new LocalStackError(
-      `${path} holds files that are not Freehold's (it has no file "${marker}"); choose another state directory, or empty it yourself.`,
+      `${path} holds files that are not Freehold's (it has no file "${marker}"); choose another state directory (FREEHOLD_STATE_DIR), or empty it yourself.`,
     )
   }
   writeFileSync(join(path, marker), 'State of a local Freehold stack. Remove it all with: npm start -- --fresh\n')

@@ -38,7 +38,7 @@ function clearStaleLock(file: string, owner: string): void {
   const holder = parse(content)
   if (holder !== undefined && isAlive(holder)) {
     throw new LocalStackError(
-      `${owner} is in use by the running process ${holder.pid}; stop that one first (kill ${holder.pid}), or use another state directory.`,
+      `${owner} is in use by the running process ${holder.pid}; stop that one first (kill ${holder.pid}), or use another state directory (FREEHOLD_STATE_DIR).`,
     )
   }
   // Another start may clear the same stale lock and hold a new one already: take it aside, look again, give it back.

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { platformStream, type Actor } from '../domain/events.ts'
 import type { BusEndpoint, Cell as CellFacts } from '../domain/placement.ts'
 import type { BusDeclaration, CellDeclaration, Platform } from '../domain/platform.ts'
@@ -75,15 +76,10 @@ function record<R extends CellRow | BusRow, W extends { name: string } & Partial
 }
 
 function same<R extends object>(row: R, wanted: Partial<R>): boolean {
-  const order = (value: unknown): unknown =>
-    value !== null && typeof value === 'object' && !Array.isArray(value)
-      ? Object.fromEntries(
-          Object.entries(value)
-            .toSorted(([a], [b]) => (a < b ? -1 : 1))
-            .map(([key, inner]) => [key, order(inner)]),
-        )
-      : value
-  return Object.entries(wanted).every(
-    ([key, value]) => JSON.stringify(order(row[key as keyof R])) === JSON.stringify(order(value)),
-  )
+  return Object.entries(wanted).every(([key, value]) => isDeepStrictEqual(row[key as keyof R], stored(value)))
+}
+
+/** As a column of JSON gives it back: what is undefined is not there. */
+function stored(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value))
 }

@@ -1,34 +1,46 @@
 import { weigh } from '../crypto/tokens.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import { candidateCells } from '../domain/placement.ts'
-import { Bus, Cell, type BusRow, type CellRow, type PlacementRow } from './entities/placement.ts'
-import type { EntityManager } from './orm.ts'
+import type { CellDeclaration } from '../domain/platform.ts'
+import { one, type Sql } from './sql.ts'
 
-type Wanted = { tenantCode: string; region: string; profile: string; environment: string }
+export type WantedPlace = { tenantCode: string; region: string; profile: string; environment: string }
+export type Shared = 'cells' | 'buses'
+/** What may take tenants, and how many more. */
+export type Room = Pick<CellDeclaration, 'name' | 'region' | 'profiles' | 'environments'> & { room: number }
 
-/** Takes one place in the best open cell with room, by rendezvous hash. Throws `cell_exhausted` when there is none. */
-export async function takeCell(em: EntityManager, wanted: Wanted): Promise<string> {
-  return take(em, 'cells', await em.find(Cell, {}), wanted)
+/** What has room in a region, read without a lock: `takePlaces` finds out whether it still has; and ids for what is new. */
+export async function roomIn(sql: Sql, region: string): Promise<{ id: string } & Record<Shared, Room[]>> {
+  const room = (table: Shared) => `(select coalesce(jsonb_agg(jsonb_build_object('name', name, 'region', region,
+      'profiles', declaration -> 'profiles', 'environments', declaration -> 'environments', 'room', capacity - used)), '[]')
+    from ${table} where region = $1 and state = 'open' and used < capacity) as ${table}`
+  return one(
+    sql<{ id: string } & Record<Shared, Room[]>>({
+      name: 'room-in',
+      text: `select uuidv7() as id, ${room('cells')}, ${room('buses')}`,
+      values: [region],
+    }),
+  )
 }
 
-/** Takes one place on the best open bus with room, as `takeCell` does. */
-export async function takeBus(em: EntityManager, wanted: Wanted): Promise<string> {
-  return take(em, 'buses', await em.find(Bus, {}), wanted)
-}
-
-async function take(
-  em: EntityManager,
-  table: 'cells' | 'buses',
-  rows: readonly Pick<CellRow | BusRow, 'state' | 'declaration'>[],
-  wanted: Wanted,
-): Promise<string> {
-  const candidates = rows.map((row) => ({ ...row.declaration, state: row.state }))
-  for (const { name } of candidateCells(candidates, wanted, weigh)) {
-    const [taken] = await em.execute<object[]>(
-      `update ${table} set used = used + 1, updated_at = now() where name = ? and state = 'open' and used < capacity returning name`,
-      [name],
-    )
-    if (taken !== undefined) return name
+/**
+ * The best of what has room, by rendezvous hash; its room is one less then. Throws `cell_exhausted` or `bus_exhausted` when
+ * there is none.
+ */
+export function choosePlace(table: Shared, rows: readonly Room[], wanted: WantedPlace): string {
+  const open = rows
+    .filter(({ room }) => room > 0)
+    .map(({ environments, ...row }) => ({
+      ...row,
+      state: 'open' as const,
+      // Absent from a declaration, null from the database.
+      environments: environments ?? undefined,
+    }))
+  const [best] = candidateCells(open, wanted, weigh)
+  const chosen = rows.find(({ name }) => name === best?.name)
+  if (chosen !== undefined) {
+    chosen.room -= 1
+    return chosen.name
   }
   const { what, code } = table === 'cells' ? cell : bus
   throw new FreeholdError(
@@ -41,17 +53,59 @@ const cell = { what: 'cell', code: 'cell_exhausted' } as const
 const bus = { what: 'bus', code: 'bus_exhausted' } as const
 
 /**
- * Locks the open cells and buses of a region, in the order of their names, for a command that takes places in several of
- * them: two such commands follow each other instead of waiting in a circle.
+ * Takes places that were chosen; the last thing of a transaction, because many tenants want these rows. They are taken in
+ * the order of their names, so that two transactions follow each other instead of waiting in a circle.
+ * @returns whether all of them had room; when not, roll back and choose anew
  */
-export async function lockCapacity(em: EntityManager, region: string): Promise<void> {
-  for (const table of ['cells', 'buses'])
-    await em.execute(`select name from ${table} where region = ? and state = 'open' order by name for update`, [region])
+export async function takePlaces(sql: Sql, chosen: Readonly<Record<Shared, readonly string[]>>): Promise<boolean> {
+  const wanted = (names: readonly string[]) =>
+    [...Map.groupBy(names, (name) => name)].map(([name, all]) => ({ name, places: all.length }))
+  const [cells, buses] = [wanted(chosen.cells), wanted(chosen.buses)]
+  const { taken } = await one(
+    sql<{ taken: number }>({
+      name: 'take-places',
+      text: `with ${take('cells', 1)}, ${take('buses', 2)}
+        select (select count(*) from taken_cells)::int + (select count(*) from taken_buses)::int as taken`,
+      values: [JSON.stringify(cells), JSON.stringify(buses)],
+    }),
+  )
+  return taken === cells.length + buses.length
 }
 
-/** Gives back the places a placement had. */
-export async function releaseCapacity(em: EntityManager, placement: Pick<PlacementRow, 'cell' | 'bus'>): Promise<void> {
-  await em.execute('update cells set used = used - 1, updated_at = now() where name = ?', [placement.cell])
-  if (placement.bus)
-    await em.execute('update buses set used = used - 1, updated_at = now() where name = ?', [placement.bus])
+/** Common table expressions that take places of one table; `taken_<table>` has a row for each that had room. */
+function take(table: Shared, parameter: number): string {
+  return `wanted_${table} as (select * from jsonb_to_recordset($${parameter}::jsonb) as w (name text, places int)),
+    locked_${table} as (
+      select name from ${table} where name in (select name from wanted_${table}) order by name for no key update
+    ), taken_${table} as (
+      update ${table} t set used = used + w.places, updated_at = now() from wanted_${table} w, locked_${table} l
+      where t.name = w.name and l.name = t.name and t.state = 'open' and t.used + w.places <= t.capacity
+      returning t.name
+    )`
+}
+
+/** Releases all placements of a tenant, and gives their places back. */
+export async function releasePlaces(sql: Sql, tenant: string): Promise<void> {
+  const released = await sql<{ cell: string; bus: string | null }>({
+    name: 'release-placements',
+    text: `update placements set state = 'released', updated_at = now()
+      where tenant_id = $1 and state <> 'released' returning cell, bus`,
+    values: [tenant],
+  })
+  const give = async (table: Shared, names: readonly string[]) => {
+    const given = [...Map.groupBy(names, (name) => name)].toSorted(([a], [b]) => (a < b ? -1 : 1))
+    for (const [name, all] of given)
+      await sql({
+        text: `update ${table} set used = used - $2, updated_at = now() where name = $1`,
+        values: [name, all.length],
+      })
+  }
+  await give(
+    'cells',
+    released.map(({ cell: name }) => name),
+  )
+  await give(
+    'buses',
+    released.flatMap(({ bus: name }) => (name === null ? [] : [name])),
+  )
 }

@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client'
+import { errorText } from '../domain/errors.ts'
 import { lifecycle, tenantStates } from '../domain/lifecycle.ts'
 import { openStates } from '../domain/operation.ts'
 import { within } from '../base/deadline.ts'
@@ -9,7 +10,7 @@ import { destinationKinds, governance } from './deliveries.ts'
 import type { Orm } from './orm.ts'
 
 const freshMs = 1_000
-const patienceMs = 2_000
+const answerWithinMs = 2_000
 
 type Gauges = ReturnType<typeof registryGauges>
 type Sample = { gauge: Exclude<keyof Gauges, 'up'>; labels: Record<string, string>; value: number }
@@ -26,7 +27,7 @@ const query = `
   union all select 'slotsCapacity', jsonb_build_object('cell', name), capacity from cells
   union all select gauge, jsonb_build_object('destination', destination), value
     from (${lagQuery}) lag, lateral (values
-      ('outboxUndelivered', undelivered), ('outboxOldest', "oldestSeconds"), ('outboxFailing', failing)) as v (gauge, value)`
+      ('eventsUndelivered', undelivered), ('eventsOldest', "oldestSeconds"), ('deliveriesFailing', failing)) as v (gauge, value)`
 
 /** What is there at all times, so that a series does not begin with its first trouble. */
 const zeroes: readonly Sample[] = [
@@ -37,7 +38,7 @@ const zeroes: readonly Sample[] = [
       openStates.map((state): Sample => ({ gauge: 'operationsOpen', labels: { kind, state }, value: 0 })),
     ),
   ...destinationKinds.flatMap((destination) =>
-    (['outboxUndelivered', 'outboxOldest', 'outboxFailing'] as const).map((gauge): Sample => ({
+    (['eventsUndelivered', 'eventsOldest', 'deliveriesFailing'] as const).map((gauge): Sample => ({
       gauge,
       labels: { destination },
       value: 0,
@@ -62,8 +63,8 @@ export function exposeRegistry(
   })
 
   async function refresh(): Promise<void> {
-    const samples = await within(patienceMs, readSamples(orm)).catch((error: unknown) => {
-      log.warn({ reason: error instanceof Error ? error.message : 'unknown' }, 'metrics: the registry does not answer')
+    const samples = await within(answerWithinMs, readSamples(orm)).catch((error: unknown) => {
+      log.warn({ reason: errorText(error) }, 'metrics: the registry does not answer')
     })
     for (const gauge of Object.values(gauges)) gauge.reset()
     gauges.up.set(samples === undefined ? 0 : 1)
@@ -77,7 +78,7 @@ export function exposeRegistry(
 
 async function readSamples(orm: Orm): Promise<Sample[]> {
   return orm.em.fork().transactional(async (em) => {
-    await em.execute(`set local statement_timeout = ${patienceMs}`)
+    await em.execute(`set local statement_timeout = ${answerWithinMs}`)
     return em.execute<Sample[]>(query)
   })
 }

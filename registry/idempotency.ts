@@ -1,7 +1,6 @@
 import { FreeholdError } from '../domain/errors.ts'
 import type { Json } from '../domain/json.ts'
-import { IdempotencyRecord } from './entities/access.ts'
-import type { EntityManager } from './orm.ts'
+import type { Sql } from './sql.ts'
 
 /** What was answered to a mutation, as it is given again to the same call. */
 export type KeptAnswer = { status: number; headers: Record<string, string>; body: Json }
@@ -10,15 +9,18 @@ export type KeptAnswer = { status: number; headers: Record<string, string>; body
 export type IdempotentCall = { apiKey: string; key: string; requestHash: string }
 
 /**
- * The answer that was given to this call before, or null. Holds the key for the length of the caller's transaction, so
- * that a twin waits for the answer; one that waits longer than 5 s gets `idempotency_in_progress`.
+ * The answer that was given to this call before, or undefined. Holds the key for the length of the caller's transaction, so
+ * that a twin waits for the answer; one that waits longer than 5 s gets `idempotency_in_progress`. No other lock is waited for
+ * any longer in this transaction.
  * Throws `idempotency_conflict` when the key was used for another call.
  */
-export async function findAnswer(em: EntityManager, call: IdempotentCall): Promise<KeptAnswer | null> {
+export async function findAnswer(sql: Sql, call: IdempotentCall): Promise<KeptAnswer | undefined> {
   try {
-    await em.execute(`set local lock_timeout = '5s'`)
-    await em.execute('select pg_advisory_xact_lock(hashtextextended(?, 0))', [`${call.apiKey}/${call.key}`])
-    await em.execute('set local lock_timeout = default')
+    await sql({
+      name: 'lock-answer',
+      text: `select set_config('lock_timeout', '5s', true), pg_advisory_xact_lock(hashtextextended($1, 0))`,
+      values: [`${call.apiKey}/${call.key}`],
+    })
   } catch (cause) {
     if ((cause as { code?: unknown }).code !== '55P03') throw cause
     throw new FreeholdError(
@@ -27,8 +29,13 @@ export async function findAnswer(em: EntityManager, call: IdempotentCall): Promi
       { cause },
     )
   }
-  const kept = await em.findOne(IdempotencyRecord, { apiKey: call.apiKey, key: call.key })
-  if (kept !== null && kept.requestHash !== call.requestHash)
+  const [kept] = await sql<KeptAnswer & { requestHash: string }>({
+    name: 'find-answer',
+    text: `select status, headers, body, request_hash as "requestHash" from idempotency_records
+      where api_key_id = $1 and key = $2`,
+    values: [call.apiKey, call.key],
+  })
+  if (kept !== undefined && kept.requestHash !== call.requestHash)
     throw new FreeholdError(
       'idempotency_conflict',
       'this Idempotency-Key was used for another request; use a new key for a new request',
@@ -37,9 +44,20 @@ export async function findAnswer(em: EntityManager, call: IdempotentCall): Promi
 }
 
 /** Keeps the answer to this call, in the transaction that made it true. */
-export async function keepAnswer(em: EntityManager, call: IdempotentCall, answer: KeptAnswer): Promise<void> {
-  em.create(IdempotencyRecord, { ...call, ...answer })
-  await em.flush()
+export async function keepAnswer(sql: Sql, call: IdempotentCall, answer: KeptAnswer): Promise<void> {
+  await sql({
+    name: 'keep-answer',
+    text: `insert into idempotency_records (api_key_id, key, request_hash, status, headers, body)
+      values ($1, $2, $3, $4, $5::jsonb, $6::jsonb)`,
+    values: [
+      call.apiKey,
+      call.key,
+      call.requestHash,
+      answer.status,
+      JSON.stringify(answer.headers),
+      JSON.stringify(answer.body),
+    ],
+  })
 }
 
 /**
@@ -48,15 +66,14 @@ export async function keepAnswer(em: EntityManager, call: IdempotentCall, answer
  * @returns how many it deleted
  */
 export async function deleteOldAnswers(
-  em: EntityManager,
+  sql: Sql,
   { keptSeconds, limit }: { keptSeconds: number; limit: number },
 ): Promise<number> {
-  const { affectedRows } = await em.execute<{ affectedRows: number }>(
-    `delete from idempotency_records where (api_key_id, key) in (
-       select api_key_id, key from idempotency_records where created_at < now() - make_interval(secs => ?)
-       order by created_at limit ? for update skip locked)`,
-    [keptSeconds, limit],
-    'run',
-  )
-  return affectedRows
+  const deleted = await sql({
+    text: `delete from idempotency_records where (api_key_id, key) in (
+       select api_key_id, key from idempotency_records where created_at < now() - make_interval(secs => $1)
+       order by created_at limit $2 for update skip locked) returning key`,
+    values: [keptSeconds, limit],
+  })
+  return deleted.length
 }

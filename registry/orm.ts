@@ -1,73 +1,73 @@
-import { MikroORM, type EntityManager } from '@mikro-orm/postgresql'
-import { Migrator, TSMigrationGenerator } from '@mikro-orm/migrations'
-import { ApiKey, IdempotencyRecord } from './entities/access.ts'
+import { MikroORM, type EntityManager, type Options } from '@mikro-orm/postgresql'
+import type pg from 'pg'
+import { openConnections, probeLimits, type ConnectionOptions } from './connections.ts'
+import { RegistryDialect } from './dialect.ts'
+import { ApiKey, IdempotencyRecord } from './entities/api-key.ts'
 import { Delivery, Event, EventStream } from './entities/event.ts'
 import { Operation } from './entities/operation.ts'
 import { Bus, Cell, Placement } from './entities/placement.ts'
 import { Resource } from './entities/resource.ts'
 import { Secret, TenantKey } from './entities/secret.ts'
-import { Generation, Tenant } from './entities/tenant.ts'
+import { Condition, Generation, Tenant } from './entities/tenant.ts'
 
 export type { EntityManager }
-export type Orm = MikroORM
+
+/** The registry: entities over the ORM, and the hot path in SQL over the same connections (`registry/pool.ts`). */
+export type Orm = MikroORM & {
+  readonly pool: pg.Pool
+  /** Ends when the registry has answered, over a connection of its own: a pool that is all in use is no registry that is gone. */
+  readonly probe: () => Promise<unknown>
+}
 
 /** Role the services drop to after they connect: it may do what they need and cannot change an event. */
-export const runtimeRole = 'freehold_runtime'
+export const servicesRole = 'freehold_runtime'
 
-/**
- * What keeps one that hangs from holding up all the others: who waits for a row gives up and comes again, a transaction
- * nobody goes on with ends, and a client whose machine is gone is noticed within a minute instead of hours.
- */
-const guards = [
-  'lock_timeout=10s',
-  'idle_in_transaction_session_timeout=15min',
-  'tcp_keepalives_idle=30',
-  'tcp_keepalives_interval=10',
-  'tcp_keepalives_count=3',
+const entities = [
+  Tenant,
+  Generation,
+  Condition,
+  Cell,
+  Bus,
+  Placement,
+  Operation,
+  Resource,
+  EventStream,
+  Event,
+  Delivery,
+  ApiKey,
+  IdempotencyRecord,
+  TenantKey,
+  Secret,
 ]
 
 /**
- * Opens the registry.
+ * Opens the registry. `close` of what it gives ends the connections too, and never hangs.
  * @param url the registry database
- * @param options `role` to drop to after connecting, and how many connections the pool may hold
+ * @param options `role` to drop to after connecting, how many `connections` the pool may hold, and other `limits` of time
+ * @param more settings of MikroORM that only some need, such as the migrator
  */
-export async function openRegistry(url: string, options: { role?: string; connections: number }): Promise<Orm> {
-  return MikroORM.init({
+export async function openRegistry(
+  url: string,
+  options: ConnectionOptions,
+  more: Pick<Options, 'extensions' | 'migrations'> = {},
+): Promise<Orm> {
+  const { pool, close } = openConnections(url, options)
+  const asking = openConnections(url, { ...options, connections: 1, limits: probeLimits })
+  const orm = await MikroORM.init({
     clientUrl: url,
-    entities: [
-      Tenant,
-      Generation,
-      Cell,
-      Bus,
-      Placement,
-      Operation,
-      Resource,
-      EventStream,
-      Event,
-      Delivery,
-      ApiKey,
-      IdempotencyRecord,
-      TenantKey,
-      Secret,
-    ],
-    extensions: [Migrator],
+    entities,
     forceUtcTimezone: true,
-    pool: { min: 0, max: options.connections },
-    driverOptions: {
-      connectionTimeoutMillis: 10_000,
-      application_name: 'freehold',
-      options: [...guards, ...(options.role === undefined ? [] : [`role=${options.role}`])]
-        .map((one) => `-c ${one}`)
-        .join(' '),
-    },
-    migrations: {
-      path: new URL('./migrations', import.meta.url).pathname,
-      glob: '!(*.d).ts',
-      emit: 'ts',
-      generator: TSMigrationGenerator,
-      snapshot: false,
-      silent: true,
-      fileName: (timestamp: string, name?: string) => `${timestamp}-${name ?? 'change'}`,
+    // Functions are written in migrations alone; entities do not describe them.
+    schemaGenerator: { ignoreRoutines: true },
+    driverOptions: new RegistryDialect(pool),
+    ...more,
+  })
+  const closeOrm = orm.close.bind(orm)
+  return Object.assign(orm, {
+    pool,
+    probe: () => asking.pool.query('select 1'),
+    close: async (force?: boolean) => {
+      await Promise.all([closeOrm(force), close(), asking.close()])
     },
   })
 }

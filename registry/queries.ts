@@ -1,7 +1,6 @@
 import type { OperationState } from '../domain/operation.ts'
 import type { TenantState } from '../domain/lifecycle.ts'
 import { Operation, type OperationRow } from './entities/operation.ts'
-import { Placement, type PlacementRow } from './entities/placement.ts'
 import { Tenant, type TenantRow } from './entities/tenant.ts'
 import type { EntityManager } from './orm.ts'
 
@@ -52,28 +51,4 @@ export async function listOperations(
 export async function slugsOf(em: EntityManager, tenants: readonly string[]): Promise<Map<string, string>> {
   const rows = await em.find(Tenant, { id: { $in: [...new Set(tenants)] } })
   return new Map(rows.map(({ id, slug }) => [id, slug]))
-}
-
-/** The newest operation of each tenant. */
-export async function newestOperations(
-  em: EntityManager,
-  tenants: readonly string[],
-): Promise<Map<string, OperationRow>> {
-  if (tenants.length === 0) return new Map()
-  const ids = await em.execute<{ id: string }[]>(
-    `select distinct on (tenant_id) id from operations
-     where tenant_id in (${tenants.map(() => '?').join(', ')}) order by tenant_id, id desc`,
-    [...tenants],
-  )
-  const rows = await em.find(Operation, { id: { $in: ids.map(({ id }) => id) } })
-  return new Map(rows.map((row) => [row.tenant, row]))
-}
-
-/** The placements of tenants that are not released, by environment. */
-export async function placementsOf(em: EntityManager, tenants: readonly string[]): Promise<PlacementRow[]> {
-  return em.find(
-    Placement,
-    { tenant: { $in: [...tenants] }, state: { $ne: 'released' } },
-    { orderBy: { environment: 'asc', number: 'asc' } },
-  )
 }

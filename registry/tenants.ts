@@ -1,8 +1,8 @@
 import { FreeholdError } from '../domain/errors.ts'
-import { Generation, Tenant, type Condition, type TenantRow } from './entities/tenant.ts'
+import { isUuid } from '../domain/names.ts'
+import { Generation, Tenant, type TenantRow } from './entities/tenant.ts'
 import type { EntityManager } from './orm.ts'
-
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+import type { Sql } from './sql.ts'
 
 /**
  * A tenant by id or by slug; by slug only a living one, by id also a purged one.
@@ -13,7 +13,7 @@ export async function findTenant(
   idOrSlug: string,
   wanted: { purged?: boolean } = {},
 ): Promise<TenantRow> {
-  const row = uuid.test(idOrSlug)
+  const row = isUuid(idOrSlug)
     ? await em.findOne(Tenant, { id: idOrSlug.toLowerCase() })
     : await em.findOne(Tenant, { slug: idOrSlug, state: { $ne: 'purged' } })
   if (row === null) throw new FreeholdError('tenant_not_found', `there is no tenant "${idOrSlug.slice(0, 64)}"`)
@@ -27,22 +27,16 @@ export async function readGeneration(em: EntityManager, tenant: string, number: 
   return em.findOneOrFail(Generation, { tenant, number })
 }
 
-/** Sets the condition of one type; it keeps its time while it is set. The caller flushes. */
-export async function raiseCondition(
-  em: EntityManager,
-  tenant: TenantRow,
-  type: Condition['type'],
-  why: { reason: string; message: string },
-): Promise<void> {
-  const [clock] = await em.execute<{ now: string }[]>(
-    `select to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as now`,
+/** Id of a tenant by its id, or of a living one by its slug; undefined when there is none. */
+export async function findTenantId(sql: Sql, idOrSlug: string): Promise<string | undefined> {
+  const [row] = await sql<{ id: string }>(
+    isUuid(idOrSlug)
+      ? { name: 'tenant-by-id', text: 'select id from tenants where id = $1', values: [idOrSlug] }
+      : {
+          name: 'tenant-by-slug',
+          text: `select id from tenants where slug = $1 and state <> 'purged'`,
+          values: [idOrSlug],
+        },
   )
-  const since = tenant.conditions.find((one) => one.type === type)?.since ?? clock?.now ?? ''
-  clearCondition(tenant, type)
-  tenant.conditions = [...tenant.conditions, { type, ...why, since }]
-}
-
-/** Clears the condition of one type. The caller flushes. */
-export function clearCondition(tenant: TenantRow, type: Condition['type']): void {
-  tenant.conditions = tenant.conditions.filter((one) => one.type !== type)
+  return row?.id
 }

@@ -3,7 +3,7 @@ import type { ApiDeps } from '../api/deps.ts'
 import { manifestJsonSchema } from '../domain/manifest.ts'
 import { createLogger } from '../base/logger.ts'
 import { apiMetrics, createMetricsRegistry } from '../base/metrics.ts'
-import { apiTypes, type OpenApi } from './api-types.ts'
+import { generatedClient, type OpenApi } from './client-types.ts'
 
 /**
  * What is kept in the repository and made from the code: path from the root to the text it has to have. Asks the API for
@@ -14,7 +14,7 @@ export async function publishedSchemas(): Promise<Record<string, string>> {
   return {
     'docs/schemas/tenant-v1alpha1.json': pretty(manifestJsonSchema()),
     'docs/schemas/openapi.json': pretty(document),
-    'packages/cli/api-types.ts': await apiTypes(document),
+    'packages/sdk/generated.ts': await generatedClient(document),
   }
 }
 

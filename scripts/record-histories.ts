@@ -1,21 +1,26 @@
-import { writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
-import { readConfig } from '../base/config.ts'
-import { connectTemporal } from '../base/temporal.ts'
+import { runService } from '../base/service.ts'
+import { cleanHistory } from './histories/clean.ts'
+import { playScenarios } from './histories/scenarios.ts'
+import { startRecordingStack } from './histories/stack.ts'
 
-/** Keeps the history of one workflow as a replay fixture: `node scripts/record-histories.ts --workflow ID --name provision-failed`. */
-const { values } = parseArgs({ options: { workflow: { type: 'string' }, name: { type: 'string' } } })
-if (values.workflow === undefined || values.name === undefined) throw new Error('give --workflow and --name')
-const config = readConfig(process.env)
-const client = await connectTemporal({
-  ...config,
-  TEMPORAL_ADDRESS: config.TEMPORAL_ADDRESS ?? `127.0.0.1:${config.FREEHOLD_TEMPORAL_PORT}`,
+/**
+ * `npm run histories`: records a history of every kind and ending anew, on a stack that it starts for itself, for the tests
+ * that replay them. The old ones stay until all are recorded.
+ */
+await runService('histories', async (closing) => {
+  const folder = new URL('../test/replay/histories/', import.meta.url)
+  const { temporal, ...stack } = await startRecordingStack(closing)
+  const recorded = new Map<string, string>()
+  for await (const [name, workflowId] of playScenarios({ temporal, ...stack })) {
+    const handle = temporal.workflow.getHandle(workflowId)
+    // It tells its outcome to the registry a moment before its end.
+    await handle.result().catch(() => undefined)
+    recorded.set(`${name}.json`, cleanHistory(JSON.parse(historyToJSON(await handle.fetchHistory())) as object))
+    console.error(`recorded ${name}`)
+  }
+  mkdirSync(folder, { recursive: true })
+  for (const old of readdirSync(folder)) if (!recorded.has(old)) rmSync(new URL(old, folder))
+  for (const [file, text] of recorded) writeFileSync(new URL(file, folder), text)
 })
-const recorded = historyToJSON(await client.workflow.getHandle(values.workflow).fetchHistory())
-// Where it was recorded is nobody's business and changes nothing in a replay.
-const history = JSON.parse(recorded, (key, value: unknown) =>
-  key === 'stackTrace' || key === 'identity' ? '' : value,
-) as object
-writeFileSync(new URL(`../test/replay/histories/${values.name}.json`, import.meta.url), `${JSON.stringify(history)}\n`)
-await client.connection.close()

@@ -1,78 +1,47 @@
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { resolve, sep } from 'node:path'
 import type { ActivityDeps } from '../activities/deps.ts'
-import { FreeholdError } from '../domain/errors.ts'
-import { createMappers } from '../isolation/mappers/index.ts'
-import { setVariables, type Config } from '../base/config.ts'
 import { createBusAdministration, type BusAdministrationOptions } from '../base/bus-administration.ts'
 import { busEndpoint } from '../base/bus-endpoint.ts'
-import { openMigrationSource } from '../base/migration-source.ts'
-import { platformOptions, readPlatformFile } from '../base/platform-file.ts'
-import { readPlatformKey, secretResolver } from '../base/secret-reference.ts'
+import type { Closing } from '../base/closing.ts'
+import type { Config } from '../base/config.ts'
+import { workerMetrics, type WorkerMetrics } from '../base/metrics.ts'
+import { temporalConnectionOptions } from '../base/temporal-connection.ts'
+import { FreeholdError } from '../domain/errors.ts'
+import { createMappers } from '../isolation/mappers/index.ts'
 import { applyPlatform } from '../registry/apply-platform.ts'
-import { openRegistry, runtimeRole } from '../registry/orm.ts'
+import type { Composition } from '../registry/compose.ts'
 import type { RelaySources } from './relay.ts'
 
-/** What activities and the relay need, and how to give it back. */
-export type WorkerDeps = ActivityDeps & RelaySources & { close(): Promise<void> }
+/** What the worker needs on top of what it shares with the API: mappers, the management of buses, its metrics. */
+export type WorkerDeps = Composition & ActivityDeps & RelaySources & { readonly metrics: WorkerMetrics }
 
 /**
- * Wires what the activities work with from the configuration, and records the cells of the platform file.
- * @param environment where `env:` references are looked up
+ * Adds what the worker alone works with, and records cells and buses of the platform file. Once for each composition, for a
+ * metric is registered once.
  */
-export async function composeWorker(
-  config: Config & { DATABASE_URL: string; FREEHOLD_PLATFORM_KEY: string; TEMPORAL_ADDRESS: string },
-  environment: Readonly<Record<string, string | undefined>>,
-): Promise<WorkerDeps> {
-  const variables = setVariables(environment)
-  const { SERVICE_BUS_CONNECTION_STRING } = variables
-  const resolveSecret = secretResolver({
-    SERVICE_BUS_ADMIN_CONNECTION_STRING: SERVICE_BUS_CONNECTION_STRING,
-    ...variables,
-  })
-  const platform = await readPlatformFile(config.FREEHOLD_PLATFORM_FILE, platformOptions(config))
-  const platformKey = await readPlatformKey(config.FREEHOLD_PLATFORM_KEY, resolveSecret)
+export async function composeWorker(composition: Composition, closing: Closing): Promise<WorkerDeps> {
+  const { config, platform, orm, resolveSecret } = composition
   for (const { name, objectStore, network } of platform.cells)
-    for (const folder of [objectStore.root, network.policies]) await prepareFolder(folder, name, config)
-  // An activity holds one connection while it works; begin, settle, the sweep and the relay come on top.
-  const orm = await openRegistry(config.DATABASE_URL, {
-    role: runtimeRole,
-    connections: config.FREEHOLD_WORKER_CONCURRENCY + 8,
-  })
+    for (const folder of [...(objectStore.kind === 'file-system' ? [objectStore.root] : []), network.policies])
+      await prepareFolder(folder, name, config)
   const manageBus = createBusAdministration(await busTrust(config))
   const mappers = createMappers({
     database: { connections: config.FREEHOLD_WORKER_CONCURRENCY },
     manageBus,
-    temporal: { address: config.TEMPORAL_ADDRESS },
+    temporal: await temporalConnectionOptions(config, resolveSecret),
   })
-  const close = async () => {
-    await Promise.all(Object.values(mappers).map((mapper) => mapper.close()))
-    await orm.close(true)
-  }
-  try {
-    await applyPlatform(orm.em.fork(), platform, {
-      async database({ name, database }) {
-        const url = parse(await resolveSecret(database.credential), name)
-        const { host, port } = database.endpoint ?? { host: url.hostname, port: Number(url.port || 5432) }
-        return { host, port, name: decodeURIComponent(url.pathname.slice(1)) }
-      },
-      bus: async ({ name, credential }) =>
-        busEndpoint(await resolveSecret(credential), `the credential of bus "${name}"`),
-    })
-  } catch (error) {
-    await close()
-    throw error
-  }
-  return {
-    orm,
-    platform,
-    platformKey,
-    mappers,
-    migrations: openMigrationSource(config.FREEHOLD_MIGRATIONS_DIR || undefined),
-    resolveSecret,
-    manageBus,
-    close,
-  }
+  for (const [kind, mapper] of Object.entries(mappers)) closing.add(`the mapper of ${kind}`, () => mapper.close())
+  await applyPlatform(orm.em.fork(), platform, {
+    async database({ name, database }) {
+      const url = parse(await resolveSecret(database.credential), name)
+      const { host, port } = database.endpoint ?? { host: url.hostname, port: Number(url.port || 5432) }
+      return { host, port, name: decodeURIComponent(url.pathname.slice(1)) }
+    },
+    bus: async ({ name, credential }) =>
+      busEndpoint(await resolveSecret(credential), `the credential of bus "${name}"`),
+  })
+  return { ...composition, mappers, manageBus, metrics: workerMetrics(composition.metricsRegistry) }
 }
 
 /**

@@ -1,6 +1,8 @@
+import { errorText } from '../domain/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { WorkerMetrics } from '../base/metrics.ts'
 import { deleteOldAnswers } from '../registry/idempotency.ts'
+import { sqlOf } from '../registry/pool.ts'
 import type { Orm } from '../registry/orm.ts'
 
 /** How long the answer to a call with an Idempotency-Key is kept at least. */
@@ -20,11 +22,11 @@ export function createHousekeeping(
   return async () => {
     if (performance.now() < rested) return
     try {
-      const deleted = await deleteOldAnswers(orm.em.fork(), { keptSeconds, limit })
+      const deleted = await deleteOldAnswers(sqlOf(orm.pool), { keptSeconds, limit })
       metrics.answersDeleted.inc(deleted)
       if (deleted < limit) rested = performance.now() + pauseMs
     } catch (error) {
-      log.warn({ reason: error instanceof Error ? error.message : 'unknown' }, 'housekeeping failed; will try again')
+      log.warn({ reason: errorText(error) }, 'housekeeping failed; will try again')
     }
   }
 }

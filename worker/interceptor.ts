@@ -14,7 +14,9 @@ export function activityInterceptor(log: Logger, metrics: WorkerMetrics): Activi
     inbound: {
       async execute(input, next) {
         const { info } = context
-        const beat = setInterval(() => context.heartbeat(), Math.max(250, (info.heartbeatTimeoutMs ?? 10_000) / 3))
+        // One that runs within a workflow task has no heartbeat: the task has.
+        const beatMs = Math.max(250, (info.heartbeatTimeoutMs ?? 10_000) / 3)
+        const beat = info.isLocal ? undefined : setInterval(() => context.heartbeat(), beatMs)
         const line = log.child({ activity: info.activityType, attempt: info.attempt, ...ids(input.args[0]) })
         const started = performance.now()
         const ended = (outcome: 'succeeded' | 'failed' | 'cancelled') => {
@@ -48,21 +50,11 @@ function knownCode(type: string | null | undefined): string {
   return type != null && Object.hasOwn(errorCodes, type) ? type : 'internal'
 }
 
-type Named = {
-  operationId?: string
-  tenantId?: string
-  input?: Named
-  step?: { environment: string; cell: string; key: string }
-}
+type Named = { operationId?: string; tenantId?: string; input?: Named; step?: string }
 
+/** Ids of the first argument: of an operation, or of one of its steps. */
 function ids(argument: unknown): Record<string, string | undefined> {
   const given = argument as Named
   const { operationId, tenantId } = given.input ?? given
-  return {
-    tenant_id: tenantId,
-    operation_id: operationId,
-    env: given.step?.environment,
-    cell: given.step?.cell,
-    step: given.step?.key,
-  }
+  return { tenant_id: tenantId, operation_id: operationId, step: given.step }
 }

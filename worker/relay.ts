@@ -1,8 +1,8 @@
 import type { ActivityDeps } from '../activities/deps.ts'
 import { createSigner } from '../crypto/signing.ts'
-import { governanceOf } from '../events/governance.ts'
+import { governanceTopicOf } from '../events/governance-topic.ts'
 import { startRelay } from '../events/relay.ts'
-import { createServiceBusPublisher } from '../events/service-bus.ts'
+import { createServiceBusPublisher } from '../events/service-bus-publisher.ts'
 import type { ManageBus } from '../base/bus-administration.ts'
 import type { Logger } from '../base/logger.ts'
 import type { WorkerMetrics } from '../base/metrics.ts'
@@ -21,7 +21,7 @@ export function startServiceBusRelay(
   { log, metrics }: { log: Logger; metrics: WorkerMetrics },
 ): { stop(): Promise<void> } {
   const publisher = createServiceBusPublisher(resolveSecret, { sendTimeoutMs })
-  const governance = governanceOf(platform, { manage: manageBus, resolveSecret })
+  const governance = governanceTopicOf(platform, { manage: manageBus, resolveSecret })
   const relay = startRelay({ orm, signer: createSigner(platformKey), publisher, governance, log, metrics })
   return {
     async stop() {

@@ -1,26 +1,36 @@
-import { proxyActivities } from '@temporalio/workflow'
+import { ActivityCancellationType, proxyActivities, proxyLocalActivities, workflowInfo } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
-import type { PlanStep, Timing } from '../domain/operation.ts'
+import { busQueue, type Timing, type WorkflowStep } from '../domain/operation.ts'
 
-/** Opening and closing an operation is tried until it works: an outage of the registry must not lose an outcome. */
+/**
+ * Opening and closing an operation is tried until it works: an outage of the registry must not lose an outcome. Each is one
+ * short transaction, so the worker does it within its workflow task, without a way over the server and back.
+ */
 export function operationActivities(timing: Timing) {
-  return proxyActivities<Pick<Activities, 'begin' | 'beginUndo' | 'settle'>>({
-    startToCloseTimeout: timing.startToCloseMs,
-    heartbeatTimeout: timing.heartbeatMs,
-    retry: { initialInterval: timing.initialRetryMs, maximumInterval: timing.maximumRetryMs },
+  return proxyLocalActivities<Pick<Activities, 'begin' | 'beginUndo' | 'settle'>>({
+    ...withoutEnd(timing),
+    startToCloseTimeout: timing.tryMs.operation,
   })
 }
 
-/** Work on one resource is tried a bounded number of times, then the operation decides. */
-export function resourceActivities(timing: Timing, step: PlanStep) {
+/**
+ * Work on one resource is tried until it works or cannot: the activity counts what the world refuses, so that an outage of
+ * the registry or a killed worker uses up nobody's tries, and says when it gives up.
+ */
+export function resourceActivities(timing: Timing, step: WorkflowStep) {
   return proxyActivities<Pick<Activities, 'ensure' | 'migrate' | 'remove' | 'rotate'>>({
-    startToCloseTimeout: timing.startToCloseMs,
+    ...withoutEnd(timing),
+    startToCloseTimeout: timing.tryMs[step.action],
     heartbeatTimeout: timing.heartbeatMs,
-    retry: {
-      initialInterval: timing.initialRetryMs,
-      maximumInterval: timing.maximumRetryMs,
-      maximumAttempts: timing.maximumAttempts,
-    },
     summary: `${step.action} ${step.title}`,
+    ...(step.bus === undefined ? {} : { taskQueue: busQueue(workflowInfo().taskQueue, step.bus) }),
   })
+}
+
+/** Tries have no bound of their own, and a cancel waits for what is under way: nothing is left running beside an undo. */
+function withoutEnd({ initialRetryMs, maximumRetryMs }: Timing) {
+  return {
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { initialInterval: initialRetryMs, maximumInterval: maximumRetryMs },
+  }
 }

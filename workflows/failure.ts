@@ -1,29 +1,37 @@
-import { ActivityFailure, ApplicationFailure, isCancellation } from '@temporalio/workflow'
-import { errorCodes, type ErrorCode } from '../domain/errors.ts'
+import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation } from '@temporalio/workflow'
+import { errorCodes, errorText, type ErrorCode } from '../domain/errors.ts'
 import type { OperationError } from '../domain/operation.ts'
 
 /** A step that did not succeed, with the error to be told. */
 export class StepFailure extends Error {
+  readonly step: string
   readonly error: OperationError
-  constructor(error: OperationError, cause: unknown) {
+  constructor(step: string, cause: unknown) {
+    const error = { ...operationError(cause), step }
     super(error.message, { cause })
     this.name = 'StepFailure'
+    this.step = step
     this.error = error
   }
 }
 
-/** What to tell of a failed activity: its code and message as the activity gave them. */
-export function operationError(failure: unknown, step?: string): OperationError {
+/** What to tell of a failure: of a failed activity its code and message as it gave them. */
+export function operationError(failure: unknown): OperationError {
   if (failure instanceof StepFailure) return failure.error
   const cause = failure instanceof ActivityFailure ? failure.cause : failure
-  const at = step === undefined ? {} : { step }
   if (cause instanceof ApplicationFailure && cause.type != null && cause.type in errorCodes)
-    return { code: cause.type as ErrorCode, message: cause.message, ...at }
-  const message = cause instanceof Error ? cause.message : String(cause)
-  return { code: 'internal', message: `the step did not finish: ${message}`, ...at }
+    return { code: cause.type as ErrorCode, message: cause.message }
+  return { code: 'internal', message: `the step did not finish: ${errorText(cause)}` }
 }
 
-/** Whether somebody asked for the workflow to be cancelled. */
-export function isCancelled(failure: unknown): boolean {
-  return isCancellation(failure) || (failure instanceof StepFailure && isCancellation(failure.cause))
+/**
+ * Whether the operation is to be aborted: somebody cancelled the workflow, or a step was told so by the registry. A step
+ * that fails on its way out of a cancel makes no failure of it.
+ */
+export function isAborted(failure: unknown): boolean {
+  return (
+    CancellationScope.current().consideredCancelled ||
+    isCancellation(failure) ||
+    (failure instanceof StepFailure && failure.error.code === 'operation_aborted')
+  )
 }

@@ -1,5 +1,5 @@
 import { defineQuery, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow'
-import type { PlanStep, StepState } from '../domain/operation.ts'
+import type { StepState, WorkflowStep } from '../domain/operation.ts'
 import { searchAttributes } from '../base/search-attributes.ts'
 
 /** Live progress of a workflow; the registry has the same once a step is done. */
@@ -25,7 +25,7 @@ export function trackProgress() {
       show()
     },
     /** Sets the steps that are going to be carried out. */
-    plan(steps: readonly PlanStep[]): void {
+    setSteps(steps: readonly WorkflowStep[]): void {
       progress.steps = steps.map(({ key, title }) => ({ key, title, state: 'pending' }))
       show()
     },

@@ -1,35 +1,10 @@
-import { ApplicationFailure, CancelledFailure } from '@temporalio/workflow'
 import type { OperationInput } from '../domain/operation.ts'
-import { operationActivities } from './activities.ts'
-import { isCancelled, operationError } from './failure.ts'
-import { trackProgress } from './progress.ts'
-import { carryOut } from './steps.ts'
-import { undoAndSettle } from './undo.ts'
+import { goForwardOrBack } from './go-forward-or-back.ts'
 
 /**
- * Makes a tenant: begin, every resource in the order of its dependencies, the schema, settle. What fails or is cancelled
- * is undone, and only what this operation made; the tenant is then `failed`, to be retried or removed.
+ * Makes a tenant: every resource in the order of its dependencies, then the schema. A tenant that could not be made is
+ * `failed`, to be retried or removed.
  */
 export async function provision(input: OperationInput): Promise<void> {
-  const { begin, settle } = operationActivities(input.timing)
-  const progress = trackProgress()
-  try {
-    const { proceed, steps } = await begin(input)
-    if (proceed === 'done') return
-    if (proceed === 'compensate') throw new CancelledFailure('an operator asked to abort')
-    progress.plan(steps)
-    progress.phase('resources')
-    await carryOut(input, steps, progress)
-    const settled = await settle({ input, outcome: 'succeeded' })
-    if (settled === 'to-be-undone') throw new CancelledFailure('an operator asked to abort')
-    progress.phase('done')
-  } catch (failure) {
-    if (isCancelled(failure)) {
-      await undoAndSettle(input, 'aborted', undefined, progress)
-      throw new CancelledFailure('undone on request')
-    }
-    const error = operationError(failure)
-    await undoAndSettle(input, 'failed', error, progress)
-    throw ApplicationFailure.nonRetryable(error.message, error.code)
-  }
+  await goForwardOrBack(input, 'resources')
 }

@@ -1,32 +1,68 @@
-import type { OperationInput, PlanStep } from '../domain/operation.ts'
-import { waves } from '../domain/resources.ts'
-import { resourceActivities } from './activities.ts'
-import { operationError, StepFailure } from './failure.ts'
+import { CancellationScope, CancelledFailure } from '@temporalio/workflow'
+import type { OperationInput, WorkflowStep } from '../domain/operation.ts'
+import { waves } from '../domain/waves.ts'
+import { operationActivities, resourceActivities } from './activities.ts'
+import { isAborted, StepFailure } from './failure.ts'
 import type { ProgressTracker } from './progress.ts'
 
 /**
  * Carries out steps in the order of their dependencies, independent ones side by side. The first failure lets what runs
- * beside it end, then throws a `StepFailure`: nothing is under way any more when the caller undoes.
+ * beside it end, then throws a `StepFailure`: nothing is under way any more when the caller undoes. An abort goes before
+ * any other failure.
  */
-export async function carryOut(
+async function carryOut(
   input: OperationInput,
-  steps: readonly PlanStep[],
+  steps: readonly WorkflowStep[],
   progress: ProgressTracker,
 ): Promise<void> {
   for (const wave of waves(steps)) {
-    const results = await Promise.allSettled(wave.map((step) => carryOutOne(input, step, progress)))
-    const failed = results.find((result) => result.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
+    const failures = await carryOutWave(input, wave, progress)
+    const worst = failures.find(isAborted) ?? failures[0]
+    if (worst !== undefined) throw worst
   }
 }
 
-async function carryOutOne(input: OperationInput, step: PlanStep, progress: ProgressTracker): Promise<void> {
+/**
+ * Carries out steps and settles the success. What the registry does not know to be done, be it that a crash forgot it, is
+ * carried out again.
+ */
+export async function carryOutAndSettle(
+  input: OperationInput,
+  steps: readonly WorkflowStep[],
+  progress: ProgressTracker,
+): Promise<'settled' | 'to-be-undone'> {
+  const { settle } = operationActivities(input.timing)
+  for (;;) {
+    await carryOut(input, steps, progress)
+    if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled before it was settled')
+    // A cancel from now on is answered by what the registry says.
+    const settled = await CancellationScope.nonCancellable(() => settle({ input, outcome: 'succeeded' }))
+    if (settled !== 'to-be-finished') return settled
+  }
+}
+
+/** Carries out steps side by side, and gives what failed once all of them have ended. */
+export async function carryOutWave(
+  input: OperationInput,
+  wave: readonly WorkflowStep[],
+  progress: ProgressTracker,
+): Promise<StepFailure[]> {
+  const ended = await Promise.all(wave.map((step) => carryOutStep(input, step, progress)))
+  return ended.filter((failure) => failure !== undefined)
+}
+
+async function carryOutStep(
+  input: OperationInput,
+  step: WorkflowStep,
+  progress: ProgressTracker,
+): Promise<StepFailure | undefined> {
   progress.mark(step.key, 'running')
   try {
-    await resourceActivities(input.timing, step)[step.action]({ input, step })
+    await resourceActivities(input.timing, step)[step.action]({ input, step: step.key })
     progress.mark(step.key, step.action === 'remove' ? 'undone' : 'done')
+    return undefined
   } catch (failure) {
     progress.mark(step.key, 'failed')
-    throw new StepFailure(operationError(failure, step.key), failure)
+    return new StepFailure(step.key, failure)
   }
 }

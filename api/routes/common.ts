@@ -18,19 +18,60 @@ export function json<S extends z.ZodType>(schema: S, description: string) {
   return { description, content: { 'application/json': { schema } } }
 }
 
-/** The answers every route can give besides its own. */
-export const problems = {
-  default: { description: 'A problem (RFC 9457)', content: { 'application/problem+json': { schema: problemSchema } } },
+const refusals = {
+  400: 'The request is not understood',
+  401: 'No valid API key',
+  403: 'The role of the key may not do this',
+  404: 'There is no such thing',
+  409: 'Not now: something else is in the way',
+  410: 'The tenant is gone; its audit trail is left',
+  412: 'The tenant has another generation than If-Match asks for',
+  413: 'The body is too large',
+  415: 'The content type is not understood',
+  422: 'The manifest asks for what is not possible',
+} as const
+type Refusal = keyof typeof refusals
+type Problem = { description: string; content: { 'application/problem+json': { schema: typeof problemSchema } } }
+
+/** Answers of the OpenAPI document for these refusals, and `default` for every other problem (RFC 9457). */
+export function problems<S extends Refusal = never>(...statuses: S[]): Record<S | 'default', Problem> {
+  const content = { 'application/problem+json': { schema: problemSchema } }
+  const listed = statuses.map((status) => [status, { description: refusals[status], content }] as const)
+  return Object.fromEntries([...listed, ['default', { description: 'A problem', content }]]) as Record<
+    S | 'default',
+    Problem
+  >
+}
+
+/** As `problems`, for a question that needs an API key. */
+export function readProblems<S extends Refusal = never>(...statuses: S[]): Record<S | 400 | 401 | 'default', Problem> {
+  return problems<S | 400 | 401>(400, 401, ...statuses)
+}
+
+/** As `problems`, for what changes something: it takes a body, a role, and the headers of `guards`. */
+export function changeProblems<S extends Refusal = never>(...statuses: S[]) {
+  return problems<S | 400 | 401 | 403 | 409 | 412 | 413 | 415>(400, 401, 403, 409, 412, 413, 415, ...statuses)
+}
+
+/** Names a plain transition of the OpenAPI document: what `POST /v1/tenants/{idOrSlug}/{command}` of a client can send. */
+export function transition(command: string, summary: string) {
+  const words = command.split('-').map((word, at) => (at === 0 ? word : word.charAt(0).toUpperCase() + word.slice(1)))
+  return { operationId: `${words.join('')}Tenant`, summary, 'x-freehold-transition': command }
 }
 
 /**
  * A body, for the OpenAPI document alone: handlers read bodies themselves, because a limit in bytes, positions of errors
  * and YAML are beyond the generated validators, which are made for zod schemas only.
  */
-export function documentedBody(types: readonly string[], schema: z.ZodType | { $ref: string }, required: boolean) {
+export function documentedBody(
+  types: readonly string[],
+  schema: z.ZodType | { $ref: string },
+  required: boolean,
+  example: object,
+) {
   const { $schema: _, ...shape }: Record<string, unknown> =
     schema instanceof z.ZodType ? z.toJSONSchema(schema, { io: 'input' }) : schema
-  return { required, content: Object.fromEntries(types.map((type) => [type, { schema: shape }])) }
+  return { required, content: Object.fromEntries(types.map((type) => [type, { schema: shape, example }])) }
 }
 
 const header = (name: string, description: string) => ({
@@ -50,7 +91,9 @@ export const guards = [
   header('If-Match', 'Generation the tenant must have, in quotes'),
 ]
 
+/** `apiKey` is needed; nothing is, for what everybody may read. */
 export const security = [{ apiKey: [] }]
+export const open: never[] = []
 export const tenantParams = z.object({
   idOrSlug: z.string().openapi({ param: { name: 'idOrSlug', in: 'path' }, description: 'Id or slug of a tenant' }),
 })

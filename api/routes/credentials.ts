@@ -2,21 +2,25 @@ import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import { FreeholdError } from '../../domain/errors.ts'
 import { allowedCommands } from '../../domain/lifecycle.ts'
 import { tenantKeyName } from '../../domain/names.ts'
-import { topology, type Topology } from '../../domain/topology.ts'
+import type { Topology } from '../../domain/topology.ts'
+import { topologyOf } from '../../isolation/strategies/by-profile.ts'
 import { entityConnectionString } from '../../base/bus-endpoint.ts'
-import { siteOf } from '../../registry/cells.ts'
-import type { TenantRow } from '../../registry/entities/tenant.ts'
-import { appendEvents } from '../../registry/events.ts'
-import type { EntityManager } from '../../registry/orm.ts'
-import { placementsOf } from '../../registry/queries.ts'
-import { tenantSecrets } from '../../registry/secrets.ts'
-import { findTenant } from '../../registry/tenants.ts'
+import { currentPlacement } from '../../domain/placement.ts'
+import { acceptOperation } from '../../operations/accept.ts'
+import type { TenantFacts } from '../../operations/rows.ts'
+import { eventsJson } from '../../registry/events.ts'
+import { readSealer } from '../../registry/tenant-keys.ts'
+import { placementsOf } from '../../registry/placements.ts'
+import { transaction } from '../../registry/pool.ts'
+import { readableSecrets } from '../../registry/secrets.ts'
+import type { Sql } from '../../registry/sql.ts'
+import { operationAnswer } from '../answers.ts'
 import { parseBody, readText } from '../body.ts'
-import { callOf, lockTenant, runCommand } from '../command.ts'
+import { callOf, lockNamed, runCommand } from '../command.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
-import { startOperation } from '../operation-commands.ts'
+import { exampleCredentialsRequest } from '../examples.ts'
 import { credentialsBody, credentialsSchema, operationSchema } from '../schemas.ts'
-import { documentedBody, guards, idOrSlug, json, newApp, problems, security, tenantParams } from './common.ts'
+import { changeProblems, documentedBody, guards, idOrSlug, json, newApp, security, tenantParams } from './common.ts'
 
 /** Reading and renewing the credentials of a tenant. What is read is never kept under an Idempotency-Key. */
 export function credentialRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
@@ -25,15 +29,19 @@ export function credentialRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     createRoute({
       method: 'post',
       path: '/v1/tenants/{idOrSlug}/credentials',
+      operationId: 'readCredentials',
       tags: ['commands'],
       security,
       parameters: guards,
       summary: 'Read the credentials of an active tenant, which is audited; with rotate, have them renewed',
-      request: { params: tenantParams, body: documentedBody(['application/json'], credentialsBody, false) },
+      request: {
+        params: tenantParams,
+        body: documentedBody(['application/json'], credentialsBody, false, exampleCredentialsRequest),
+      },
       responses: {
         200: json(credentialsSchema, 'The credentials'),
         202: json(z.object({ operation: operationSchema }), 'Being renewed; Location: the operation'),
-        ...problems,
+        ...changeProblems(404, 410),
       },
     }),
     async (c) => {
@@ -43,23 +51,28 @@ export function credentialRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       const call = callOf(c, text)
       c.header('Cache-Control', 'no-store')
       if (rotate) {
-        const { body, headers } = await runCommand(deps, call, async (em) => {
-          await placementOf(em, await findTenant(em, named), environment)
-          const parameters = { environment }
-          return startOperation(em, deps, call, { tenant: named, kind: 'rotate-credentials', reason, parameters })
+        const { body, headers } = await runCommand(deps, call, async (sql) => {
+          const tenant = await lockNamed(sql, call, named)
+          await placementOf(sql, deps, tenant, environment)
+          const wanted = { kind: 'rotate-credentials', parameters: { environment } } as const
+          return operationAnswer(deps, tenant, await acceptOperation(sql, tenant, wanted, { ...call, reason }), 'start')
         })
         c.set('tenantId', body.operation.tenant.id)
         return c.json(body, 202, headers)
       }
-      const credentials = await deps.orm.em.fork().transactional(async (em) => {
-        const tenant = await lockTenant(em, call, named)
+      const credentials = await transaction(deps.orm.pool, async (sql) => {
+        const tenant = await lockNamed(sql, call, named)
         c.set('tenantId', tenant.id)
         assertActive(tenant)
-        const read = await readCredentials(em, deps, tenant, environment)
+        const read = await readCredentials(sql, deps, tenant, environment)
         const { actor, correlationId } = call
         const kinds = read.bus === null ? ['database'] : ['database', 'bus']
         const data = { environment, kinds, ...(reason === undefined ? {} : { reason }) }
-        await appendEvents(em, tenant.id, [{ type: 'TENANCY_CREDENTIALS_READ', actor, correlationId, data }])
+        await sql({
+          name: 'append-events',
+          text: 'select append_events($1::uuid::text, $2::jsonb)',
+          values: [tenant.id, eventsJson([{ type: 'TENANCY_CREDENTIALS_READ', actor, correlationId, data }])],
+        })
         return read
       })
       return c.json(credentials, 200)
@@ -68,7 +81,7 @@ export function credentialRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   return app
 }
 
-function assertActive({ state }: TenantRow): void {
+function assertActive({ state }: TenantFacts): void {
   if (state === 'active') return
   throw new FreeholdError(
     'transition_not_allowed',
@@ -77,11 +90,11 @@ function assertActive({ state }: TenantRow): void {
   )
 }
 
-async function readCredentials(em: EntityManager, deps: ApiDeps, tenant: TenantRow, environment: string) {
-  const placement = await placementOf(em, tenant, environment)
-  const site = await siteOf(em, deps.platform, tenant.plan, placement)
-  const secrets = tenantSecrets(em, deps.platformKey, tenant.id)
-  const { database, events } = topology(tenant, placement, site)
+async function readCredentials(sql: Sql, deps: ApiDeps, tenant: TenantFacts, environment: string) {
+  const placement = await placementOf(sql, deps, tenant, environment)
+  const sealer = await readSealer(sql, deps.platformKey, tenant.id)
+  const secrets = readableSecrets(sql, tenant.id, () => sealer)
+  const { database, events } = topologyOf({ tenant, placement, site: placement.site })
   return {
     environment,
     database: databaseCredentials(database, await required(secrets, database.passwordSecret)),
@@ -89,7 +102,7 @@ async function readCredentials(em: EntityManager, deps: ApiDeps, tenant: TenantR
   }
 }
 
-async function required({ read }: Pick<ReturnType<typeof tenantSecrets>, 'read'>, name: string): Promise<string> {
+async function required({ read }: Pick<ReturnType<typeof readableSecrets>, 'read'>, name: string): Promise<string> {
   const value = await read(name)
   if (value !== undefined) return value
   throw new FreeholdError('secret_unreadable', `there is no secret ${name}; rotate the credentials`)
@@ -107,8 +120,8 @@ function busCredentials(events: Extract<Topology['events'], { transport: 'servic
   return { ...endpoint, topic, subscription, keyName: tenantKeyName, key, connectionString }
 }
 
-async function placementOf(em: EntityManager, tenant: TenantRow, environment: string) {
-  const placement = (await placementsOf(em, [tenant.id])).findLast((one) => one.environment === environment)
+async function placementOf(sql: Sql, { platform }: ApiDeps, tenant: TenantFacts, environment: string) {
+  const placement = currentPlacement(await placementsOf(sql, platform, tenant), environment)
   if (placement !== undefined) return placement
   throw new FreeholdError('environment_not_found', `tenant ${tenant.slug} has no environment "${environment}"`)
 }

@@ -5,7 +5,7 @@ import { findTenant } from '../../registry/tenants.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
 import { operationSchema, operationsQuery } from '../schemas.ts'
 import { operationView } from '../views.ts'
-import { idOrSlug, json, newApp, page, problems, security } from './common.ts'
+import { idOrSlug, json, newApp, page, readProblems, security } from './common.ts'
 
 const params = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) })
 
@@ -18,13 +18,14 @@ export function operationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     createRoute({
       method: 'get',
       path: '/v1/operations',
+      operationId: 'listOperations',
       tags: ['operations'],
       security,
       summary: 'List operations, newest first',
       request: { query: operationsQuery },
       responses: {
         200: json(z.object({ items: z.array(operationSchema), nextCursor: z.string().nullable() }), 'A page'),
-        ...problems,
+        ...readProblems(404),
       },
     }),
     async (c) => {
@@ -48,11 +49,12 @@ export function operationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     createRoute({
       method: 'get',
       path: '/v1/operations/{id}',
+      operationId: 'getOperation',
       tags: ['operations'],
       security,
       summary: 'One operation',
       request: { params },
-      responses: { 200: json(operationSchema, 'The operation'), ...problems },
+      responses: { 200: json(operationSchema, 'The operation'), ...readProblems(404) },
     }),
     async (c) => {
       const em = orm.em.fork()

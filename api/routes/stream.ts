@@ -1,10 +1,11 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import { streamSSE, type SSEStreamingApi } from 'hono/streaming'
-import { findOperation, isOpen } from '../../registry/operations.ts'
+import { isOpen } from '../../domain/operation.ts'
+import { findOperation } from '../../registry/operations.ts'
 import { slugsOf } from '../../registry/queries.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
 import { operationView } from '../views.ts'
-import { newApp, problems, security } from './common.ts'
+import { newApp, readProblems, security } from './common.ts'
 
 const pollMs = 300
 const keepAliveMs = 15_000
@@ -17,13 +18,14 @@ export function streamRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     createRoute({
       method: 'get',
       path: '/v1/operations/{id}/stream',
+      operationId: 'streamOperation',
       tags: ['operations'],
       security,
       summary: 'Every change of an operation until it is settled; Last-Event-ID resumes behind that revision',
       request: { params },
       responses: {
         200: { description: 'Server-sent events', content: { 'text/event-stream': { schema: z.string() } } },
-        ...problems,
+        ...readProblems(404),
       },
     }),
     async (c) => {

@@ -6,11 +6,11 @@ import { manifestJsonSchema } from '../../domain/manifest.ts'
 import { within } from '../../base/deadline.ts'
 import type { DestinationKind } from '../../registry/deliveries.ts'
 import { deliveryLag } from '../../registry/delivery-lag.ts'
-import { roles } from '../../registry/entities/access.ts'
+import { roles } from '../../registry/entities/api-key.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
-import { json, newApp, problems, security } from './common.ts'
+import { json, newApp, open, problems, readProblems, security } from './common.ts'
 
-const patienceMs = 2_000
+const answerWithinMs = 2_000
 const nothingWaits = { destination: undefined, undelivered: 0, failing: 0, oldestSeconds: 0, worstError: null }
 const { resolve } = createRequire(import.meta.url)
 const docsFiles = {
@@ -46,7 +46,7 @@ const readySchema = z.record(z.string(), z.boolean().or(deliveries))
 
 /** How the delivery of events stands, or nothing when that cannot be told in time. */
 async function eventDelivery({ orm, platform }: ApiDeps): Promise<z.output<typeof readySchema>> {
-  const lags = await within(patienceMs, deliveryLag(orm.em.fork())).catch(() => undefined)
+  const lags = await within(answerWithinMs, deliveryLag(orm.em.fork())).catch(() => undefined)
   if (lags === undefined) return {}
   const of = (kind: DestinationKind) => {
     const { destination: _, ...lag } = lags.find(({ destination }) => destination === kind) ?? nothingWaits
@@ -59,13 +59,19 @@ async function eventDelivery({ orm, platform }: ApiDeps): Promise<z.output<typeo
 /** Who am I, health, metrics, and the documents about the API itself. */
 export function systemRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const app = newApp()
-  const route = (path: string, summary: string) => ({ method: 'get' as const, path, tags: ['system'], summary })
+  const route = (path: string, operationId: string, summary: string) => ({
+    method: 'get' as const,
+    path,
+    operationId,
+    tags: ['system'],
+    summary,
+  })
 
   app.openapi(
     createRoute({
-      ...route('/v1/whoami', 'The API key of this request'),
+      ...route('/v1/whoami', 'whoAmI', 'The API key of this request'),
       security,
-      responses: { 200: json(z.object({ name: z.string(), role: z.enum(roles) }), 'Name and role'), ...problems },
+      responses: { 200: json(z.object({ name: z.string(), role: z.enum(roles) }), 'Name and role'), ...readProblems() },
     }),
     (c) => {
       const { name, role } = c.get('apiKey')
@@ -75,16 +81,18 @@ export function systemRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
 
   app.openapi(
     createRoute({
-      ...route('/healthz', 'Whether the process lives'),
-      responses: { 200: json(z.object({ status: z.literal('ok') }), 'It does') },
+      ...route('/healthz', 'getHealth', 'Whether the process lives'),
+      security: open,
+      responses: { 200: json(z.object({ status: z.literal('ok') }), 'It does'), ...problems() },
     }),
     (c) => c.json({ status: 'ok' as const }, 200),
   )
 
   app.openapi(
     createRoute({
-      ...route('/readyz', 'Whether everything needed to serve answers'),
-      responses: { 200: json(readySchema, 'It does; events that wait do not count'), ...problems },
+      ...route('/readyz', 'getReadiness', 'Whether everything needed to serve answers'),
+      security: open,
+      responses: { 200: json(readySchema, 'It does; events that wait do not count'), ...problems() },
     }),
     async (c) => {
       const [ready, events] = await Promise.all([deps.ready(), eventDelivery(deps)])

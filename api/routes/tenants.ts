@@ -1,12 +1,18 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
+import { etag, RETAINED_304_HEADERS } from 'hono/etag'
 import { canonicalText } from '../../crypto/hash-chain.ts'
 import { sha256 } from '../../crypto/tokens.ts'
 import { tenantContext } from '../../domain/context.ts'
 import { FreeholdError } from '../../domain/errors.ts'
-import { siteOf } from '../../registry/cells.ts'
+import { currentPlacement } from '../../domain/placement.ts'
 import { readEvents } from '../../registry/events.ts'
 import { resourcesOf } from '../../registry/ledger.ts'
-import { listTenants, placementsOf } from '../../registry/queries.ts'
+import { topologyOf } from '../../isolation/strategies/by-profile.ts'
+import { placementsOf } from '../../registry/placements.ts'
+import { sqlOf } from '../../registry/pool.ts'
+import { listTenants } from '../../registry/queries.ts'
+import { one } from '../../registry/sql.ts'
+import { tenantSummaries } from '../../registry/tenant-summaries.ts'
 import { findTenant, readGeneration } from '../../registry/tenants.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
 import {
@@ -14,14 +20,24 @@ import {
   contextSchema,
   eventSchema,
   eventsQuery,
+  noQuery,
   resourceSchema,
   tenantSchema,
   tenantsQuery,
 } from '../schemas.ts'
-import { eventView, resourceView, tenantViews } from '../views.ts'
-import { idOrSlug, json, newApp, page, problems, security, tenantParams } from './common.ts'
+import { eventView, resourceView, tenantView } from '../views.ts'
+import { idOrSlug, json, newApp, page, readProblems, security, tenantParams } from './common.ts'
 
-const get = (path: string) => ({ method: 'get' as const, path, tags: ['tenants'], security })
+/** Answers 304 to who has the same already, by the ETag that the handler gives. */
+const unchangedIsEnough = etag({ retainedHeaders: [...RETAINED_304_HEADERS, 'x-correlation-id'] })
+
+const get = (path: string, operationId: string) => ({
+  method: 'get' as const,
+  path,
+  operationId,
+  tags: ['tenants'],
+  security,
+})
 
 /** Reading tenants. */
 export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
@@ -30,12 +46,12 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
 
   app.openapi(
     createRoute({
-      ...get('/v1/tenants'),
+      ...get('/v1/tenants', 'listTenants'),
       summary: 'List tenants, oldest first; purged ones only with state=purged',
       request: { query: tenantsQuery },
       responses: {
         200: json(z.object({ items: z.array(tenantSchema), nextCursor: z.string().nullable() }), 'A page of tenants'),
-        ...problems,
+        ...readProblems(),
       },
     }),
     async (c) => {
@@ -43,23 +59,26 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       const em = orm.em.fork()
       const filter = { state, profile, labels: Object.fromEntries(label ?? []) }
       const { items, nextCursor } = page(await listTenants(em, filter, { limit: limit + 1, after: cursor }), limit)
-      return c.json({ items: await tenantViews(em, items), nextCursor }, 200)
+      const summaries = await tenantSummaries(
+        sqlOf(orm.pool),
+        items.map(({ id }) => id),
+      )
+      return c.json({ items: summaries.map(tenantView), nextCursor }, 200)
     },
   )
 
   app.openapi(
     createRoute({
-      ...get('/v1/tenants/{idOrSlug}'),
+      ...get('/v1/tenants/{idOrSlug}', 'getTenant'),
       summary: 'One tenant with its resolved manifest; the ETag is its generation',
       request: { params: tenantParams },
-      responses: { 200: json(tenantSchema, 'The tenant'), ...problems },
+      responses: { 200: json(tenantSchema, 'The tenant'), ...readProblems(404, 410) },
     }),
     async (c) => {
       const em = orm.em.fork()
       const tenant = await findTenant(em, idOrSlug(c.req.valid('param').idOrSlug))
       c.set('tenantId', tenant.id)
-      const [view] = await tenantViews(em, [tenant])
-      if (view === undefined) throw new Error(`tenant ${tenant.id} has no view`)
+      const view = tenantView(await one(tenantSummaries(sqlOf(orm.pool), [tenant.id])))
       const { resolved } = await readGeneration(em, tenant.id, tenant.generation)
       c.header('ETag', `"${tenant.generation}"`)
       return c.json({ ...view, manifest: resolved }, 200)
@@ -68,36 +87,47 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
 
   app.openapi(
     createRoute({
-      ...get('/v1/tenants/{idOrSlug}/context'),
+      ...get('/v1/tenants/{idOrSlug}/context', 'getTenantContext'),
       summary: 'The tenant context of one environment; the ETag is its hash',
+      middleware: unchangedIsEnough,
       request: { params: tenantParams, query: contextQuery },
-      responses: { 200: json(contextSchema, 'The context'), 304: { description: 'Unchanged' }, ...problems },
+      responses: {
+        200: json(contextSchema, 'The context'),
+        304: { description: 'Unchanged' },
+        ...readProblems(404, 410),
+      },
     }),
     async (c) => {
       const em = orm.em.fork()
       const tenant = await findTenant(em, idOrSlug(c.req.valid('param').idOrSlug))
       c.set('tenantId', tenant.id)
       const { environment } = c.req.valid('query')
-      const placement = (await placementsOf(em, [tenant.id])).findLast((one) => one.environment === environment)
+      const placements = await placementsOf(sqlOf(orm.pool), deps.platform, tenant)
+      const placement = currentPlacement(placements, environment)
       if (placement === undefined)
         throw new FreeholdError('environment_not_found', `tenant ${tenant.slug} has no environment "${environment}"`)
       const { resolved } = await readGeneration(em, tenant.id, tenant.observedGeneration || tenant.generation)
-      const site = await siteOf(em, deps.platform, resolved.spec.plan, placement)
-      const context = tenantContext(tenant, resolved, placement, site)
-      const etag = `"${sha256(canonicalText(context))}"`
-      c.header('ETag', etag)
+      const context = tenantContext(
+        tenant,
+        resolved,
+        placement,
+        topologyOf({ tenant, placement, site: placement.site }),
+      )
+      c.header('ETag', `"${sha256(canonicalText(context))}"`)
       c.header('Cache-Control', 'private, no-cache')
-      if (matches(c.req.header('if-none-match'), etag)) return c.body(null, 304)
       return c.json(context, 200)
     },
   )
 
   app.openapi(
     createRoute({
-      ...get('/v1/tenants/{idOrSlug}/resources'),
+      ...get('/v1/tenants/{idOrSlug}/resources', 'listTenantResources'),
       summary: 'What the ledger says the tenant has',
-      request: { params: tenantParams },
-      responses: { 200: json(z.object({ items: z.array(resourceSchema) }), 'The resources'), ...problems },
+      request: { params: tenantParams, query: noQuery },
+      responses: {
+        200: json(z.object({ items: z.array(resourceSchema) }), 'The resources'),
+        ...readProblems(404, 410),
+      },
     }),
     async (c) => {
       const em = orm.em.fork()
@@ -109,12 +139,12 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
 
   app.openapi(
     createRoute({
-      ...get('/v1/tenants/{idOrSlug}/events'),
+      ...get('/v1/tenants/{idOrSlug}/events', 'listTenantEvents'),
       summary: 'The audit trail of the tenant, chained by hash; by id also of a purged one',
       request: { params: tenantParams, query: eventsQuery },
       responses: {
         200: json(z.object({ items: z.array(eventSchema), nextAfter: z.int().nullable() }), 'Events in order'),
-        ...problems,
+        ...readProblems(404, 410),
       },
     }),
     async (c) => {
@@ -129,9 +159,4 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   )
 
   return app
-}
-
-function matches(header: string | undefined, etag: string): boolean {
-  const tags = (header ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''))
-  return tags.includes(etag) || tags.includes('*')
 }

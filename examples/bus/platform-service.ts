@@ -6,22 +6,23 @@
  *
  * Beside `npm start` they are in `.freehold/service-bus/connection-string` and `.freehold/workloads.key`.
  */
-import { openTenantLinks } from '../../events/tenant-links.ts'
-import { topicsOf } from './tenant-topics.ts'
+import { createClient } from '@freehold/sdk'
+import { openTenantLinks, tenantTopics } from '@freehold/tenant-worker/topics'
 
 const {
   SERVICE_BUS_CONNECTION_STRING,
-  FREEHOLD_API_KEY: key,
+  FREEHOLD_API_KEY: apiKey,
   FREEHOLD_URL: url = 'http://127.0.0.1:7070',
 } = process.env
-if (!SERVICE_BUS_CONNECTION_STRING || !key) {
+if (!SERVICE_BUS_CONNECTION_STRING || !apiKey) {
   console.error('set SERVICE_BUS_CONNECTION_STRING to that of the namespace, and FREEHOLD_API_KEY')
   process.exit(2)
 }
 
+const client = createClient({ url, apiKey })
 const links = openTenantLinks({
-  topics: () => topicsOf({ url, key }),
-  resolveSecret: async () => SERVICE_BUS_CONNECTION_STRING,
+  topics: () => tenantTopics(client),
+  connectionString: async () => SERVICE_BUS_CONNECTION_STRING,
   report: (fault) => console.error(fault.kind, 'topic' in fault ? fault.topic.topic : fault.error),
 })
 links.receive(async ({ tenantId, environment }, { subject, body }) => {

@@ -2,14 +2,14 @@
  * A service of a tenant: one connection, with the tenant's own credentials, publishes to and receives from the tenant's own
  * topic, and no other. Only the plain client of Service Bus; nothing of Freehold.
  *
- *   npx freehold connect acme --bus -- node examples/bus/tenant-service.ts
+ *   npx freehold connect acme --bus -- npx node examples/bus/tenant-service.ts
  */
 import { randomUUID } from 'node:crypto'
 import { ServiceBusClient } from '@azure/service-bus'
 
 const { SERVICE_BUS_CONNECTION_STRING, SERVICE_BUS_TOPIC, SERVICE_BUS_SUBSCRIPTION, TENANT_ID } = process.env
 if (!SERVICE_BUS_CONNECTION_STRING || !SERVICE_BUS_TOPIC || !SERVICE_BUS_SUBSCRIPTION || !TENANT_ID) {
-  console.error('start it with: npx freehold connect acme --bus -- node examples/bus/tenant-service.ts')
+  console.error('start it with: npx freehold connect acme --bus -- npx node examples/bus/tenant-service.ts')
   process.exit(2)
 }
 

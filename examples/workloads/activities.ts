@@ -1,5 +1,5 @@
+import type { Tenant } from '@freehold/tenant-worker/workflow'
 import { sleep } from '@temporalio/activity'
-import type { Tenant } from './tenant.ts'
 
 /** What a task is asked to do; here it only takes its time. */
 export type Task = { name: string; milliseconds: number }

@@ -1,31 +1,31 @@
 import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
+import { createTenantContexts } from '@freehold/sdk'
 import { Connection } from '@temporalio/client'
 import { readSettings } from './settings.ts'
 import { submitTask } from './submit-task.ts'
-import { createTenantContexts } from './tenant-contexts.ts'
 
-/** `submit.ts SLUG [--environment prod] [--count 1] [--milliseconds 100]`: starts tasks of a tenant and tells when each is done. */
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    environment: { type: 'string', default: 'prod' },
-    count: { type: 'string', default: '1' },
-    milliseconds: { type: 'string', default: '100' },
-  },
-})
+const usage = `usage: submit.ts SLUG [--environment NAME] [--count N] [--milliseconds N]
+  starts tasks of a tenant and tells when each is done`
+const { positionals, values } = readArguments()
 const [slug] = positionals
 const count = Number(values.count)
 const milliseconds = Number(values.milliseconds)
+if (values.help) {
+  console.log(usage)
+  process.exit()
+}
 if (slug === undefined || !(count >= 1) || !(milliseconds >= 0)) {
-  console.error('usage: submit.ts SLUG [--environment NAME] [--count N] [--milliseconds N]')
+  console.error(usage)
   process.exit(2)
 }
 
 try {
-  const { url, key, temporalAddress } = readSettings()
-  const context = await createTenantContexts({ url, key }).read(slug, values.environment)
-  const connection = await Connection.connect({ address: temporalAddress })
+  const { api, temporalAddress } = readSettings()
+  const context = await createTenantContexts(api).read(slug, values.environment)
+  const connection = await Connection.connect({ address: temporalAddress }).catch((cause: unknown) => {
+    throw new Error(`cannot reach Temporal at ${temporalAddress}; TEMPORAL_ADDRESS says where it is`, { cause })
+  })
   const run = randomUUID().slice(0, 8)
   const tasks = await Promise.all(
     Array.from({ length: count }, (_, index) =>
@@ -42,4 +42,22 @@ try {
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        environment: { type: 'string', default: 'prod' },
+        count: { type: 'string', default: '1' },
+        milliseconds: { type: 'string', default: '100' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+  } catch (error) {
+    // The sentences after the first are for who wrote the options.
+    console.error(`submit.ts: ${(error instanceof Error ? error.message : String(error)).split('. ')[0]}\n${usage}`)
+    process.exit(2)
+  }
 }

@@ -1,6 +1,6 @@
+import { tenantOfWorkflow, tried, waitsForItsTenant } from '@freehold/tenant-worker/workflow'
 import { proxyActivities } from '@temporalio/workflow'
 import type { Activities, Task } from './activities.ts'
-import { tenantOfWorkflow, tried, waitsForItsTenant } from './tenant-workflow.ts'
 
 const { work } = proxyActivities<Activities>({ startToCloseTimeout: '1 minute', ...waitsForItsTenant })
 

@@ -9,25 +9,18 @@ import {
   WorkflowNotFoundError,
   type WorkflowExecutionInfo,
 } from '@temporalio/client'
-import { z } from 'zod'
+import type { TemporalConnectionOptions } from '../../base/temporal-connection.ts'
 import { FreeholdError } from '../../domain/errors.ts'
-import type { Mapper, Target } from '../mapper.ts'
+import { bounded } from '../abort.ts'
+import type { Mapper, Removal, Target } from '../mapper.ts'
+
+type RuntimeTarget = Target<'runtime'>
 
 /** Where the tenants' work runs, and how long the server may take to list what was just started. */
-export type RuntimeOptions = {
-  /** `host:port` of the Temporal server. */
-  readonly address: string
+export type RuntimeOptions = TemporalConnectionOptions & {
   /** Default 1,000: lists of workflows are eventually consistent, on a busy server by about a second. */
   readonly visibilityLagMs?: number
 }
-
-const propertiesSchema = z.object({
-  namespace: z.string(),
-  taskQueue: z.string(),
-  fairnessKey: z.string(),
-  fairnessWeight: z.number(),
-  concurrentTasks: z.number(),
-})
 
 const callMs = 10_000
 /** Bounds of one `remove`; what is left is for its next try, so a tenant's tasks must not be started for ever. */
@@ -41,33 +34,37 @@ const atATime = 20
  * share is always observed as existing; what exists in the world is the tenant's work, counted as `open` and found by its
  * search attributes. Removing ends it.
  */
-export function createRuntimeMapper({ address, visibilityLagMs = 1_000 }: RuntimeOptions): Mapper {
-  let connection: Connection | undefined
+export function createRuntimeMapper({ visibilityLagMs = 1_000, ...server }: RuntimeOptions): Mapper<'runtime'> {
+  let shared: Connection | undefined
 
   /**
    * The connection finds a server again by itself, and soon, so there is one for the life of the mapper. A call to
-   * a server that is down is given up within about a second, because its caller holds a row of the registry and tries again later.
+   * a server that is down is given up within about a second: its caller tries again later.
    */
-  async function on<T>(target: Target, call: (client: Client) => Promise<T>): Promise<T> {
-    const { namespace } = propertiesOf(target)
-    connection ??= Connection.lazy({
-      address,
+  async function on<T>(target: RuntimeTarget, call: (client: Client) => Promise<T>): Promise<T> {
+    const { namespace } = target.spec.properties
+    target.signal.throwIfAborted()
+    shared ??= Connection.lazy({
+      ...server,
       channelArgs: { 'grpc.max_reconnect_backoff_ms': 2_000 },
       interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ maxAttempts: 4 }))],
     })
+    const connection = shared
     const client = new Client({ connection, namespace })
     try {
-      return await connection.withDeadline(Date.now() + callMs, () => call(client))
+      const inTime = () => connection.withDeadline(Date.now() + callMs, () => call(client))
+      return await connection.withAbortSignal(target.signal, inTime)
     } catch (error) {
-      throw runtimeError(error, address, namespace)
+      target.signal.throwIfAborted()
+      throw runtimeError(error, server.address, namespace)
     }
   }
 
-  const countOpen = async (target: Target): Promise<number> =>
+  const countOpen = async (target: RuntimeTarget): Promise<number> =>
     (await on(target, (client) => client.workflow.count(openWork(target)))).count
 
   /** Ends what is listed as open, and gives how many it ended; what had ended already does not count. */
-  async function endListed(target: Target): Promise<number> {
+  async function endListed(target: RuntimeTarget): Promise<number> {
     const listed = await on(target, async (client) => {
       const page: WorkflowExecutionInfo[] = []
       for await (const execution of client.workflow.list({ query: openWork(target) }))
@@ -83,58 +80,57 @@ export function createRuntimeMapper({ address, visibilityLagMs = 1_000 }: Runtim
     return ended
   }
 
+  /** Work that was started just now may not be listed yet, so it is over when two lists in a row hold nothing to end. */
+  async function remove(target: RuntimeTarget): Promise<Removal> {
+    let ended = 0
+    for (let pass = 1, quiet = 0; ; pass += 1) {
+      const count = await endListed(target)
+      ended += count
+      quiet = count === 0 ? quiet + 1 : 0
+      if (quiet === 2) return { outcome: ended > 0 ? 'removed' : 'absent' }
+      if (pass === maximumPasses)
+        throw new FreeholdError(
+          'substrate_unavailable',
+          `ended ${ended} tasks of tenant ${target.tenantId} in namespace "${target.spec.properties.namespace}" and there are still more; stop what starts them`,
+        )
+      await sleep(visibilityLagMs, undefined, { signal: target.signal })
+    }
+  }
+
+  async function observe(target: RuntimeTarget) {
+    const facts = { ...target.spec.properties, open: await countOpen(target) }
+    return { exists: true, owner: target.tenantId, frozen: false, facts } as const
+  }
+
+  /** Counting proves that the namespace is there and that the tenant's work can be found in it. */
+  async function ensure(target: RuntimeTarget) {
+    await countOpen(target)
+    return target.spec.properties
+  }
+
   return {
     kind: 'runtime',
-
-    async observe(target) {
-      const facts = { ...propertiesOf(target), open: await countOpen(target) }
-      return { exists: true, owner: target.tenantId, frozen: false, facts }
-    },
-
-    /** Counting proves that the namespace is there and that the tenant's work can be found in it. */
-    async ensure(target) {
-      await countOpen(target)
-      return propertiesOf(target)
-    },
-
+    observe: (target) => bounded(target, observe),
+    ensure: (target) => bounded(target, ensure),
     async freeze() {},
     async thaw() {},
-
-    /** Work that was started just now may not be listed yet, so it is over when two lists in a row hold nothing to end. */
-    async remove(target) {
-      let ended = 0
-      for (let pass = 1, quiet = 0; ; pass += 1) {
-        const count = await endListed(target)
-        ended += count
-        quiet = count === 0 ? quiet + 1 : 0
-        if (quiet === 2) return ended > 0 ? 'removed' : 'absent'
-        if (pass === maximumPasses)
-          throw new FreeholdError(
-            'substrate_unavailable',
-            `ended ${ended} tasks of tenant ${target.tenantId} in namespace "${propertiesOf(target).namespace}" and there are still more; stop what starts them`,
-          )
-        await sleep(visibilityLagMs)
-      }
-    },
-
+    remove: (target) => bounded(target, remove),
     async close() {
-      await connection?.close()
-      connection = undefined
+      await shared?.close()
+      shared = undefined
     },
   }
 }
 
-const propertiesOf = ({ spec }: Target) => propertiesSchema.parse(spec.properties)
-
 /** Every task of a tenant carries its id and environment; neither can hold a quote. A paused one is open as well. */
-function openWork({ tenantId, spec }: Target): string {
+function openWork({ tenantId, spec }: RuntimeTarget): string {
   return `TenantId = '${tenantId}' and Environment = '${spec.environment}' and CloseTime is null`
 }
 
 async function terminate(
   client: Client,
   { workflowId, runId }: WorkflowExecutionInfo,
-  { tenantId }: Target,
+  { tenantId }: RuntimeTarget,
 ): Promise<boolean> {
   try {
     await client.workflow.getHandle(workflowId, runId).terminate(`tenant ${tenantId} is removed`)

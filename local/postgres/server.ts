@@ -18,6 +18,8 @@ const always = [
   'listen_addresses=127.0.0.1',
   'unix_socket_directories=',
   'wal_level=logical',
+  // For the platform's own logins; tenants share the rest.
+  'reserved_connections=20',
   'timezone=UTC',
   'log_timezone=UTC',
 ]
@@ -40,6 +42,10 @@ export async function startPostgres(options: {
   password: string
   maxConnections?: number
   fsync?: boolean
+  /** More settings, as `name=value`. */
+  settings?: readonly string[]
+  /** Ends the start before the server, where it may. */
+  signal?: AbortSignal
   log: (message: string) => void
 }): Promise<LocalPostgres> {
   const { port, password, fsync = true, maxConnections = 200, log } = options
@@ -49,7 +55,13 @@ export async function startPostgres(options: {
   const account = postgresAccount({ stateDir, dataDir, program: postgres })
   await clearStalePostmaster(dataDir, log)
   await ensureDataDir({ dataDir, initdb, password, sync: fsync, account, log })
-  const settings = [`max_connections=${maxConnections}`, ...always, ...(fsync ? [] : withoutDurability)]
+  options.signal?.throwIfAborted()
+  const settings = [
+    `max_connections=${maxConnections}`,
+    ...always,
+    ...(fsync ? [] : withoutDurability),
+    ...(options.settings ?? []),
+  ]
   const args = ['-D', dataDir, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])]
   const [command = postgres, ...rest] = [...account.wrapper, postgres, ...args]
   const { uid, gid } = account

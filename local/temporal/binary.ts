@@ -41,6 +41,8 @@ export async function resolveTemporalBinary(options: {
   const cached = join(cache, 'freehold', `temporal-${version}`, `temporal${suffix}`)
   if (existsSync(cached)) {
     if (await runs(cached)) return cached
+    // Ctrl-C reaches a program of ours as well; one that it ended runs.
+    signal?.throwIfAborted()
     log(`Temporal: ${cached} does not run; getting it anew`)
   }
   makeFolder(dirname(cached))

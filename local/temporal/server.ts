@@ -22,13 +22,15 @@ export type LocalTemporal = {
 }
 
 /**
- * A dev server polls its queues 20 times a second, which makes every hop of a busy workflow wait 50 ms: poll faster.
+ * A dev server polls its queues 20 times a second, which makes every hop of a busy workflow wait 50 ms: poll faster. It lets
+ * every timer, that of a retry too, wait a second more than it was asked, against clocks of many servers: here is one.
  * Fairness keys keep one tenant's tasks from delaying another's; they order tasks within a partition, so there is one.
  */
 const dynamicConfig = {
   'history.transferProcessorMaxPollRPS': 2000,
   'history.timerProcessorMaxPollRPS': 2000,
   'history.visibilityProcessorMaxPollRPS': 2000,
+  'history.timerProcessorMaxTimeShift': '"20ms"',
   'matching.enableFairness': true,
   'matching.numTaskqueueReadPartitions': 1,
   'matching.numTaskqueueWritePartitions': 1,

@@ -16,7 +16,7 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 const runsHere = isClone ? process.features.typescript : major > 22 || (major === 22 && minor >= 12)
 
 if (runsHere) {
-  const { main } = await import(isClone ? source.href : new URL('../../cli/dist/main.js', import.meta.url).href)
+  const { main } = await import(isClone ? source.href : new URL('./dist/cli/main.js', import.meta.url).href)
   await main(version)
 } else {
   const node = packagedNode()

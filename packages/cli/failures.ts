@@ -1,4 +1,4 @@
-import type { ProblemDetail } from './api-types.ts'
+import type { ProblemDetail } from '@freehold/sdk'
 import type { Sink } from './io.ts'
 import { plain } from './text.ts'
 
@@ -22,6 +22,19 @@ export const exitCodeMeanings: Readonly<Record<Exclude<ExitCode, 127>, string>> 
   4: 'the API cannot be reached or cannot serve now (5xx), or there is no key',
   5: 'timeout (--timeout, or a request that took 30 s)',
 }
+
+/** What an error that has no code of the API stands under on the line `code:`. */
+const ownCodes: Readonly<Record<ExitCode, string>> = {
+  0: 'ok',
+  1: 'operation_failed',
+  2: 'usage',
+  3: 'refused',
+  4: 'unreachable',
+  5: 'timeout',
+  127: 'command_not_found',
+}
+/** The line `code:` of wrong arguments, which commander tells. */
+export const usageLine = `code: ${ownCodes[exitCodes.usage]}\n`
 
 export const exitCodesHelp = `
 
@@ -58,16 +71,17 @@ export class CliError extends Error {
  */
 export function reportError(error: unknown, sink: Sink, source?: string): number {
   if (!(error instanceof CliError)) {
-    sink.write(`error: unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    const fault = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    sink.write(`error: unexpected: ${fault}\ncode: unexpected\n`)
     return exitCodes.operationFailed
   }
-  const { code, details = [], notes = [], next = [] } = error.more
+  const { code = ownCodes[error.exitCode], details = [], notes = [], next = [] } = error.more
   const places = details.map((detail) => `${place(detail, source)}${detail.message}`)
   const { head, list } = withoutRepeats(error.message, details, places)
   const isPlaced = source === undefined || head.startsWith(source)
   const lines = [
     `error: ${isPlaced ? '' : `${source}: `}${head}`,
-    ...(code === undefined ? [] : [`code: ${code}`]),
+    `code: ${code}`,
     ...list.map((line) => `  ${line}`),
     ...notes,
   ]
@@ -92,11 +106,11 @@ export function nextLines(next: readonly string[]): string {
   return next.map((line, at) => `${at === 0 ? 'next: ' : '      '}${plain(line)}\n`).join('')
 }
 
-function place({ path, line, column }: ProblemDetail, file: string | undefined): string {
+function place({ path, message, line, column }: ProblemDetail, file: string | undefined): string {
   const position = line === undefined ? [] : [line, column ?? 1]
   const where =
     file === undefined && position.length === 0 ? '' : [...(file ? [file] : ['line']), ...position].join(':')
-  return [where, path]
+  return [where, path && message.startsWith(`${path} `) ? '' : path]
     .filter(Boolean)
     .map((part) => `${part}: `)
     .join('')

@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander'
+import { toCliError } from './causes.ts'
 import { exitCodes, reportError } from './failures.ts'
 import type { Io } from './io.ts'
 import { buildProgram } from './program.ts'
@@ -15,7 +16,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     // Commander has written its own sentence by now; help and version are its way to end well.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
-    return reportError(error, io.stderr)
+    return reportError(toCliError(error, io), io.stderr)
   }
 }
 

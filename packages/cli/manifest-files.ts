@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import type { ManifestText } from '@freehold/sdk'
 import { parseDocument } from 'yaml'
 import { CliError, exitCodes } from './failures.ts'
 
 /** One manifest of a file, padded with empty lines so that the API counts lines as the file does. */
-export type ManifestDocument = { file: string; line: number; type: string; text: string; slug: string | undefined }
+export type ManifestDocument = ManifestText & { file: string; line: number; slug: string | undefined }
 
 /**
  * The manifests of a file, of all *.yaml, *.yml and *.json of a folder in the order of their names, or of standard
@@ -59,6 +60,24 @@ export function splitDocuments(file: string, text: string): ManifestDocument[] {
   })
 }
 
+/** Throws a usage error with the place, where the parser tells it, for JSON that does not parse: the API tells none. */
+export function checkJson({ type, text }: ManifestDocument): void {
+  if (type !== 'application/json') return
+  try {
+    JSON.parse(text)
+  } catch (cause) {
+    // What it quotes of the text is left out, as the API does: it may hold personal data.
+    const said = (cause instanceof Error ? cause.message : String(cause)).replace(/, (?:\.\.\.)?".*$/s, '')
+    const [, message = said, at] = /^(.*?)(?: in JSON)? at position (\d+)/.exec(said) ?? []
+    const before = at === undefined ? undefined : text.slice(0, Number(at)).split('\n')
+    const place = before === undefined ? {} : { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 }
+    throw new CliError(exitCodes.usage, 'it is not well-formed JSON', {
+      details: [{ message, ...place }],
+      next: 'correct the file and apply it again; nothing was changed',
+    })
+  }
+}
+
 const marker = /^---(?=\s|$)/
 const documentEnd = /^\.\.\.(?=\s|$)/
 
@@ -82,7 +101,7 @@ function hasContent(lines: readonly string[]): boolean {
   )
 }
 
-function document(file: string, start: number, text: string, type: string): ManifestDocument {
+function document(file: string, start: number, text: string, type: ManifestText['type']): ManifestDocument {
   return { file, line: start + 1, type, text: '\n'.repeat(start) + text, slug: slugOf(text) }
 }
 

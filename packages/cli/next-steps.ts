@@ -1,6 +1,8 @@
 const correct = 'correct the file and apply it again; nothing was changed'
 const offered = 'take one that the platform file of the installation offers; nothing was changed'
-const inForce = 'leave it out, or set it as it is in force (freehold get TENANT --output yaml); nothing was changed'
+const leaveOut = 'leave it out; nothing was changed'
+const exists =
+  'choose another metadata.slug, or see what is in force: freehold get TENANT --output yaml; nothing was changed'
 const again = 'try again in a moment'
 const operator = 'this is for who runs the platform: its log and configuration say more'
 
@@ -9,14 +11,14 @@ const steps: Readonly<Record<string, string>> = {
   invalid_request: 'correct what is named above; `--help` behind the command says what it takes',
   malformed_body: correct,
   manifest_invalid: correct,
-  not_available: inForce,
-  isolation_not_available: inForce,
+  not_available: leaveOut,
+  isolation_not_available: leaveOut,
   profile_not_configured: offered,
   plan_not_configured: offered,
   region_not_configured: offered,
   schema_version_unknown: correct,
   policy_denied: correct,
-  unauthenticated: 'check FREEHOLD_API_KEY, or FREEHOLD_API_KEY_FILE, or .freehold/admin.key',
+  unauthenticated: 'take a key of the platform at FREEHOLD_URL; `freehold --help` says where keys are looked for',
   forbidden: 'use a key with the role platform-operator or platform-admin',
   not_found: 'check FREEHOLD_URL, and that the API is as new as this program',
   method_not_allowed: 'check FREEHOLD_URL, and that the API is as new as this program',
@@ -24,7 +26,7 @@ const steps: Readonly<Record<string, string>> = {
   tenant_gone: 'what is left is its audit trail, by its id: freehold events ID',
   operation_not_found: 'see which there are: freehold operations',
   environment_not_found: 'see which there are: freehold describe TENANT',
-  slug_taken: 'choose another metadata.slug, or see whose it is: freehold get TENANT',
+  slug_taken: exists,
   operation_in_progress: 'wait for the running one: freehold watch TENANT',
   operation_not_open: 'see how it ended: freehold operations TENANT',
   transition_not_allowed: 'see what is allowed now: freehold describe TENANT',
@@ -40,15 +42,24 @@ const steps: Readonly<Record<string, string>> = {
   migration_failed: 'correct the migration, then: freehold retry TENANT --wait',
   migration_changed: 'restore the migration, then: freehold retry TENANT --wait',
   operation_superseded: 'see what came after it: freehold operations TENANT',
+  operation_aborted: 'see what happened: freehold events TENANT',
+  workflow_lost: 'roll it forward again: freehold retry TENANT --wait',
+  step_refused: operator,
+  spec_version_unknown: operator,
   configuration_invalid: operator,
   secret_unreadable: operator,
   substrate_unavailable: 'try again in a moment; `freehold operations` shows what is under way',
+  registry_unavailable: again,
   not_ready: again,
   internal: "try again; if it stays, look for the request in the platform's log",
 }
 
-/** What a user can do about an error code of the API, for `tenant` where it is known. */
-export function nextStep(code: string, tenant = 'TENANT'): string | undefined {
+/**
+ * What a user can do about an error code of the API, for `tenant` where it is known. What is not available in a manifest
+ * has a place there; without one, it is the change of a tenant that exists.
+ */
+export function nextStep(code: string, tenant = 'TENANT', hasPlace = true): string | undefined {
+  if (code === 'not_available' && !hasPlace) return exists.replace('TENANT', tenant)
   if (/^http_[1-4]/.test(code)) return 'what answers there may not be the Freehold API: check FREEHOLD_URL'
   if (code.startsWith('http_5')) return again
   return Object.hasOwn(steps, code) ? steps[code]?.replaceAll('TENANT', tenant) : undefined

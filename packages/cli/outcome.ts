@@ -1,11 +1,7 @@
-import type { Command, Operation } from './api-types.ts'
+import type { Operation } from '@freehold/sdk'
 import { CliError, exitCodes, nextLines } from './failures.ts'
-import { followOperation } from './operation-stream.ts'
 import { progress } from './progress.ts'
 import type { Session } from './session.ts'
-
-/** Operations that cannot be undone: one of these that was interrupted can only be retried. */
-export const onlyForward: ReadonlySet<Command> = new Set(['rotate-credentials', 'suspend', 'delete', 'purge'])
 
 type Options = {
   wanted?: 'succeeded' | 'aborted'
@@ -24,7 +20,7 @@ export async function awaitOperation(
   { wanted = 'succeeded', shown = 'stderr', seen = () => {} }: Options = {},
 ): Promise<Operation> {
   const { show, say } = progress(io[shown], { redraw: io.env['TERM'] !== 'dumb' })
-  const operation = await followOperation(client, id, {
+  const operation = await client.waitForOperation(id, {
     timeoutMs,
     onUpdate: (state) => {
       show(state)
@@ -42,26 +38,27 @@ export function sayHowToFollow({ io, format }: Session, [first, ...others]: read
   io.stderr.write(nextLines([others.length === 0 ? `freehold watch ${first.id}` : 'freehold operations']))
 }
 
-function otherEnd({ kind, tenant, state, error }: Operation): CliError {
+function otherEnd(operation: Operation): CliError {
+  const { kind, tenant, state, error } = operation
   const { code, message, step, unresolved = [] } = error ?? {}
   const end = state === 'succeeded' ? 'succeeded before it could be undone' : state
   const why = message && state !== 'succeeded' ? `: ${message}` : ''
   return new CliError(exitCodes.operationFailed, `${kind} of ${tenant.slug} ${end}${why}`, {
     ...(code === undefined ? {} : { code }),
     notes: [...(step ? [`  at step: ${step}`] : []), ...unresolved.map((what) => `  unresolved: ${what}`)],
-    next: advice(kind, state, tenant.slug),
+    next: advice(operation),
   })
 }
 
-function advice(kind: Command, state: string, slug: string): string[] {
+function advice({ kind, state, abortable, tenant: { slug } }: Operation): string[] {
   const isInterrupted = state === 'interrupted'
   const isFailed = state === 'failed'
-  const canUndo = isInterrupted && !onlyForward.has(kind)
+  const canUndo = isInterrupted && abortable
   const canRemove = kind === 'provision' && (isFailed || state === 'aborted')
   const steps = [
     ...(isInterrupted || isFailed ? [[`freehold retry ${slug} --wait`, 'once the cause is gone']] : []),
-    ...(canUndo ? [[`freehold abort ${slug} --wait`, 'or undo what it made']] : []),
-    ...(canRemove ? [[`freehold delete ${slug} --wait`, 'remove what is left and free the slug']] : []),
+    ...(canUndo ? [[`freehold abort ${slug} --wait`, 'or undo what it made, or give it up']] : []),
+    ...(canRemove ? [[`freehold purge ${slug} --wait`, 'remove what is left and free the slug']] : []),
     [`freehold events ${slug}`, 'what happened'],
   ]
   const width = Math.max(...steps.map(([command = '']) => command.length))

@@ -1,11 +1,11 @@
+import { createClient, transitions } from '@freehold/sdk'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { createClient } from './client.ts'
 import { apply } from './commands/apply.ts'
 import { connect } from './commands/connect.ts'
 import { describeTenant } from './commands/describe.ts'
-import { abort, deleteTenant, listOperations, retry, watch } from './commands/operations.ts'
+import { listOperations, transition, watch } from './commands/operations.ts'
 import { getTenant, listTenants, tenantContext, tenantEvents } from './commands/tenants.ts'
-import { exitCodesHelp } from './failures.ts'
+import { exitCodesHelp, usageLine } from './failures.ts'
 import type { Io } from './io.ts'
 import { formats, type Format } from './output.ts'
 import type { Session } from './session.ts'
@@ -26,12 +26,18 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     .showHelpAfterError('next: freehold --help, or --help behind the command')
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
-    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(`${text}${usageLine}`),
+    })
 
-  const notice = (text: string) => io.stderr.write(`${text}\n`)
+  const onPause = ({ status, pauseMs }: { status: number; pauseMs: number }) =>
+    io.stderr.write(`the API is busy (${status}); trying again in ${Math.ceil(pauseMs / 1000)} s\n`)
   const session = (): Session => {
     const { output, timeout } = program.opts<{ output: Format; timeout: number }>()
-    return { client: createClient(apiUrl(io), apiKey(io), notice), io, format: output, timeoutMs: timeout * 1000 }
+    const client = createClient({ url: apiUrl(io), apiKey: apiKey(io), onPause })
+    return { client, io, format: output, timeoutMs: timeout * 1000 }
   }
   /** Hands the arguments of a command to its function, behind the session. */
   const to =
@@ -79,9 +85,12 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     .option('--limit <count>', 'at most so many (default: 50)', positive)
     .action(to(listOperations))
   command('watch <operation-or-tenant>', 'follow an operation, or the newest of a tenant').action(to(watch))
-  change('retry <tenant>', 'roll the interrupted or failed operation forward again').action(to(retry))
-  change('abort <tenant>', 'have the open operation undo what it made').action(to(abort))
-  change('delete <tenant>', 'remove what is left of a failed tenant').action(to(deleteTenant))
+  for (const { command: name, summary } of transitions)
+    change(`${name} <tenant>`, summary.charAt(0).toLowerCase() + summary.slice(1)).action(
+      to((given, tenant: string, options: { wait?: true; reason?: string }) =>
+        transition(given, name, tenant, options),
+      ),
+    )
   return program
 }
 
@@ -90,12 +99,16 @@ function collect(value: string, earlier: string[] = []): string[] {
 }
 
 function whole(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number, 0 or more.')
-  return Number(text)
+  return atLeast(0, text)
 }
 
 function positive(text: string): number {
-  if (whole(text) === 0) throw new InvalidArgumentError('It is more than 0.')
+  return atLeast(1, text)
+}
+
+function atLeast(least: number, text: string): number {
+  const isEnough = /^\d{1,15}$/.test(text) && Number(text) >= least
+  if (!isEnough) throw new InvalidArgumentError(`It is a whole number, ${least} or more.`)
   return Number(text)
 }
 

@@ -1,4 +1,4 @@
-import type { Operation, Step } from './api-types.ts'
+import type { Operation, Step } from '@freehold/sdk'
 import type { Sink } from './io.ts'
 import { plain } from './text.ts'
 

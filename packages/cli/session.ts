@@ -1,4 +1,4 @@
-import type { Client } from './client.ts'
+import type { Client } from '@freehold/sdk'
 import type { Io } from './io.ts'
 import type { Format } from './output.ts'
 

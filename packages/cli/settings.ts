@@ -22,32 +22,40 @@ export function apiUrl({ env }: Io): string {
 }
 
 /** The API key by the order that `--help` states. Throws (exit code 4) when there is none; never shows the key. */
-export function apiKey({ env, cwd }: Io): string {
+export function apiKey(io: Io): string {
+  const found = findKey(io)
+  if (found !== undefined && /^[\x21-\x7e]+$/.test(found.key)) return found.key
+  const file = io.env['FREEHOLD_API_KEY_FILE']
+  const missing = file ? `FREEHOLD_API_KEY_FILE names ${file}, which cannot be read` : 'no API key found'
+  const message = found === undefined ? missing : `the API key from ${found.source} is not one line of ASCII`
+  throw new CliError(exitCodes.unreachable, message, {
+    code: 'no_key',
+    next: 'set FREEHOLD_API_KEY or FREEHOLD_API_KEY_FILE, or run this inside the folder where the platform was started',
+  })
+}
+
+/** Where `apiKey` takes the key from, for a user whose key is refused. */
+export function keySource(io: Io): string {
+  return findKey(io)?.source ?? 'nowhere'
+}
+
+type Found = { key: string; source: string }
+
+function findKey({ env, cwd }: Io): Found | undefined {
+  const key = env['FREEHOLD_API_KEY']?.trim()
+  if (key) return { key, source: 'the environment variable FREEHOLD_API_KEY' }
   const file = env['FREEHOLD_API_KEY_FILE']
-  const key = env['FREEHOLD_API_KEY']?.trim() || (file ? readKey(resolve(cwd, file)) : findKey(cwd))
-  if (key === undefined || !/^[\x21-\x7e]+$/.test(key))
-    throw new CliError(
-      exitCodes.unreachable,
-      key === undefined ? missing(file) : 'the API key is not one line of ASCII',
-      {
-        next: 'set FREEHOLD_API_KEY or FREEHOLD_API_KEY_FILE, or run this inside the folder where the platform was started',
-      },
-    )
-  return key
+  return file ? readKey(resolve(cwd, file), ' (FREEHOLD_API_KEY_FILE)') : findAbove(cwd)
 }
 
-function missing(file: string | undefined): string {
-  return file ? `FREEHOLD_API_KEY_FILE names ${file}, which cannot be read` : 'no API key found'
-}
-
-function findKey(folder: string): string | undefined {
+function findAbove(folder: string): Found | undefined {
   const above = dirname(folder)
-  return readKey(join(folder, '.freehold', 'admin.key')) ?? (above === folder ? undefined : findKey(above))
+  return readKey(join(folder, '.freehold', 'admin.key')) ?? (above === folder ? undefined : findAbove(above))
 }
 
-function readKey(path: string): string | undefined {
+function readKey(path: string, note = ''): Found | undefined {
   try {
-    return readFileSync(path, 'utf8').trim()
+    return { key: readFileSync(path, 'utf8').trim(), source: `${path}${note}` }
   } catch {
     return undefined
   }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startServiceBus } from './service-bus.ts'
-import type { NamespaceOptions } from './service-bus.ts'
+import { startServiceBus } from './broker.ts'
+import type { NamespaceOptions } from './broker.ts'
 
 /**
  * The broker as a process of its own. Reads the environment (README.md says what), prints one line of JSON when it is
@@ -32,8 +32,7 @@ const connections = join(dataDir, 'connections.json')
 writeFileSync(connections, `${JSON.stringify(bus.namespaces, undefined, 2)}\n`, { mode: 0o600 })
 writeFileSync(join(dataDir, 'ca.pem'), bus.namespaces[0]?.ca ?? '')
 const namespaces = bus.namespaces.map(({ name, amqpPort, adminPort }) => ({ name, amqpPort, adminPort }))
-console.log(JSON.stringify({ ready: true, connections, namespaces }))
-
+// Before the line that says so: who reads it may stop us at once.
 for (const signal of ['SIGTERM', 'SIGINT'] as const)
   process.once(signal, () => {
     bus.stop().then(
@@ -44,3 +43,4 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
       },
     )
   })
+console.log(JSON.stringify({ ready: true, connections, namespaces }))

@@ -33,7 +33,7 @@ export const Event = defineEntity({
 export type EventRow = InferEntity<typeof Event>
 
 /**
- * The outbox: how far a destination has the events of a stream. `head` is the newest event of the stream and moves in the
+ * A delivery: how far a destination has the events of a stream. `head` is the newest event of the stream and moves in the
  * transaction that appends it; `cursor` is the last one delivered. A relay that works on it holds the lease.
  */
 export const Delivery = defineEntity({

@@ -53,7 +53,7 @@ export const Placement = defineEntity({
     bus: () => p.manyToOne(Bus).mapToPk().joinColumn('bus').nullable().deleteRule('no action'),
     /** No two that live overlap: the check below. */
     segment: p.type(CidrType).$type<string>().nullable(),
-    state: p.enum(placementStates).default('pending'),
+    state: p.enum(placementStates).default('standby'),
     epoch: p.bigint('number').default(1),
     updatedAt: instant(),
   },

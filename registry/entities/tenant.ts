@@ -1,10 +1,7 @@
 import { defineEntity, p, type InferEntity } from '@mikro-orm/core'
-import { tenantStates } from '../../domain/lifecycle.ts'
+import { tenantStates, type TenantState } from '../../domain/lifecycle.ts'
 import type { ResolvedManifest } from '../../domain/manifest-resolve.ts'
 import { instant, LtreeType } from './types.ts'
-
-/** Why a tenant is as it is; one entry a kind. */
-export type Condition = { type: 'NeedsAttention'; reason: string; message: string; since: string }
 
 export const Tenant = defineEntity({
   name: 'Tenant',
@@ -20,7 +17,10 @@ export const Tenant = defineEntity({
     plan: p.text(),
     region: p.text(),
     state: p.enum(tenantStates).default('provisioning'),
-    conditions: p.json<Condition[]>().defaultRaw(`'[]'`),
+    /** The latch of suspend: whatever ends while it is set ends suspended. */
+    suspended: p.boolean().default(false),
+    /** State before delete, which undelete gives back. */
+    stateBefore: p.text().$type<TenantState>().nullable(),
     generation: p.integer().default(1),
     observedGeneration: p.integer().default(0),
     createdAt: instant(),
@@ -30,6 +30,20 @@ export const Tenant = defineEntity({
   indexes: [{ name: 'tenants_labels', properties: ['labels'], type: 'gin' }],
 })
 export type TenantRow = InferEntity<typeof Tenant>
+
+/** Why a tenant is as it is; one row a type, written under the tenant's lock. */
+export const Condition = defineEntity({
+  name: 'Condition',
+  tableName: 'conditions',
+  properties: {
+    tenant: () => p.manyToOne(Tenant).mapToPk().primary(),
+    type: p.text().$type<'NeedsAttention'>().primary(),
+    reason: p.text(),
+    message: p.text(),
+    since: instant(),
+  },
+})
+export type ConditionRow = InferEntity<typeof Condition>
 
 /** One accepted manifest. The raw text and the contacts are sealed with the tenant's key: both may hold personal data. */
 export const Generation = defineEntity({
@@ -41,6 +55,8 @@ export const Generation = defineEntity({
     resolved: p.json<ResolvedManifest>(),
     raw: p.blob(),
     contacts: p.blob(),
+    /** Keyed hash of the wish as it was parsed: the same wish again is in force, whatever the rules of today. */
+    wishHash: p.text().nullable(),
     createdAt: instant(),
   },
 })

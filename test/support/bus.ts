@@ -2,11 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ServiceBusAdministrationClient } from '@azure/service-bus'
 import { freePorts } from '../../local/ports.ts'
-import {
-  startServiceBus,
-  type RunningNamespace,
-  type ServiceBus,
-} from '../../packages/service-bus-broker/service-bus.ts'
+import { startServiceBus, type RunningNamespace, type ServiceBus } from '../../packages/service-bus-broker/broker.ts'
 
 export type TestBus = Awaited<ReturnType<typeof startTestBus>>
 

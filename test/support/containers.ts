@@ -34,12 +34,15 @@ export function wantedVariables(): string[] {
   ]
 }
 
-/** docker-compose.yml as the engine takes it: merged, with these variables filled in. Throws for one that is not given. */
+/**
+ * docker-compose.yml as the engine takes it: merged, with these variables, or their defaults, filled in. Throws for one that
+ * is not given and has no default.
+ */
 export function composeWith(variables: Readonly<Record<string, string>>) {
   const filled = (text: string) =>
-    text.replaceAll(/\$\$|\$\{(\w+)[^}]*\}/g, (written, name: string | undefined) => {
+    text.replaceAll(/\$\$|\$\{(\w+)(?::-)?([^}]*)\}/g, (written: string, name?: string, standard?: string) => {
       if (name === undefined) return '$'
-      const value = variables[name]
+      const value = variables[name] ?? (written.includes(':-') ? standard : undefined)
       if (value === undefined) throw new Error(`docker-compose.yml wants ${name}: ${written}`)
       return value
     })

@@ -1,12 +1,12 @@
 import { createSigner } from '../../crypto/signing.ts'
-import { governanceOf } from '../../events/governance.ts'
+import { governanceTopicOf } from '../../events/governance-topic.ts'
 import type { Publisher } from '../../events/publisher.ts'
 import { startRelay } from '../../events/relay.ts'
-import { createServiceBusPublisher } from '../../events/service-bus.ts'
+import { createServiceBusPublisher } from '../../events/service-bus-publisher.ts'
 import { createBusAdministration } from '../../base/bus-administration.ts'
 import { createLogger } from '../../base/logger.ts'
 import { createMetricsRegistry, workerMetrics } from '../../base/metrics.ts'
-import { openRegistry, runtimeRole } from '../../registry/orm.ts'
+import { openRegistry, servicesRole } from '../../registry/orm.ts'
 
 /**
  * A relay of its own process that dies by SIGKILL when it is about to publish, or when it has published and the registry
@@ -29,10 +29,10 @@ const publisher: Publisher = {
 }
 startRelay(
   {
-    orm: await openRegistry(variable('RELAY_DATABASE'), { role: runtimeRole, connections: 10 }),
+    orm: await openRegistry(variable('RELAY_DATABASE'), { role: servicesRole, connections: 10 }),
     signer: createSigner(Buffer.from(variable('RELAY_KEY'), 'base64')),
     publisher,
-    governance: governanceOf(JSON.parse(variable('RELAY_PLATFORM')), {
+    governance: governanceTopicOf(JSON.parse(variable('RELAY_PLATFORM')), {
       manage: createBusAdministration({ certificateAuthority: variable('RELAY_CA') }),
       resolveSecret,
     }),

@@ -1,39 +1,53 @@
-import { readConfig } from '../../base/config.ts'
-import { createLogger } from '../../base/logger.ts'
-import { createMetricsRegistry, workerMetrics } from '../../base/metrics.ts'
-import { connectTemporal, operationStarter } from '../../base/temporal.ts'
+import { createClosing } from '../../base/closing.ts'
+import { FreeholdError } from '../../domain/errors.ts'
+import { compose } from '../../registry/compose.ts'
 import { composeWorker } from '../../worker/compose.ts'
+import { installSdkRuntime } from '../../worker/sdk-runtime.ts'
 import { startWorker } from '../../worker/worker.ts'
+import { brokenEnvironment } from './boundaries.ts'
 import { testTiming } from './timing.ts'
+import { aroundVerbs } from './verbs.ts'
 
-/** A worker of its own process that dies by SIGKILL right after the effect of the activity that DOOMED_AT names, before its result is told. */
-const config = readConfig(process.env)
-const { DATABASE_URL, TEMPORAL_ADDRESS, FREEHOLD_PLATFORM_KEY } = config
-if (DATABASE_URL === undefined || TEMPORAL_ADDRESS === undefined || FREEHOLD_PLATFORM_KEY === undefined)
-  throw new Error('not configured')
-const deps = await composeWorker({ ...config, DATABASE_URL, TEMPORAL_ADDRESS, FREEHOLD_PLATFORM_KEY }, process.env)
-const client = await connectTemporal({ ...config, TEMPORAL_ADDRESS })
-const taskQueue = process.env['DOOMED_QUEUE'] ?? config.FREEHOLD_TASK_QUEUE
-await startWorker(deps, {
-  address: TEMPORAL_ADDRESS,
-  namespace: config.TEMPORAL_NAMESPACE,
-  taskQueue,
-  concurrency: 5,
-  sweepIntervalMs: 60_000,
-  starter: operationStarter(client, { taskQueue, timing: testTiming }),
-  log: createLogger(config),
-  metrics: workerMetrics(createMetricsRegistry()),
-  interceptors: [
-    ({ info }) => ({
-      inbound: {
-        async execute(input, next) {
-          const result: unknown = await next(input)
-          const { step } = input.args[0] as { step?: { key: string } }
-          if (process.env['DOOMED_AT'] === [info.activityType, step?.key].filter(Boolean).join(' '))
-            process.kill(process.pid, 'SIGKILL')
-          return result
-        },
-      },
-    }),
-  ],
+/**
+ * A worker of its own process that stops in the middle of each tenant's work, at the boundary that DOOMED_AT names for it,
+ * says so on standard output, and waits to be killed. Boundaries are `before`, `between` (the effect of a mapper and the
+ * end of its step) or `after`, and the activity with the key of its step.
+ */
+const { DOOMED_AT = '{}', ...given } = process.env
+const doomedAt = JSON.parse(DOOMED_AT) as Record<string, string>
+
+async function stopAt(tenant: string, boundary: string): Promise<void> {
+  if (doomedAt[tenant] !== boundary) return
+  console.log(`stopped ${tenant}`)
+  await new Promise<never>(() => {})
+}
+
+const environment = { ...given, FREEHOLD_SWEEP_INTERVAL_MS: '60000', FREEHOLD_WORKER_CONCURRENCY: '100' }
+const closing = createClosing()
+const composition = await compose(environment, { parts: ['worker'], timing: testTiming }, closing)
+installSdkRuntime(composition.log)
+const deps = await composeWorker(composition, closing)
+const mappers = aroundVerbs(deps.mappers, async ({ action, step, target }, run) => {
+  await stopAt(target.tenantId, `before ${action} ${step}`)
+  if (action === 'migrate' && target.spec.environment === brokenEnvironment)
+    throw new FreeholdError('migration_failed', 'this environment is broken')
+  const result = await run()
+  await stopAt(target.tenantId, `between ${action} ${step}`)
+  return result
 })
+type Given = { input?: { tenantId: string }; tenantId?: string; step?: string }
+await startWorker({ ...deps, mappers }, [
+  ({ info }) => ({
+    inbound: {
+      async execute(input, next) {
+        const { input: inner, tenantId = inner?.tenantId ?? '', step } = input.args[0] as Given
+        const what = [info.activityType, step].filter(Boolean).join(' ')
+        // A step has claimed its resource when it stops before its effect: see the verbs above.
+        if (step === undefined) await stopAt(tenantId, `before ${what}`)
+        const result: unknown = await next(input)
+        await stopAt(tenantId, `after ${what}`)
+        return result
+      },
+    },
+  }),
+])

@@ -10,14 +10,14 @@ import { Registry } from 'prom-client'
 import { inject } from 'vitest'
 import { appendSome, openTopic, seedTenants, type TenantWithTopic } from '../../bench/tenants-with-topics.ts'
 import { createSigner } from '../../crypto/signing.ts'
-import { governanceOf } from '../../events/governance.ts'
+import { governanceTopicOf } from '../../events/governance-topic.ts'
 import type { Publisher } from '../../events/publisher.ts'
 import { startRelay } from '../../events/relay.ts'
-import { createServiceBusPublisher } from '../../events/service-bus.ts'
+import { createServiceBusPublisher } from '../../events/service-bus-publisher.ts'
 import { createBusAdministration } from '../../base/bus-administration.ts'
 import { workerMetrics } from '../../base/metrics.ts'
 import { migrateRegistry } from '../../registry/migrate.ts'
-import { openRegistry, runtimeRole } from '../../registry/orm.ts'
+import { openRegistry, servicesRole } from '../../registry/orm.ts'
 import { startTestBus } from './bus.ts'
 
 export type RelayWorld = Awaited<ReturnType<typeof openRelayWorld>>
@@ -37,7 +37,7 @@ export async function openRelayWorld() {
   const url = new URL(inject('postgresUrl'))
   url.pathname = `/${name}`
   await migrateRegistry(url.href)
-  const orm = await openRegistry(url.href, { role: runtimeRole, connections: 30 })
+  const orm = await openRegistry(url.href, { role: servicesRole, connections: 30 })
   const directory = mkdtempSync(join(tmpdir(), 'freehold-relay-'))
   const [high, low] = [await startTestBus(join(directory, 'high')), await startTestBus(join(directory, 'low'))]
   const declaration = { region: 'eu', capacity: 1_000, state: 'open' as const, profiles: ['mt-standard'] }
@@ -87,7 +87,7 @@ export async function openRelayWorld() {
       const publisher = createServiceBusPublisher(resolveSecret, { sendTimeoutMs: 1_000 })
       const lines: string[] = []
       const metrics = new Registry()
-      const governance = governed ? governanceOf(platform, { manage, resolveSecret }) : undefined
+      const governance = governed ? governanceTopicOf(platform, { manage, resolveSecret }) : undefined
       const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(line) })
       const running = startRelay(
         { orm, signer: world.signer, publisher: around(publisher), governance, log, metrics: workerMetrics(metrics) },

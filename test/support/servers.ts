@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -13,6 +13,7 @@ import type { StateDir } from '../../local/state-dir.ts'
 import { resolveTemporalBinary } from '../../local/temporal/binary.ts'
 import { ensureNamespaces, ensureSearchAttributes } from '../../deploy/temporal-namespaces.ts'
 import { startTemporal } from '../../local/temporal/server.ts'
+import { workflowBundle } from '../../worker/workflow-bundle.ts'
 import { temporaryPrefix } from './temp-dir.ts'
 
 declare module 'vitest' {
@@ -23,6 +24,8 @@ declare module 'vitest' {
     temporalAddress: string
     /** A Temporal CLI that runs, for tests that start a server of their own. */
     temporalBinary: string
+    /** Path of the bundle of the workflows. */
+    workflowBundle: string
   }
 }
 
@@ -45,7 +48,11 @@ export default async function setup(project: TestProject): Promise<Stop> {
     rmSync(state.path, { recursive: true, force: true })
   }
   // All settled before a teardown, so that a server is never missed because it came up after the other had failed.
-  const started = await Promise.allSettled([postgres(project, state, stops), temporal(project, state, stops)])
+  const started = await Promise.allSettled([
+    postgres(project, state, stops),
+    temporal(project, state, stops),
+    bundle(project, state),
+  ])
   const failed = started.find((result) => result.status === 'rejected')
   if (failed === undefined) return teardown
   await teardown()
@@ -67,18 +74,25 @@ async function postgres(project: TestProject, state: StateDir, stops: Stop[]): P
   project.provide('postgresUrl', server.url)
 }
 
+async function bundle(project: TestProject, state: StateDir): Promise<void> {
+  const path = join(state.path, 'workflows.js')
+  const { code } = await workflowBundle(new URL('../../workflows/index.ts', import.meta.url))
+  writeFileSync(path, code)
+  project.provide('workflowBundle', path)
+}
+
 async function temporal(project: TestProject, state: StateDir, stops: Stop[]): Promise<void> {
   const binary = await resolveTemporalBinary({ env: process.env, log })
   const [port = 0] = await freePorts(1)
   const { address, stop } = await startTemporal({ binary, stateDir: state.path, port, keepState: false })
   stops.push(stop)
-  await ensureNamespaces(address, [
+  await ensureNamespaces({ address }, [
     { name: 'freehold', retentionDays: 1 },
     { name: 'workloads', retentionDays: 1 },
   ])
   const attributes = { TenantId: 'Keyword', TenantSlug: 'Keyword', Operation: 'Keyword', Phase: 'Keyword' } as const
-  await ensureSearchAttributes(address, 'freehold', attributes)
-  await ensureSearchAttributes(address, 'workloads', { TenantId: 'Keyword', Environment: 'Keyword' })
+  await ensureSearchAttributes({ address }, 'freehold', attributes)
+  await ensureSearchAttributes({ address }, 'workloads', { TenantId: 'Keyword', Environment: 'Keyword' })
   project.provide('temporalAddress', address)
   project.provide('temporalBinary', binary)
 }

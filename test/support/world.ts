@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,16 +8,13 @@ import type { ActivityInterceptorsFactory } from '@temporalio/worker'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { createApi } from '../../api/app.ts'
-import type { OperationState, Timing } from '../../domain/operation.ts'
+import { apiDeps } from '../../api/compose.ts'
 import type { ActivityDeps } from '../../activities/deps.ts'
-import { bootstrapCell } from '../../isolation/mappers/database/bootstrap.ts'
-import { readConfig } from '../../base/config.ts'
-import { createLogger } from '../../base/logger.ts'
-import { apiMetrics, createMetricsRegistry, workerMetrics } from '../../base/metrics.ts'
-import { connectTemporal, operationStarter } from '../../base/temporal.ts'
-import { createApiKey } from '../../registry/api-keys.ts'
-import { exposeRegistry } from '../../registry/gauges.ts'
-import { migrateRegistry } from '../../registry/migrate.ts'
+import { createClosing } from '../../base/closing.ts'
+import { operationStarter } from '../../base/temporal.ts'
+import { prepare } from '../../deploy/prepare.ts'
+import type { OperationState, Timing } from '../../domain/operation.ts'
+import { compose } from '../../registry/compose.ts'
 import { composeWorker } from '../../worker/compose.ts'
 import { startWorker, type RunningWorker } from '../../worker/worker.ts'
 import { startTestBus } from './bus.ts'
@@ -62,56 +59,35 @@ export async function createWorld(
   }
   const admin = new pg.Client({ connectionString: server.href })
   await admin.connect()
-  await admin.query(`create database ${name}`)
-  await migrateRegistry(at(name))
-  const provisioner = { name: `${name}_provisioner`, password: randomBytes(12).toString('hex') }
-  await bootstrapCell({
-    adminUrl: server.href,
-    provisionerRole: provisioner.name,
-    provisionerPassword: provisioner.password,
-    database: `${name}_warehouse`,
-  })
+  const login = (role: string) => ({ name: `${name}_${role}`, password: randomBytes(12).toString('hex') })
+  const [service, provisioner] = [login('service'), login('provisioner')]
   const stateDir = mkdtempSync(join(tmpdir(), `freehold-world-`))
   const bus = await startTestBus(stateDir, options.busLimits)
   const environment = {
     ...bus.variables,
-    DATABASE_URL: at(name),
+    DATABASE_URL: at(name, service),
     TEMPORAL_ADDRESS: inject('temporalAddress'),
     FREEHOLD_TASK_QUEUE: name,
     FREEHOLD_STATE_DIR: stateDir,
+    FREEHOLD_PLATFORM_FILE: unhurriedPlatform(stateDir),
     FREEHOLD_WAREHOUSE_URL: at(`${name}_warehouse`, provisioner),
     FREEHOLD_PLATFORM_KEY: 'env:TEST_PLATFORM_KEY',
     TEST_PLATFORM_KEY: randomBytes(32).toString('base64'),
     FREEHOLD_SWEEP_INTERVAL_MS: '300',
     FREEHOLD_ACTIVITY_TIMEOUT_MS: '2000',
     FREEHOLD_ACTIVITY_ATTEMPTS: '3',
-    LOG_LEVEL: 'silent',
+    LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
     ...(options.migrationsDir === undefined ? {} : { FREEHOLD_MIGRATIONS_DIR: options.migrationsDir }),
     ...options.environment,
   }
-  const config = {
-    ...readConfig(environment),
-    DATABASE_URL: environment.DATABASE_URL,
-    TEMPORAL_ADDRESS: environment.TEMPORAL_ADDRESS,
-    FREEHOLD_PLATFORM_KEY: environment.FREEHOLD_PLATFORM_KEY,
-  }
-  const log = createLogger(config)
-  const deps = await composeWorker(config, environment)
-  const client = await connectTemporal(config)
-  const starter = operationStarter(client, { taskQueue: name, timing: { ...testTiming, ...options.timing } })
-  const metrics = createMetricsRegistry()
-  exposeRegistry(metrics, { orm: deps.orm, log, hasGovernance: deps.platform.governance !== undefined })
-  const measured = { api: apiMetrics(metrics), worker: workerMetrics(metrics) }
-  const key = await createApiKey(deps.orm.em.fork(), 'test', 'platform-admin')
-  const api = (with_: Partial<{ starter: typeof starter }> = {}) =>
-    createApi({
-      ...deps,
-      starter: with_.starter ?? starter,
-      log,
-      metrics: measured.api,
-      temporalNamespace: config.TEMPORAL_NAMESPACE,
-      ready: async () => ({}),
-    }).app
+  const key = await prepare({ ...environment, DATABASE_ADMIN_URL: at(name) }, { say: () => {} })
+  const closing = createClosing()
+  const timing: Timing = { ...testTiming, ...options.timing }
+  const composition = await compose(environment, { parts: ['api', 'worker'], timing }, closing)
+  const deps = await composeWorker(composition, closing)
+  const { client, starter } = composition
+  const served = apiDeps(composition)
+  const api = (with_: Partial<{ starter: typeof starter }> = {}) => createApi({ ...served, ...with_ }).app
   const app = api()
   const workers: RunningWorker[] = []
 
@@ -158,20 +134,8 @@ export async function createWorld(
       taskQueue = name,
       interceptors: ActivityInterceptorsFactory[] = [],
     ): Promise<RunningWorker> {
-      const worker = await startWorker(
-        { ...deps, ...activityDeps },
-        {
-          address: config.TEMPORAL_ADDRESS,
-          namespace: config.TEMPORAL_NAMESPACE,
-          taskQueue,
-          concurrency: 20,
-          sweepIntervalMs: 300,
-          starter,
-          log,
-          metrics: measured.worker,
-          interceptors,
-        },
-      )
+      const config = { ...deps.config, FREEHOLD_TASK_QUEUE: taskQueue }
+      const worker = await startWorker({ ...deps, ...activityDeps, config }, interceptors)
       workers.push(worker)
       return worker
     },
@@ -180,6 +144,12 @@ export async function createWorld(
       const answer = await request('POST', '/v1/tenants', manifest(slug, spec))
       if (answer.status !== 202) throw new Error(`apply ${slug}: ${answer.status} ${JSON.stringify(answer.body)}`)
       return answer.body as unknown as { tenant: SeenTenant; operation: SeenOperation }
+    },
+    /** The same with a workflow that waits for the workers of another task queue. */
+    async applyOn(taskQueue: string, slug: string): Promise<SeenOperation> {
+      const elsewhere = operationStarter(client, { taskQueue, timing })
+      const { body } = await request('POST', '/v1/tenants', manifest(slug), {}, api({ starter: elsewhere }))
+      return body['operation'] as SeenOperation
     },
     async tenant(slug: string): Promise<SeenTenant> {
       return (await request('GET', `/v1/tenants/${slug}`)).body as unknown as SeenTenant
@@ -211,21 +181,29 @@ export async function createWorld(
     },
     async close(): Promise<void> {
       await Promise.all(workers.map((worker) => worker.stop().catch(() => undefined)))
-      await client.connection.close()
-      await deps.close()
+      await closing.close()
       await bus.stop()
       for (const database of [`${name}_warehouse`, name])
         await admin.query(`drop database if exists ${database} with (force)`)
       const { rows } = await admin.query<{ rolname: string }>(
-        `select r.rolname from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles g on g.oid = m.member where g.rolname = $1`,
+        `select r.rolname from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles g on g.oid = m.member where g.rolname = $1 and r.rolname not like 'pg\\_%'`,
         [provisioner.name],
       )
       for (const { rolname } of rows) await admin.query(`drop role if exists ${pg.escapeIdentifier(rolname)}`)
-      await admin.query(`drop role if exists ${provisioner.name}`)
+      for (const role of [provisioner, service]) await admin.query(`drop role if exists ${role.name}`)
       await admin.end()
       rmSync(stateDir, { recursive: true, force: true })
     },
   }
+}
+
+/** The example platform file, without the pace that a real bus asks for: its tests are elsewhere. */
+function unhurriedPlatform(directory: string): string {
+  const file = join(directory, 'platform.yaml')
+  const credential = 'credential: env:SERVICE_BUS_CONNECTION_STRING\n'
+  const pace = `${credential}    managementCallsPerSecond: 1000\n`
+  writeFileSync(file, readFileSync('examples/platform.yaml', 'utf8').replace(credential, pace))
+  return file
 }
 
 /** A manifest as JSON. */

@@ -1,5 +1,6 @@
-import pg from 'pg'
+import pg, { type ClientBase, type QueryResult } from 'pg'
 import { FreeholdError } from '../../../domain/errors.ts'
+import { untilAborted } from '../../abort.ts'
 import type { CellAccess } from '../../mapper.ts'
 import { databaseError } from './errors.ts'
 
@@ -13,14 +14,30 @@ export type ConnectionOptions = {
   readonly connections?: number
 }
 
+/** For whom a connection is used, and until when. */
+export type Caller = { readonly cell: CellAccess; readonly signal: AbortSignal }
+
+/** Which statements end a transaction, and which follow its commit at once; and what the work gives. */
+export type Ending<T> = { readonly last: readonly string[]; readonly after?: readonly string[]; readonly result: T }
+
 type Pooled = { readonly pool: pg.Pool; users: number }
 
 const maxPools = 32
 /** How much longer than the server's own timeout we wait for an answer, before the network is taken for dead. */
-export const answerGraceMs = 5_000
+const answerGraceMs = 5_000
+/** How long one who was aborted waits for the server to have ended what it was doing. */
+const endingMs = 500
 
-/** `pg` settings of the provisioner of one cell. Throws `configuration_invalid` for a URL that is none, without showing it. */
-function provisionerConfig(cell: CellAccess, options: ConnectionOptions): pg.ClientConfig {
+const opening = [
+  'begin',
+  'set local search_path = pg_catalog',
+  // A role that is made gives its maker the right to become it, which ownership needs. Not to inherit from it: PostgreSQL
+  // then walks through all roles of all tenants at each check of a right.
+  `set local createrole_self_grant = 'set'`,
+]
+
+/** `pg` settings for one cell. Throws `configuration_invalid` for a URL that is none, without showing it. */
+function clientConfig(cell: CellAccess, options: ConnectionOptions): pg.ClientConfig {
   if (!URL.canParse(cell.provisionerUrl))
     throw new FreeholdError('configuration_invalid', `the credential of cell "${cell.name}" is not a connection URL`)
   const statementTimeout = options.statementTimeoutMs ?? 15_000
@@ -36,7 +53,8 @@ function provisionerConfig(cell: CellAccess, options: ConnectionOptions): pg.Cli
 
 /**
  * One small pool per provisioner URL; the least recently used one that nobody uses goes when there are too many, so that
- * a fleet of cells does not hold a connection each. Errors come out translated by `databaseError`.
+ * a fleet of cells does not hold a connection each. Errors come out translated by `databaseError`, but for an aborted
+ * caller, who gets the reason of its signal.
  */
 export function createConnections(options: ConnectionOptions) {
   const pools = new Map<string, Pooled>()
@@ -52,7 +70,7 @@ export function createConnections(options: ConnectionOptions) {
 
   function open(cell: CellAccess): pg.Pool {
     const pool = new pg.Pool({
-      ...provisionerConfig(cell, options),
+      ...clientConfig(cell, options),
       max: options.connections ?? 20,
       idleTimeoutMillis: 10_000,
       allowExitOnIdle: true,
@@ -73,45 +91,109 @@ export function createConnections(options: ConnectionOptions) {
     }
   }
 
-  /** Runs `work` with a connection to the cell's database as the provisioner. */
-  async function use<T>(cell: CellAccess, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  /** Runs `work` with a connection to the cell's database as the provisioner; ends what it is doing when aborted. */
+  async function use<T>({ cell, signal }: Caller, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    signal.throwIfAborted()
     let entry: Pooled | undefined
     try {
       entry = pooled(cell)
       entry.users += 1
-      const client = await entry.pool.connect()
+      const client = await taken(entry.pool, signal)
       try {
-        const result = await work(client)
+        const result = await untilAborted(signal, work(client))
         client.release()
         return result
       } catch (error) {
         // What state the connection is in is not known: the next user gets another.
         client.release(true)
+        if (signal.aborted) await endBackend(cell, client)
         throw error
       }
     } catch (error) {
+      signal.throwIfAborted()
       throw databaseError(error, cell)
     } finally {
       if (entry !== undefined) entry.users -= 1
     }
   }
 
-  /** Runs `work` in one transaction: all of it or nothing. */
-  function transaction<T>(cell: CellAccess, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    return use(cell, async (client) => {
-      await client.query(`begin; set local search_path = pg_catalog; set local createrole_self_grant = 'set, inherit'`)
-      const result = await work(client)
-      await client.query('commit')
+  /** The server would go on with a statement, or wait for its lock, without noticing that nobody listens any more. */
+  async function endBackend(cell: CellAccess, client: pg.PoolClient): Promise<void> {
+    const { processID } = client as pg.PoolClient & { processID: number | null }
+    if (processID === null) return
+    const other = new pg.Client({ ...clientConfig(cell, options), connectionTimeoutMillis: endingMs })
+    other.on('error', () => {})
+    const end = async () => {
+      await other.connect()
+      await other.query('select pg_catalog.pg_terminate_backend($1)', [processID])
+    }
+    await untilAborted(AbortSignal.timeout(endingMs), end()).catch(() => {})
+    void other.end().catch(() => {})
+  }
+
+  /**
+   * Runs one transaction in two round trips: all of it or nothing.
+   * @param first what it begins with
+   * @param decide gets their results and says what follows
+   */
+  function transaction<T>(
+    caller: Caller,
+    first: readonly string[],
+    decide: (results: QueryResult[]) => Ending<T>,
+  ): Promise<T> {
+    return use(caller, async (client) => {
+      const results = await together(client, ...opening, ...first)
+      const { last, after = [], result } = decide(results.slice(opening.length))
+      caller.signal.throwIfAborted()
+      await together(client, ...last, 'commit', ...after)
       return result
     })
   }
 
-  /** Ends all pools; running work may finish. */
-  async function close(): Promise<void> {
-    const open = [...pools.values()]
-    pools.clear()
-    await Promise.all(open.map((entry) => entry.pool.end()))
+  /** Opens a connection of its own to the same database as another role. The caller ends it. */
+  async function connectAs(cell: CellAccess, login: pg.ClientConfig): Promise<pg.Client> {
+    const { connectionString = '', ...rest } = clientConfig(cell, options)
+    const url = new URL(connectionString)
+    Object.assign(url, { username: login.user, password: login.password })
+    const client = new pg.Client({ ...rest, ...login, connectionString: url.href })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      return client
+    } catch (error) {
+      await client.end().catch(() => {})
+      throw error
+    }
   }
 
-  return { use, transaction, close }
+  /** Ends all pools; running work may finish. */
+  async function close(): Promise<void> {
+    const all = [...pools.values()]
+    pools.clear()
+    await Promise.all(all.map((entry) => entry.pool.end()))
+  }
+
+  return { use, transaction, connectAs, close }
+}
+export type Connections = ReturnType<typeof createConnections>
+
+/** A connection of the pool; one that comes after its caller was aborted goes back at once. */
+async function taken(pool: pg.Pool, signal: AbortSignal): Promise<pg.PoolClient> {
+  const connecting = pool.connect()
+  try {
+    return await untilAborted(signal, connecting)
+  } catch (error) {
+    if (signal.aborted)
+      connecting.then(
+        (client) => client.release(),
+        () => {},
+      )
+    throw error
+  }
+}
+
+/** Several statements in one round trip, which is most of what a short one costs. Gives one result a statement. */
+export async function together(client: ClientBase, ...statements: string[]): Promise<QueryResult[]> {
+  const results: unknown = await client.query(statements.join(';\n'))
+  return (Array.isArray(results) ? results : [results]) as QueryResult[]
 }

@@ -9,7 +9,7 @@ const unreachable = /^(ECONN|ENOTFOUND|ETIMEDOUT|EPIPE|EHOST|ENET|EAI_)/
 const lostConnection =
   /^(Connection terminated|timeout expired|timeout exceeded|Query read timeout|Client has encountered)/
 const refusedLogin = /^(28|3D000)/
-const notBootstrapped = /^(42501|42P01|3F000)/
+const notBootstrapped = /^(42501|42P01|42703|42704|3F000)/
 
 /**
  * The one translation from what `pg` and the network throw to an error of ours: `substrate_unavailable` for what may pass,

@@ -1,7 +1,9 @@
-import type { ClientBase } from 'pg'
+import pg, { type QueryResult } from 'pg'
 import { FreeholdError } from '../../../domain/errors.ts'
 import { readOwnerTag } from '../../../domain/owner-tag.ts'
-import type { DatabaseProperties } from './properties.ts'
+import type { ResourceProperties } from '../../../domain/resources.ts'
+import type { Target } from '../../mapper.ts'
+import { tenantsRole } from './tenants-role.ts'
 
 /** One thing of a tenant in the catalogues, with whose it says it is. */
 type Part = { readonly name: string; readonly owner: string | undefined }
@@ -9,7 +11,10 @@ type FoundSchema = Part & { readonly ownedBy: string }
 type FoundRole = Part & {
   readonly canLogin: boolean
   readonly connectionLimit: number
-  readonly mayConnect: boolean
+  /** Whether it is one of those who may enter the database. */
+  readonly isMember: boolean
+  /** Whether it has a right on the database itself, as releases before the common role gave one to each. */
+  readonly hasOwnGrant: boolean
 }
 
 /** What the catalogues say of the names of one tenant environment. */
@@ -20,39 +25,57 @@ export type Found = {
   readonly appRole?: FoundRole
 }
 
-const query = `
-  select 'schema' as part, nspname::text as name, obj_description(oid, 'pg_namespace') as tag, current_database() as database,
-    pg_get_userbyid(nspowner)::text as owned_by, false as can_login, 0 as connection_limit, false as may_connect
-  from pg_catalog.pg_namespace where nspname = $1
-  union all
-  select case rolname when $2 then 'ownerRole' else 'appRole' end, rolname::text, shobj_description(oid, 'pg_authid'), current_database(),
-    '', rolcanlogin, rolconnlimit, has_database_privilege(oid, current_database(), 'CONNECT')
-  from pg_catalog.pg_roles where rolname in ($2, $3)
-  union all
-  select 'database', '', null, current_database(), '', false, 0, false`
-
 type Row = {
-  part: keyof Found
+  part: 'schema' | 'role' | 'database'
   name: string
   tag: string | null
-  database: string
   owned_by: string
   can_login: boolean
   connection_limit: number
-  may_connect: boolean
+  is_member: boolean
+  has_own_grant: boolean
 }
 
-/** Looks up schema and roles by name, whoever they belong to. */
-export async function find(client: ClientBase, names: DatabaseProperties): Promise<Found> {
-  const { rows } = await client.query<Row>(query, [names.schema, names.ownerRole, names.appRole])
-  const found: { -readonly [K in keyof Found]: Found[K] } = { database: rows[0]?.database ?? '' }
+/** Statement that looks up schema and roles by name, whoever they belong to. */
+export function findStatement({ schema, ownerRole, appRole }: ResourceProperties<'database'>): string {
+  const [schemaName, ...roles] = [schema, ownerRole, appRole].map(pg.escapeLiteral)
+  return `
+  select 'schema' as part, nspname::text as name, obj_description(oid, 'pg_namespace') as tag, pg_get_userbyid(nspowner)::text as owned_by,
+    false as can_login, 0 as connection_limit, false as is_member, false as has_own_grant
+  from pg_namespace where nspname = ${schemaName}
+  union all
+  select 'role', rolname::text, shobj_description(r.oid, 'pg_authid'), '', rolcanlogin, rolconnlimit,
+    exists (select from pg_auth_members m join pg_roles g on g.oid = m.roleid
+      where m.member = r.oid and m.inherit_option and g.rolname = ${tenantsRole('current_database()')}),
+    exists (select from pg_database d, aclexplode(d.datacl) a where d.datname = current_database() and a.grantee = r.oid)
+  from pg_roles r where rolname in (${roles.join(', ')})
+  union all
+  select 'database', current_database()::text, null, '', false, 0, false, false`
+}
+
+/** What `findStatement` found; a part with the tag of another placement of the tenant is as one of somebody else. */
+export function readFound(result: QueryResult | undefined, { spec }: Target<'database'>): Found {
+  const rows = (result?.rows ?? []) as Row[]
+  const found: { -readonly [K in keyof Found]: Found[K] } = { database: '' }
   for (const row of rows) {
-    const part = { name: row.name, owner: readOwnerTag(row.tag) }
-    const role = { canLogin: row.can_login, connectionLimit: row.connection_limit, mayConnect: row.may_connect }
-    if (row.part === 'schema') found.schema = { ...part, ownedBy: row.owned_by }
-    else if (row.part !== 'database') found[row.part] = { ...part, ...role }
+    const part = { name: row.name, owner: readOwnerTag(row.tag, spec.placement) }
+    if (row.part === 'database') found.database = row.name
+    else if (row.part === 'schema') found.schema = { ...part, ownedBy: row.owned_by }
+    else
+      found[row.name === spec.properties.ownerRole ? 'ownerRole' : 'appRole'] = {
+        ...part,
+        canLogin: row.can_login,
+        connectionLimit: row.connection_limit,
+        isMember: row.is_member,
+        hasOwnGrant: row.has_own_grant,
+      }
   }
   return found
+}
+
+/** Whether the app role can log in to this database. */
+export function mayEnter({ appRole }: Found): boolean {
+  return appRole?.canLogin === true && (appRole.isMember || appRole.hasOwnGrant)
 }
 
 /** The parts that exist, with what to call them. */
@@ -65,12 +88,16 @@ export function partsOf(found: Found): { kind: 'schema' | 'role'; part: Part }[]
   return all.flatMap(({ kind, part }) => (part === undefined ? [] : [{ kind, part }]))
 }
 
+/** One sentence on what exists under these names and is not the tenant's; undefined when there is nothing of the kind. */
+export function foreignIn(found: Found, tenantId: string): string | undefined {
+  const foreign = partsOf(found).find(({ part }) => part.owner !== tenantId)
+  if (foreign === undefined) return undefined
+  return `${foreign.kind} "${foreign.part.name}" exists in database "${found.database}" and is not marked as this tenant's; it was left as it is`
+}
+
 /** Throws `resource_not_owned`, naming it, when something of these names exists and does not carry the tenant's tag. */
 export function refuseForeign(found: Found, tenantId: string): void {
-  const foreign = partsOf(found).find(({ part }) => part.owner !== tenantId)
-  if (foreign === undefined) return
-  throw new FreeholdError(
-    'resource_not_owned',
-    `${foreign.kind} "${foreign.part.name}" exists in database "${found.database}" and is not marked as this tenant's; it was left as it is. Remove or rename it, then retry`,
-  )
+  const foreign = foreignIn(found, tenantId)
+  if (foreign !== undefined)
+    throw new FreeholdError('resource_not_owned', `${foreign}. Remove or rename it, then retry`)
 }

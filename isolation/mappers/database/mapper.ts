@@ -1,117 +1,84 @@
 import { scramVerifier } from '../../../crypto/scram.ts'
 import { newPassword } from '../../../crypto/tokens.ts'
-import { FreeholdError } from '../../../domain/errors.ts'
 import type { Migration } from '../../../base/migration-source.ts'
+import { bounded } from '../../abort.ts'
 import type { Mapper, Target } from '../../mapper.ts'
+import { closeRoles } from './close.ts'
 import { createConnections, type ConnectionOptions } from './connections.ts'
-import { find, partsOf, refuseForeign, type Found } from './found.ts'
-import { migrateSchema, type Migrated } from './migrate.ts'
+import { findStatement, partsOf, readFound, refuseForeign } from './found.ts'
+import { migrateDatabase, type Migrated } from './migrate.ts'
 import { observeDatabase } from './observe.ts'
-import { deletePlacement, lockPlacement, readPlacement, setPlacementState } from './placement.ts'
-import { databaseProperties, type DatabaseProperties } from './properties.ts'
+import { absent, claimed, claimedSide, claimToEnsure, claimToFreeze, claimToThaw, readPlacement } from './placement.ts'
+import { removeDatabase } from './remove.ts'
+import { rotateDatabase } from './rotate.ts'
 import { endSessions } from './sessions.ts'
-import { dropStatements, ensureStatements, loginStatement } from './statements.ts'
+import { ensureStatements, openStatements } from './statements.ts'
 
-export type DatabaseMapper = Mapper & {
-  /** Brings the schema to the version of the last migration: `migrateSchema`. */
-  migrate(target: Target, migrations: readonly Migration[]): Promise<Migrated>
+/** A file that takes too long is told by name; its login is closed in this time. */
+const migrationGraceMs = 2_000
+
+type DatabaseTarget = Target<'database'>
+
+export type DatabaseMapper = Mapper<'database'> & {
+  /** Brings the schema to the version of the last migration: `migrateDatabase`. */
+  migrate(target: DatabaseTarget, migrations: readonly Migration[]): Promise<Migrated>
 }
 
 /**
  * Mapper of kind `database`: a schema with an owner and an app role in the cell's database, and the row of
- * `tenancy.placement` that says whether this side may write. Works as the cell's provisioner, which is no superuser.
- * @param options as of `createConnections`, and how many milliseconds (60,000) one file of a migration may take
+ * `tenancy.placement` that says whether this side may write. Works as the cell's provisioner, which is no superuser. Every
+ * verb that writes begins by claiming that row.
  */
-export function createDatabaseMapper(
-  options: ConnectionOptions & { migrationTimeoutMs?: number } = {},
-): DatabaseMapper {
-  const { use, transaction, close } = createConnections(options)
+export function createDatabaseMapper(options: ConnectionOptions = {}): DatabaseMapper {
+  const connections = createConnections(options)
+  const { transaction, close } = connections
 
-  const verifierOf = async ({ secrets }: Target, { passwordSecret }: DatabaseProperties) =>
-    scramVerifier(await secrets.readOrCreate(passwordSecret, newPassword))
-
-  async function ensure(target: Target) {
-    const names = databaseProperties(target.spec)
-    const verifier = await verifierOf(target, names)
-    await transaction(target.cell, async (client) => {
-      const { state } = await lockPlacement(client, target, names)
-      const found = await find(client, names)
+  async function ensure(target: DatabaseTarget) {
+    const { passwordSecret, schema, appRole, connectionLimit } = target.spec.properties
+    const verifier = await scramVerifier(await target.secrets.readOrCreate(passwordSecret, newPassword))
+    const first = [claimToEnsure(target), findStatement(target.spec.properties)]
+    await transaction(target, first, ([claim, catalogue]) => {
+      const login = claimed(claim, target).state === 'active'
+      const found = readFound(catalogue, target)
       refuseForeign(found, target.tenantId)
-      const login = state === 'active'
-      await client.query(ensureStatements(found, names, target.tenantId, { login, verifier }).join(';\n'))
+      return { last: ensureStatements(found, target, { login, verifier }), result: undefined }
     })
-    return { schema: names.schema, role: names.appRole, connectionLimit: names.connectionLimit }
+    return { schema, role: appRole, connectionLimit }
   }
 
-  /** Sets state and login together; false when there is nothing of the tenant here. */
-  function setOpen(target: Target, names: DatabaseProperties, open: boolean): Promise<boolean> {
-    return transaction(target.cell, async (client) => {
-      await setPlacementState(client, target, names, open ? 'active' : 'suspended')
-      const found = await find(client, names)
+  async function freeze(target: DatabaseTarget) {
+    const { appRole } = target.spec.properties
+    const first = [claimToFreeze(target), findStatement(target.spec.properties)]
+    const closed = await closeRoles(connections, target, first, ([claim, catalogue]) => {
+      claimed(claim, target)
+      const found = readFound(catalogue, target)
       refuseForeign(found, target.tenantId)
-      if (partsOf(found).length === 0) await deletePlacement(client, target)
-      if (found.appRole !== undefined) await client.query(loginStatement(names, open))
-      return partsOf(found).length > 0
+      return { found, roles: found.appRole === undefined ? [] : [appRole] }
     })
+    for (const role of closed) await endSessions(connections, target, role)
   }
 
-  async function freeze(target: Target) {
-    const names = databaseProperties(target.spec)
-    await setOpen(target, names, false)
-    await use(target.cell, (client) => endSessions(client, names.appRole))
-  }
-
-  async function thaw(target: Target) {
-    if (await setOpen(target, databaseProperties(target.spec), true)) return
-    throw new FreeholdError('not_found', `${target.spec.name} does not exist, so it cannot be opened`)
-  }
-
-  async function remove(target: Target) {
-    const names = databaseProperties(target.spec)
-    await use(target.cell, async (client) => {
-      const { roles } = removable(await find(client, names), target.tenantId)
-      if (!roles.includes(names.appRole)) return
-      await client.query(loginStatement(names, false))
-      await endSessions(client, names.appRole)
-    })
-    return transaction(target.cell, async (client) => {
-      const recorded = (await readPlacement(client, target)) !== undefined
-      await lockPlacement(client, target, names)
-      const found = await find(client, names)
-      const { schema, roles } = removable(found, target.tenantId)
-      const statements = dropStatements(schema, roles)
-      if (statements.length > 0) await client.query(statements.join(';\n'))
-      await deletePlacement(client, target)
-      if (partsOf(found).some(({ part }) => part.owner !== target.tenantId)) return 'not-owned'
-      return recorded || partsOf(found).length > 0 ? 'removed' : 'absent'
+  function thaw(target: DatabaseTarget): Promise<void> {
+    const first = [readPlacement(target), claimToThaw(target), findStatement(target.spec.properties)]
+    return transaction(target, first, ([placement, claim, catalogue]) => {
+      const found = readFound(catalogue, target)
+      refuseForeign(found, target.tenantId)
+      if (partsOf(found).length === 0) throw absent(target)
+      claimedSide(claim, placement, target)
+      return { last: openStatements(found, target.spec.properties), result: undefined }
     })
   }
 
   return {
     kind: 'database',
-    observe: (target) => use(target.cell, (client) => observeDatabase(client, target)),
-    ensure,
-    freeze,
-    thaw,
-    remove,
-    renew: (target) => target.secrets.replace(databaseProperties(target.spec).passwordSecret, newPassword()),
+    observe: (target) => bounded(target, (on) => observeDatabase(connections, on)),
+    ensure: (target) => bounded(target, ensure),
+    freeze: (target) => bounded(target, freeze),
+    thaw: (target) => bounded(target, thaw),
+    remove: (target) => bounded(target, (on) => removeDatabase(connections, on)),
+    rotate: (target, rotation) => bounded(target, (on) => rotateDatabase(connections, on, rotation)),
     migrate: (target, migrations) =>
-      use(target.cell, (client) => migrateSchema(client, target, migrations, options.migrationTimeoutMs ?? 60_000)),
+      bounded(target, (on) => migrateDatabase(connections, on, migrations), migrationGraceMs),
     close,
-  }
-}
-
-/**
- * What of the found may be dropped. When a schema that is not ours belongs to our owner role, the roles stay too: dropping
- * what the role owns would take the schema with it.
- */
-function removable(found: Found, tenantId: string): { schema: string | undefined; roles: string[] } {
-  const { schema } = found
-  const ours = (part: { owner: string | undefined } | undefined) => part?.owner === tenantId
-  if (schema !== undefined && !ours(schema) && schema.ownedBy === found.ownerRole?.name)
-    return { schema: undefined, roles: [] }
-  return {
-    schema: ours(schema) ? schema?.name : undefined,
-    roles: [found.ownerRole, found.appRole].filter(ours).flatMap((role) => (role === undefined ? [] : [role.name])),
   }
 }

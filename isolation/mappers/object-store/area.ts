@@ -4,9 +4,16 @@ import { z } from 'zod'
 import { FreeholdError } from '../../../domain/errors.ts'
 import { exists, pruneEmpty, refuseLinks, syncDirectory, unless, writeDurably } from '../files.ts'
 import { keySegments, reservedName } from './keys.ts'
-import type { Area, AreaState } from './port.ts'
+import type { Area, AreaClaim, AreaState } from './port.ts'
 
-const tagSchema = z.object({ freehold: z.string(), frozen: z.boolean(), epoch: z.number() })
+/** The tag of an area; those of earlier releases have neither a placement nor a fence. */
+const tagSchema = z.object({
+  freehold: z.string(),
+  placement: z.int().optional(),
+  epoch: z.number(),
+  fence: z.number().default(0),
+  frozen: z.boolean(),
+})
 const attempts = 3
 
 /** Where an area is on the disk: its folder, and the operator's root above it, links resolved. */
@@ -17,15 +24,15 @@ export const scratchOf = (place: Place) => join(place.folder, reservedName)
 const tagFile = (place: Place) => join(scratchOf(place), 'area.json')
 
 /**
- * Finds the folder of an area, which need not exist. Throws `substrate_unavailable` when the root is not there: an unmounted
+ * Finds the folder of an area below the operator's root, which need not exist. Throws `substrate_unavailable` when the root is not there: an unmounted
  * volume must not be taken for an empty one.
  */
-export async function placeOf(area: Area): Promise<Place> {
-  const root = await unless(['ENOENT'], realpath(area.root), undefined)
+export async function placeOf(operatorsRoot: string, area: Area): Promise<Place> {
+  const root = await unless(['ENOENT'], realpath(operatorsRoot), undefined)
   if (root === undefined)
     throw new FreeholdError(
       'substrate_unavailable',
-      `the object store's root ${area.root} does not exist; make or mount it`,
+      `the object store's root ${operatorsRoot} does not exist; make or mount it`,
     )
   const prefix = area.prefix.replace(/\/$/, '')
   const folder = join(root, ...keySegments(area.container), ...keySegments(prefix))
@@ -36,11 +43,13 @@ export async function placeOf(area: Area): Promise<Place> {
 /** What the area's tag says; undefined when there is no such folder. */
 export async function readState(place: Place): Promise<AreaState | undefined> {
   if (!(await exists(place.folder))) return undefined
-  const unknown = { owner: undefined, frozen: false, epoch: 0 }
+  const unknown = { owner: undefined, frozen: false, epoch: 0, fence: 0 }
   if (!(await lstat(place.folder)).isDirectory()) return unknown
   const text = await unless(['ENOENT', 'ENOTDIR'], readFile(tagFile(place), 'utf8'), undefined)
   const tag = tagSchema.safeParse(text === undefined ? undefined : parse(text)).data
-  return tag === undefined ? unknown : { owner: tag.freehold, frozen: tag.frozen, epoch: tag.epoch }
+  if (tag === undefined) return unknown
+  const { freehold: owner, ...rest } = tag
+  return { owner, ...rest }
 }
 
 function parse(text: string): unknown {
@@ -51,27 +60,37 @@ function parse(text: string): unknown {
   }
 }
 
-/** Throws `resource_not_owned` for a folder that is there and not this owner's. */
-export function refuseForeign(place: Place, state: AreaState | undefined, owner: string): void {
-  if (state === undefined || state.owner === owner) return
-  throw new FreeholdError(
-    'resource_not_owned',
-    `the folder ${place.folder} exists and is not marked as this tenant's; it was left as it is. Remove or rename it, then retry`,
-  )
+/**
+ * Throws `resource_not_owned` for a folder that is there and not this owner's, and `operation_superseded` for one that a
+ * later claim has worked on.
+ */
+export function refuseOthers(place: Place, state: AreaState | undefined, claim: AreaClaim): void {
+  if (state === undefined) return
+  const isOther = state.placement !== undefined && state.placement !== claim.placement
+  if (state.owner !== claim.owner || isOther)
+    throw new FreeholdError(
+      'resource_not_owned',
+      `the folder ${place.folder} exists and is not marked as this tenant's; it was left as it is. Remove or rename it, then retry`,
+    )
+  if (state.fence > claim.fence)
+    throw new FreeholdError(
+      'operation_superseded',
+      `the object area ${place.folder} was changed under claim ${state.fence}, which is later than this claim ${claim.fence}; nothing was done`,
+    )
 }
 
 /**
- * Makes the folder with its tag in it in one rename, so that it is never seen without. Neighbours may be removed at the same
- * time and take the empty folder above along: then it is tried again.
+ * Makes the folder with its tag in it in one rename, so that it is never seen without; one that is there keeps its state.
+ * Neighbours may be removed at the same time and take the empty folder above along: then it is tried again.
  */
-export async function makeArea(place: Place, owner: string, epoch: number): Promise<void> {
+export async function makeArea(place: Place, claim: AreaClaim, frozen: boolean): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     const state = await readState(place)
-    refuseForeign(place, state, owner)
-    if (state !== undefined) return
+    refuseOthers(place, state, claim)
+    if (state !== undefined) return writeTag(place, claim, state.frozen, Math.max(state.epoch, claim.epoch))
     const made = await unless(
       ['ENOENT', 'ENOTEMPTY', 'EEXIST'],
-      make(place, owner, epoch).then(() => true),
+      make(place, claim, frozen).then(() => true),
       false,
     )
     if (made) return
@@ -80,26 +99,28 @@ export async function makeArea(place: Place, owner: string, epoch: number): Prom
   }
 }
 
-async function make(place: Place, owner: string, epoch: number): Promise<void> {
+async function make(place: Place, claim: AreaClaim, frozen: boolean): Promise<void> {
   const draft = { root: place.root, folder: neighbour(place, 'new') }
   await mkdir(scratchOf(draft), { recursive: true, mode: 0o700 })
-  await writeTag(draft, owner, false, epoch)
+  await writeTag(draft, claim, frozen)
   await rename(draft.folder, place.folder)
   await syncDirectory(dirname(place.folder))
 }
 
 /** Writes the tag anew. */
-export async function writeTag(place: Place, owner: string, frozen: boolean, epoch: number): Promise<void> {
-  await writeDurably(tagFile(place), scratchOf(place), JSON.stringify({ freehold: owner, frozen, epoch }))
+export async function writeTag(place: Place, claim: AreaClaim, frozen: boolean, epoch = claim.epoch): Promise<void> {
+  const { owner: freehold, placement, fence } = claim
+  const tag = JSON.stringify({ freehold, placement, epoch, fence, frozen })
+  await writeDurably(tagFile(place), scratchOf(place), tag)
 }
 
 /** Removes the folder, under another name first so that a half-emptied area is never seen, and the empty ones above. */
-export async function destroyArea(place: Place, owner: string): Promise<'removed' | 'absent' | 'not-owned'> {
+export async function destroyArea(place: Place, claim: AreaClaim): Promise<'removed' | 'absent'> {
   const gone = neighbour(place, 'gone')
+  const state = await readState(place)
+  refuseOthers(place, state, claim)
   await rm(gone, { recursive: true, force: true })
   await rm(neighbour(place, 'new'), { recursive: true, force: true })
-  const state = await readState(place)
-  if (state !== undefined && state.owner !== owner) return 'not-owned'
   const moved =
     state !== undefined &&
     (await unless(

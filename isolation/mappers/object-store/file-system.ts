@@ -4,20 +4,31 @@ import { lstat, mkdir, open, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { FreeholdError } from '../../../domain/errors.ts'
-import { destroyArea, makeArea, placeOf, readState, refuseForeign, scratchOf, writeTag, type Place } from './area.ts'
+import { destroyArea, makeArea, placeOf, readState, refuseOthers, scratchOf, writeTag, type Place } from './area.ts'
 import { checkCredential, issueCredential } from './credential.ts'
 import { codeOf, exists, filesBelow, pruneEmpty, refuseLinks, unless, writeDurably } from '../files.ts'
 import { keySegments, reservedName } from './keys.ts'
-import type { Area, ObjectAccess, ObjectListing, ObjectStore, Permission } from './port.ts'
+import type { Area, AreaClaim, ObjectAccess, ObjectListing, ObjectStore, Permission } from './port.ts'
 
 /** Object store in a folder of this machine: `<root>/<container>/<prefix>`, one file an object. */
-export function createFileSystemStore(): ObjectStore {
+export function createFileSystemStore(root: string): ObjectStore {
+  /** Finds the place, and turns what the file system throws into an error of ours. */
+  async function guarded<T>(area: Area, work: (place: Place) => Promise<T>): Promise<T> {
+    try {
+      return await work(await placeOf(root, area))
+    } catch (error) {
+      const code = codeOf(error)
+      if (error instanceof FreeholdError || code === '') throw error
+      throw new FreeholdError('substrate_unavailable', `the object store ${area.container} answered ${code}`)
+    }
+  }
+
   return {
     describeArea: (area) => guarded(area, readState),
-    ensureArea: (area, owner, epoch) => guarded(area, (place) => makeArea(place, owner, epoch)),
-    freezeArea: (area, owner, epoch) => guarded(area, (place) => setFrozen(place, owner, true, epoch)),
-    thawArea: (area, owner, epoch) => guarded(area, (place) => setFrozen(place, owner, false, epoch)),
-    purgeArea: (area, owner) => guarded(area, (place) => destroyArea(place, owner)),
+    ensureArea: (area, claim, birth) => guarded(area, (place) => makeArea(place, claim, birth === 'closed')),
+    freezeArea: (area, claim) => guarded(area, (place) => freeze(place, claim)),
+    thawArea: (area, claim) => guarded(area, (place) => thaw(place, claim)),
+    purgeArea: (area, claim) => guarded(area, (place) => destroyArea(place, claim)),
     inventory: (area) =>
       guarded(area, async (place) => {
         const entries = []
@@ -31,11 +42,15 @@ export function createFileSystemStore(): ObjectStore {
         return { bytes: listings.reduce((sum, { size }) => sum + size, 0), objects: listings.length }
       }),
     scopedCredential: issueCredential,
-    open: openArea,
+    open: (area, access) => openArea(area, access, guarded),
   }
 }
 
-function openArea(area: Area, access: Parameters<ObjectStore['open']>[1]): ObjectAccess {
+function openArea(
+  area: Area,
+  access: Parameters<ObjectStore['open']>[1],
+  guarded: <T>(area: Area, work: (place: Place) => Promise<T>) => Promise<T>,
+): ObjectAccess {
   const allowed = <T>(wanted: Permission, work: (place: Place) => Promise<T>): Promise<T> =>
     guarded(area, async (place) => {
       checkCredential(area, access, wanted)
@@ -51,18 +66,26 @@ function openArea(area: Area, access: Parameters<ObjectStore['open']>[1]): Objec
   }
 }
 
-async function setFrozen(place: Place, owner: string, frozen: boolean, epoch: number): Promise<void> {
-  const state = await readState(place)
-  refuseForeign(place, state, owner)
-  if (state === undefined && frozen) return
-  if (state === undefined)
+async function freeze(place: Place, claim: AreaClaim): Promise<void> {
+  if ((await readState(place)) === undefined) await makeArea(place, claim, true)
+  await mark(place, claim, true)
+}
+
+async function thaw(place: Place, claim: AreaClaim): Promise<void> {
+  if ((await readState(place)) === undefined)
     throw new FreeholdError('not_found', `the object area ${place.folder} does not exist, so it cannot be opened`)
-  if (state.epoch > epoch)
+  await mark(place, claim, false)
+}
+
+async function mark(place: Place, claim: AreaClaim, frozen: boolean): Promise<void> {
+  const state = await readState(place)
+  refuseOthers(place, state, claim)
+  if (state !== undefined && state.epoch > claim.epoch)
     throw new FreeholdError(
       'operation_superseded',
-      `the object area ${place.folder} was changed by a later operation than epoch ${epoch}; nothing was done`,
+      `the object area ${place.folder} was changed by epoch ${state.epoch}, which is later than this epoch ${claim.epoch}; nothing was done`,
     )
-  await writeTag(place, owner, frozen, epoch)
+  await writeTag(place, claim, frozen)
 }
 
 async function refuseClosed(place: Place): Promise<void> {
@@ -130,15 +153,4 @@ async function hashFile(file: string): Promise<string> {
   const hash = createHash('sha256')
   await pipeline(createReadStream(file), hash)
   return hash.digest('hex')
-}
-
-/** Finds the place, and turns what the file system throws into an error of ours. */
-async function guarded<T>(area: Area, work: (place: Place) => Promise<T>): Promise<T> {
-  try {
-    return await work(await placeOf(area))
-  } catch (error) {
-    const code = codeOf(error)
-    if (error instanceof FreeholdError || code === '') throw error
-    throw new FreeholdError('substrate_unavailable', `the object store ${area.container} answered ${code}`)
-  }
 }

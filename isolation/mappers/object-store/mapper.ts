@@ -1,40 +1,65 @@
-import { z } from 'zod'
 import { newPassword } from '../../../crypto/tokens.ts'
-import type { Mapper, Target } from '../../mapper.ts'
-import { createFileSystemStore } from './file-system.ts'
-import type { ObjectStore } from './port.ts'
+import { FreeholdError } from '../../../domain/errors.ts'
+import { ownerAt } from '../../../domain/owner-tag.ts'
+import { bounded } from '../../abort.ts'
+import type { Mapper, Observation, Removal, Target } from '../../mapper.ts'
+import type { Area, AreaClaim, ObjectStore } from './port.ts'
+import { storeOf } from './stores.ts'
 
-const propertiesSchema = z.object({ container: z.string(), prefix: z.string(), signingKeySecret: z.string() })
+type ObjectTarget = Target<'object-store'>
 
-function locate({ spec, cell }: Target) {
-  const { container, prefix, signingKeySecret } = propertiesSchema.parse(spec.properties)
-  return { area: { root: cell.objectStore.root, container, prefix }, signingKeySecret }
+/** What a verb works with: the store of the target's cell, the area in it, and under which claim. */
+function locate(target: ObjectTarget): [store: ObjectStore, area: Area, claim: AreaClaim] {
+  const { spec, cell, tenantId: owner, epoch, fence } = target
+  const { container, prefix } = spec.properties
+  return [storeOf(cell.objectStore), { container, prefix }, { owner, placement: spec.placement, epoch, fence }]
 }
 
 /** Mapper of kind `object-store`: an area with its owner tag, and the key that signs its scoped credentials. */
-export function createObjectStoreMapper(store: ObjectStore = createFileSystemStore()): Mapper {
+export function createObjectStoreMapper(): Mapper<'object-store'> {
   return {
     kind: 'object-store',
-
-    async observe(target) {
-      const { area } = locate(target)
-      const state = await store.describeArea(area)
-      if (state === undefined) return { exists: false }
-      const { owner, frozen, epoch } = state
-      const facts = owner === undefined ? {} : { ...(await store.usage(area)), epoch }
-      return { exists: true, owner, frozen, facts }
-    },
-
-    async ensure(target) {
-      const { area, signingKeySecret } = locate(target)
-      await target.secrets.readOrCreate(signingKeySecret, newPassword)
-      await store.ensureArea(area, target.tenantId, target.epoch)
-      return { container: area.container, prefix: area.prefix }
-    },
-
-    freeze: (target) => store.freezeArea(locate(target).area, target.tenantId, target.epoch),
-    thaw: (target) => store.thawArea(locate(target).area, target.tenantId, target.epoch),
-    remove: (target) => store.purgeArea(locate(target).area, target.tenantId),
+    observe: (target) => bounded(target, observe),
+    ensure: (target) => bounded(target, ensure),
+    freeze: (target) =>
+      bounded(target, (on) => {
+        const [store, area, claim] = locate(on)
+        return store.freezeArea(area, claim)
+      }),
+    thaw: (target) =>
+      bounded(target, (on) => {
+        const [store, area, claim] = locate(on)
+        return store.thawArea(area, claim)
+      }),
+    remove: (target) => bounded(target, remove),
     async close() {},
+  }
+}
+
+async function observe(target: ObjectTarget): Promise<Observation> {
+  const [store, area] = locate(target)
+  const state = await store.describeArea(area)
+  if (state === undefined) return { exists: false }
+  const { owner, placement, frozen, epoch } = state
+  if (owner === undefined) return { exists: true, owner, frozen, facts: {} }
+  const facts = { ...(await store.usage(area)), epoch }
+  return { exists: true, owner: ownerAt(owner, placement, target.spec.placement), frozen, facts }
+}
+
+async function ensure(target: ObjectTarget) {
+  const [store, area, claim] = locate(target)
+  await target.secrets.readOrCreate(target.spec.properties.signingKeySecret, newPassword)
+  target.signal.throwIfAborted()
+  await store.ensureArea(area, claim, target.birth === 'active' ? 'open' : 'closed')
+  return { container: area.container, prefix: area.prefix }
+}
+
+async function remove(target: ObjectTarget): Promise<Removal> {
+  const [store, area, claim] = locate(target)
+  try {
+    return { outcome: await store.purgeArea(area, claim) }
+  } catch (error) {
+    if (!(error instanceof FreeholdError && error.code === 'resource_not_owned')) throw error
+    return { outcome: 'not-owned', what: error.message }
   }
 }

@@ -1,7 +1,16 @@
 import type { Readable } from 'node:stream'
 
-/** One tenant environment's part of a container. */
-export type Area = { readonly root: string; readonly container: string; readonly prefix: string }
+/** One tenant environment's part of a container of the store. */
+export type Area = { readonly container: string; readonly prefix: string }
+
+/** Who works on an area: for which tenant and placement, and under which claim. Written to the area by what changes it. */
+export type AreaClaim = {
+  readonly owner: string
+  /** 0 for an area that placements share. */
+  readonly placement: number
+  readonly epoch: number
+  readonly fence: number
+}
 
 export type ObjectListing = { readonly key: string; readonly size: number }
 export type ObjectEntry = ObjectListing & { readonly sha256: string }
@@ -9,8 +18,14 @@ export type ObjectEntry = ObjectListing & { readonly sha256: string }
 export const permissions = ['read', 'write', 'list', 'delete'] as const
 export type Permission = (typeof permissions)[number]
 
-/** Whose an area is, undefined when it does not say, and whether it is closed. */
-export type AreaState = { readonly owner: string | undefined; readonly frozen: boolean; readonly epoch: number }
+/** What an area says of itself: the tenant it is of, undefined when it does not say, who worked there last, and whether it is closed. */
+export type AreaState = {
+  readonly owner: string | undefined
+  readonly placement?: number | undefined
+  readonly frozen: boolean
+  readonly epoch: number
+  readonly fence: number
+}
 
 /** What the holder of a scoped credential can do; each call checks the credential anew, and the area's state. */
 export type ObjectAccess = {
@@ -25,20 +40,21 @@ export type ObjectAccess = {
 }
 
 /**
- * Where tenants' objects are. Area verbs are the control plane's own and take the owner's tenant id: they throw
- * `resource_not_owned` for an area that is another's or nobody's. Every verb may run again.
+ * Where tenants' objects are. Area verbs are the control plane's own: they throw `resource_not_owned` for an area that is
+ * another's, another placement's or nobody's, and `operation_superseded` for one that a later claim has changed. Every verb
+ * may run again.
  */
 export type ObjectStore = {
   /** undefined when there is no such area. */
   describeArea(area: Area): Promise<AreaState | undefined>
-  /** Makes the area; one that exists keeps its state. */
-  ensureArea(area: Area, owner: string, epoch: number): Promise<void>
-  /** Refuses all access from now on. Throws `operation_superseded` when the area has a higher epoch. */
-  freezeArea(area: Area, owner: string, epoch: number): Promise<void>
-  /** Undoes `freezeArea` under a higher or the same epoch. */
-  thawArea(area: Area, owner: string, epoch: number): Promise<void>
-  /** Destroys the area and its objects; one that is not the owner's is left. */
-  purgeArea(area: Area, owner: string): Promise<'removed' | 'absent' | 'not-owned'>
+  /** Makes the area, open or closed; one that exists keeps its state. */
+  ensureArea(area: Area, claim: AreaClaim, birth: 'open' | 'closed'): Promise<void>
+  /** Refuses all access from now on; what is not there is made closed. */
+  freezeArea(area: Area, claim: AreaClaim): Promise<void>
+  /** Undoes `freezeArea`. Throws `not_found` when there is no such area. */
+  thawArea(area: Area, claim: AreaClaim): Promise<void>
+  /** Destroys the area and its objects. What is another's is left, and told by throwing `resource_not_owned`. */
+  purgeArea(area: Area, claim: AreaClaim): Promise<'removed' | 'absent'>
   /** Every object with size in bytes and SHA-256 in hex, by key ascending. */
   inventory(area: Area): Promise<ObjectEntry[]>
   usage(area: Area): Promise<{ bytes: number; objects: number }>

@@ -1,13 +1,23 @@
-import type { ServiceBusAdministrationClient } from '@azure/service-bus'
 import { newBusKey } from '../../../crypto/tokens.ts'
 import { FreeholdError } from '../../../domain/errors.ts'
 import { platformSubscription } from '../../../domain/tenant-messages.ts'
 import type { ManageBus } from '../../../base/bus-administration.ts'
-import { ifExists, ifMissing } from '../../../base/bus-errors.ts'
-import type { BusAccess, Mapper, Target } from '../../mapper.ts'
-import { endReceivers, ensureSubscription, subscriptionsOf } from './subscriptions.ts'
-import { isClosed, readMark, subscriptionSettings, topicProperties, topicSettings } from './topic.ts'
-import type { Mark, Topic } from './topic.ts'
+import { ifMissing } from '../../../base/bus-errors.ts'
+import { bounded } from '../../abort.ts'
+import { refuseLate, refuseSuperseded } from '../../mark.ts'
+import type { Mapper, Observation, Removal, Target } from '../../mapper.ts'
+import { renewSecret } from '../../rotation.ts'
+import { busTopic, strangeTopic } from './bus-topic.ts'
+import { endReceivers, subscriptionsOf } from './subscriptions.ts'
+import { isClosed, markOf, readMark } from './topic.ts'
+
+type TopicTarget = Target<'topic'>
+
+/**
+ * How many calls of the management side it takes to make a topic that is not there: look, make it, and make and list its
+ * two subscriptions. To repair one takes up to five times as many; a bus that is asked too much says so, which passes.
+ */
+export const topicCalls = 5
 
 /**
  * Mapper of kind `topic`: a topic of the tenant's own with a key for it alone.
@@ -15,124 +25,102 @@ import type { Mark, Topic } from './topic.ts'
  * Frozen means that the tenant receives nothing: its subscription is closed, which ends open links, and its key keeps only
  * the right to send. Everybody may still send, and what is sent waits. The platform, which has a key of the namespace,
  * goes on reading its own subscription. The mark of the topic says that it is frozen, so that `ensure` keeps it so.
+ * A topic that was removed leaves no mark: what a late `ensure` makes then is found as a leftover.
  */
-export function createTopicMapper(manage: ManageBus): Mapper {
-  const on = <T>(target: Target, work: (client: ServiceBusAdministrationClient) => Promise<T>) =>
-    manage(busOf(target), work)
-
-  const find = (target: Target): Promise<Topic | undefined> =>
-    on(target, (client) => client.getTopic(target.spec.name).catch(ifMissing(undefined)))
-
-  /** The tenant's topic with its mark; undefined when there is none. Throws `resource_not_owned` for that of another. */
-  async function findOwn(target: Target): Promise<{ topic: Topic; mark: Mark } | undefined> {
-    const topic = await find(target)
-    if (topic === undefined) return undefined
-    const mark = readMark(topic)
-    if (mark?.owner === target.tenantId) return { topic, mark }
-    throw new FreeholdError(
-      'resource_not_owned',
-      `topic "${topic.name}" exists on bus "${busOf(target).name}" and is not marked as this tenant's; it was left as it is. Remove it, then retry`,
-    )
+export function createTopicMapper(manage: ManageBus): Mapper<'topic'> {
+  async function observe(target: TopicTarget): Promise<Observation> {
+    const { on, find } = busTopic(manage, target)
+    const topic = await find()
+    if (topic === undefined) return { exists: false }
+    const mark = readMark(topic, target.spec.placement)
+    const subscriptions = await on((client) => subscriptionsOf(client, topic.name))
+    const { sizeInBytes = 0 } = await on((client) => client.getTopicRuntimeProperties(topic.name))
+    const frozen = isClosed(topic, subscriptions)
+    const facts = { epoch: mark?.epoch ?? 0, subscriptions: subscriptions.length, bytes: sizeInBytes }
+    return { exists: true, owner: mark?.owner, frozen, facts }
   }
 
-  async function ensure(target: Target) {
-    const { name } = target.spec
-    const fresh: Mark = { owner: target.tenantId, epoch: target.epoch, frozen: false }
-    const settings = topicSettings(fresh, await keyOf(target))
-    const before = await findOwn(target)
-    const isMade =
-      before === undefined &&
-      (await on(target, (client) => client.createTopic(name, settings).catch(ifExists(undefined)))) !== undefined
+  /** What is not there is born as the target says; what is there keeps its state. */
+  async function ensure(target: TopicTarget) {
+    const { findOwn, make, write, bringSubscriptions } = busTopic(manage, target)
+    const facts = { topic: target.spec.name, subscription: target.spec.properties.subscription }
+    const before = await findOwn()
+    if (before === undefined && (await make(markOf(target, target.birth !== 'active')))) return facts
     // Another run may have been faster; its topic is brought to what it shall be, as any that was there.
-    const present = isMade ? undefined : (before ?? (await findOwn(target)))
-    if (present === undefined) await bringSubscriptions(target, fresh, [])
-    else {
-      await write(target, present.topic, present.mark)
-      await bringSubscriptions(target, present.mark)
-    }
-    return { topic: name, subscription: topicProperties(target.spec).subscription }
-  }
-
-  /** Makes a topic that is there as its mark says, without what is below it. */
-  async function write(target: Target, topic: Topic, mark: Mark): Promise<void> {
-    const settings = topicSettings(mark, await keyOf(target))
-    await on(target, (client) => client.updateTopic({ ...topic, ...settings }))
-  }
-
-  async function bringSubscriptions(target: Target, mark: Mark, known?: []): Promise<void> {
-    const { name } = target.spec
-    const present = known ?? (await on(target, (client) => subscriptionsOf(client, name)))
-    await Promise.all(
-      subscriptionSettings(mark).map((wanted) =>
-        on(target, (client) => ensureSubscription(client, name, present, wanted)),
-      ),
-    )
-  }
-
-  /** Gives the topic a mark of the target's epoch. Throws `operation_superseded` when it has one of a later epoch. */
-  async function remark(target: Target, { topic, mark }: { topic: Topic; mark: Mark }, frozen: boolean): Promise<Mark> {
-    const { epoch, tenantId: owner } = target
-    if (mark.epoch > epoch)
+    const present = before ?? (await findOwn())
+    if (present === undefined)
       throw new FreeholdError(
-        'operation_superseded',
-        `topic "${topic.name}" was changed by epoch ${mark.epoch}, and this is epoch ${epoch}; nothing was done`,
+        'substrate_unavailable',
+        `topic "${facts.topic}" comes and goes; somebody else changes it`,
       )
-    await write(target, topic, { owner, epoch, frozen })
-    return { owner, epoch, frozen }
+    refuseLate(target, present.mark)
+    const { frozen, epoch } = present.mark
+    const mark = { ...markOf(target, frozen), epoch: Math.max(epoch, target.epoch) }
+    await write(present, mark)
+    await bringSubscriptions(mark)
+    return facts
+  }
+
+  async function freeze(target: TopicTarget): Promise<void> {
+    const { on, findOwn, make, write, bringSubscriptions } = busTopic(manage, target)
+    const mark = markOf(target, true)
+    const present = await findOwn()
+    if (present === undefined && (await make(mark))) return
+    const found = present ?? (await findOwn())
+    if (found === undefined) return
+    refuseSuperseded(target, found.mark)
+    await write(found, mark)
+    // The tenant's key could listen there too. Its links end and it opens no new ones; those of the platform come back.
+    await on((client) => endReceivers(client, target.spec.name, platformSubscription))
+    await bringSubscriptions(mark)
+  }
+
+  async function thaw(target: TopicTarget): Promise<void> {
+    const { findOwn, write, bringSubscriptions } = busTopic(manage, target)
+    const present = await findOwn()
+    if (present === undefined)
+      throw new FreeholdError('not_found', `topic "${target.spec.name}" does not exist, so it cannot be opened`)
+    refuseSuperseded(target, present.mark)
+    const mark = markOf(target, false)
+    await write(present, mark)
+    await bringSubscriptions(mark)
+  }
+
+  async function remove(target: TopicTarget): Promise<Removal> {
+    const { on, find } = busTopic(manage, target)
+    const topic = await find()
+    if (topic === undefined) return { outcome: 'absent' }
+    const mark = readMark(topic, target.spec.placement)
+    if (mark?.owner !== target.tenantId) return { outcome: 'not-owned', what: strangeTopic(target) }
+    refuseLate(target, mark)
+    await on((client) => client.deleteTopic(topic.name).catch(ifMissing(undefined)))
+    return { outcome: 'removed' }
+  }
+
+  /**
+   * A link of whoever has the old key lives as long as its token. So the topic is closed to all for a moment, which ends
+   * every link; those who have a key that counts come back. A topic that is gone is made anew.
+   */
+  async function rotate(target: TopicTarget, rotation: string): Promise<void> {
+    const { findOwn, write, bringSubscriptions } = busTopic(manage, target)
+    const present = await findOwn()
+    if (present !== undefined) refuseLate(target, present.mark)
+    await renewSecret(target.secrets, target.spec.properties.keySecret, rotation, newBusKey)
+    if (present === undefined) return void (await ensure(target))
+    const mark = { ...present.mark, fence: target.fence, placement: target.spec.placement }
+    await write(present, mark, 'Disabled')
+    await write(present, mark)
+    await bringSubscriptions(mark)
   }
 
   return {
     kind: 'topic',
-
-    async observe(target) {
-      const topic = await find(target)
-      if (topic === undefined) return { exists: false }
-      const mark = readMark(topic)
-      const subscriptions = await on(target, (client) => subscriptionsOf(client, topic.name))
-      const { sizeInBytes = 0 } = await on(target, (client) => client.getTopicRuntimeProperties(topic.name))
-      const frozen = isClosed(topic, subscriptions)
-      const facts = { epoch: mark?.epoch ?? 0, subscriptions: subscriptions.length, bytes: sizeInBytes }
-      return { exists: true, owner: mark?.owner, frozen, facts }
-    },
-
-    ensure,
-
-    async freeze(target) {
-      const present = await findOwn(target)
-      if (present === undefined) return
-      const mark = await remark(target, present, true)
-      // The tenant's key could listen there too. Its links end and it opens no new ones; those of the platform come back.
-      await on(target, (client) => endReceivers(client, target.spec.name, platformSubscription))
-      await bringSubscriptions(target, mark)
-    },
-
-    async thaw(target) {
-      const present = await findOwn(target)
-      if (present === undefined)
-        throw new FreeholdError('not_found', `topic "${target.spec.name}" does not exist, so it cannot be opened`)
-      await bringSubscriptions(target, await remark(target, present, false))
-    },
-
-    async remove(target) {
-      const topic = await find(target)
-      if (topic === undefined) return 'absent'
-      if (readMark(topic)?.owner !== target.tenantId) return 'not-owned'
-      await on(target, (client) => client.deleteTopic(topic.name).catch(ifMissing(undefined)))
-      return 'removed'
-    },
-
-    renew: (target) => target.secrets.replace(topicProperties(target.spec).keySecret, newBusKey()),
-
+    observe: (target) => bounded(target, observe),
+    ensure: (target) => bounded(target, ensure),
+    freeze: (target) => bounded(target, freeze),
+    thaw: (target) => bounded(target, thaw),
+    remove: (target) => bounded(target, remove),
+    rotate: (target, rotation) => bounded(target, (on) => rotate(on, rotation)),
     async close() {},
   }
-}
-
-/** The tenant's key of its topic; made when there is none. */
-function keyOf({ spec, secrets }: Target): Promise<string> {
-  return secrets.readOrCreate(topicProperties(spec).keySecret, newBusKey)
-}
-
-function busOf(target: Target): BusAccess {
-  if (target.bus !== undefined) return target.bus
-  throw new FreeholdError('configuration_invalid', `${target.spec.name} is a topic, and its placement has no bus`)
 }

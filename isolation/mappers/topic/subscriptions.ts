@@ -1,4 +1,5 @@
 import type { RuleProperties, ServiceBusAdministrationClient, SubscriptionProperties } from '@azure/service-bus'
+import { FreeholdError } from '../../../domain/errors.ts'
 import { ifExists, ifMissing } from '../../../base/bus-errors.ts'
 
 type Wanted = {
@@ -41,7 +42,13 @@ export async function ensureSubscription(
   await ensureRules(client, topic, name)
 }
 
-/** One rule, that lets everything in: whoever has a key that listens may have changed it. */
+/** How many rules of others one run takes away; the next goes on. */
+const maximumRepairs = 5
+
+/**
+ * One rule, that lets everything in: whoever has a key that listens may have changed it. Throws `substrate_unavailable` when
+ * there are more rules than one run takes away.
+ */
 async function ensureRules(client: ServiceBusAdministrationClient, topic: string, subscription: string): Promise<void> {
   const rules: RuleProperties[] = []
   for await (const rule of client.listRules(topic, subscription)) rules.push(rule)
@@ -49,8 +56,14 @@ async function ensureRules(client: ServiceBusAdministrationClient, topic: string
     await client.deleteRule(topic, subscription, everything).catch(ifMissing(undefined))
     await client.createRule(topic, subscription, everything, { sqlExpression: '1=1' })
   }
-  for (const { name } of rules.filter((rule) => rule.name !== everything))
+  const strange = rules.filter((rule) => rule.name !== everything)
+  for (const { name } of strange.slice(0, maximumRepairs))
     await client.deleteRule(topic, subscription, name).catch(ifMissing(undefined))
+  if (strange.length > maximumRepairs)
+    throw new FreeholdError(
+      'substrate_unavailable',
+      `subscription "${subscription}" of topic "${topic}" has ${strange.length - maximumRepairs} rules more that somebody added; the next try goes on`,
+    )
 }
 
 function letsAllIn({ name, filter, action }: RuleProperties): boolean {

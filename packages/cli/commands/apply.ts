@@ -1,12 +1,11 @@
-import type { Answers, Tenant } from '../api-types.ts'
-import { CliError, exitCodes, nextLines, reportError } from '../failures.ts'
-import { readManifests, type ManifestDocument } from '../manifest-files.ts'
+import type { Applied, Tenant } from '@freehold/sdk'
+import { isRefusal, toCliError } from '../causes.ts'
+import { exitCodes, nextLines, reportError } from '../failures.ts'
+import { checkJson, readManifests, type ManifestDocument } from '../manifest-files.ts'
 import { awaitOperation, sayHowToFollow } from '../outcome.ts'
 import { listTable, print } from '../output.ts'
-import { path } from '../paths.ts'
 import type { Session } from '../session.ts'
 
-type Applied = Answers['PUT /v1/tenants/{idOrSlug}']['200']
 type Result = Omit<Applied, 'changed'> & { file: string; line: number }
 
 /**
@@ -17,7 +16,8 @@ type Result = Omit<Applied, 'changed'> & { file: string; line: number }
 export async function apply(session: Session, options: { file: string[]; wait?: true }): Promise<number> {
   const documents = options.file.flatMap((target) => readManifests(target, session.io.cwd))
   const codes: number[] = []
-  const report = (error: unknown, source?: string) => codes.push(reportError(error, session.io.stderr, source))
+  const report = (error: unknown, source?: string) =>
+    codes.push(reportError(toCliError(error, session.io), session.io.stderr, source))
   const results: Result[] = []
   for (const document of documents) {
     try {
@@ -25,7 +25,7 @@ export async function apply(session: Session, options: { file: string[]; wait?: 
       results.push({ file, line, ...(await send(session, document)) })
     } catch (error) {
       report(error, document.file)
-      if (!(error instanceof CliError) || error.exitCode !== exitCodes.refused) break
+      if (!isRefusal(error)) break
     }
   }
   for (const result of options.wait ? results : []) {
@@ -41,11 +41,10 @@ export async function apply(session: Session, options: { file: string[]; wait?: 
   return codes[0] ?? exitCodes.ok
 }
 
-function send({ client }: Session, { slug, type, text }: ManifestDocument): Promise<Applied> {
-  const body = { type, text }
-  return slug === undefined
-    ? client.change<Applied>('POST', path('tenants'), body)
-    : client.change<Applied>('PUT', path('tenants', slug), body)
+async function send({ client }: Session, document: ManifestDocument): Promise<Omit<Applied, 'changed'>> {
+  checkJson(document)
+  const { slug, ...manifest } = document
+  return slug === undefined ? client.createTenant(manifest) : client.applyTenant(slug, manifest)
 }
 
 /**
@@ -64,7 +63,7 @@ async function follow(session: Session, result: Result): Promise<void> {
   } finally {
     // As it was accepted is the second best when nobody answers any more; why is said already.
     const { tenant } = result
-    result.tenant = await session.client.get<Tenant>(path('tenants', tenant.id)).catch(() => tenant)
+    result.tenant = await session.client.getTenant(tenant.id).catch(() => tenant)
   }
 }
 

@@ -1,13 +1,10 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import type { Answers, BusCredentials, Credentials, DatabaseCredentials, Tenant } from '../api-types.ts'
+import type { BusCredentials, DatabaseCredentials } from '@freehold/sdk'
 import { CliError, exitCodes } from '../failures.ts'
 import { awaitOperation } from '../outcome.ts'
 import { print } from '../output.ts'
-import { path } from '../paths.ts'
 import type { Session } from '../session.ts'
-
-type Rotated = Answers['POST /v1/tenants/{idOrSlug}/credentials']['202']
 
 type Options = { environment?: string; bus?: true; rotate?: true }
 
@@ -23,30 +20,27 @@ export async function connect(
   { environment, bus, rotate }: Options,
 ): Promise<number> {
   const { client, io, format } = session
-  const to = path('tenants', tenant, 'credentials')
-  const ask = environment === undefined ? {} : { environment }
-  const body = (value: object) => ({ type: 'application/json', text: JSON.stringify(value) })
-  if (rotate) {
-    const { operation } = await client.change<Rotated>('POST', to, body({ ...ask, rotate }))
-    await awaitOperation(session, operation.id)
-  }
-  const credentials = await client.change<Credentials>('POST', to, body(ask))
-  const topic = bus ? required(credentials, tenant) : undefined
+  // Asked first and without reading a secret, which is audited: what is refused must have changed nothing.
+  const context = bus ? await client.getTenantContext(tenant, environment) : undefined
+  if (context?.topology.events.transport === 'webhooks') throw noTopic(tenant, context.environment)
+  if (rotate) await awaitOperation(session, (await client.rotateCredentials(tenant, { environment })).id)
+  const credentials = await client.readCredentials(tenant, { environment })
+  const topic = context === undefined ? undefined : credentials.bus
+  if (topic === null) throw noTopic(tenant, credentials.environment)
   const [program, ...args] = command
   if (program === undefined) {
     print(io.stdout, format, credentials, () => topic?.connectionString ?? credentials.database.url)
     return exitCodes.ok
   }
   const connection =
-    topic === undefined
+    topic === undefined || context === undefined
       ? databaseEnv(credentials.database)
-      : { ...busEnv(topic), TENANT_ID: (await client.get<Tenant>(path('tenants', tenant))).id }
+      : { ...busEnv(topic), TENANT_ID: context.tenantId }
   return run(program, args, { ...io.env, ...connection }, io.cwd)
 }
 
-function required({ bus, environment }: Credentials, tenant: string): BusCredentials {
-  if (bus !== null) return bus
-  throw new CliError(
+function noTopic(tenant: string, environment: string): CliError {
+  return new CliError(
     exitCodes.usage,
     `environment ${environment} of ${tenant} has no topic: its events go by webhooks`,
     {

@@ -1,16 +1,13 @@
-import type { Answers, Command, Operation, Tenant } from '../api-types.ts'
+import type { Command, Operation, Resource, Tenant } from '@freehold/sdk'
 import { print, table, time } from '../output.ts'
-import { path } from '../paths.ts'
 import type { Session } from '../session.ts'
-
-type Resources = Answers['GET /v1/tenants/{idOrSlug}/resources']['200']
 
 /** `describe`: all there is to say about one tenant: facts, conditions, environments, resources, newest operation. */
 export async function describeTenant({ client, io, format }: Session, name: string): Promise<void> {
-  const tenant = await client.get<Tenant>(path('tenants', name))
-  const [{ items: resources }, operation] = await Promise.all([
-    client.get<Resources>(path('tenants', tenant.id, 'resources')),
-    tenant.operation === null ? null : client.get<Operation>(path('operations', tenant.operation.id)),
+  const tenant = await client.getTenant(name)
+  const [resources, operation] = await Promise.all([
+    client.listTenantResources(tenant.id),
+    tenant.operation === null ? null : client.getOperation(tenant.operation.id),
   ])
   print(io.stdout, format, { tenant, resources, operation }, () =>
     [
@@ -41,14 +38,13 @@ export async function describeTenant({ client, io, format }: Session, name: stri
 }
 
 /** A rule that the platform only writes down must not look like one it keeps. */
-function enforcedBy({ facts: { enforcement } }: Resources['items'][number]): string {
+function enforcedBy({ facts: { enforcement } }: Resource): string {
   return typeof enforcement === 'string' ? ` (enforcement: ${enforcement})` : ''
 }
 
 /** Where a command of this program is not named as the API names it. */
 const how: Partial<Record<Command, string>> = {
   provision: 'freehold retry',
-  purge: 'freehold delete',
   'rotate-credentials': 'freehold connect --rotate',
 }
 
@@ -79,18 +75,26 @@ function facts(tenant: Tenant): string {
   )
 }
 
-function describeOperation({ id, kind, state, error, steps, links }: Operation): string {
+function describeOperation(operation: Operation): string {
+  const { id, kind, state, error, steps, links } = operation
+  const possible = possibleNow(operation)
   const head = [
     ['Id', id],
     ['State', state],
     ...(error === null ? [] : [['Error', `${error.message} (${error.code})`]]),
     ...(error?.unresolved ?? []).map((what) => ['Unresolved', what]),
+    ...(possible.length === 0 ? [] : [['Allowed now', possible.join(', ')]]),
     ...(links.workflow === undefined ? [] : [['Workflow', links.workflow]]),
   ]
   return `${section(`Operation ${kind}`, head)}\n${section(
     'Steps',
     steps.map((step) => [step.state, step.title]),
   )}`
+}
+
+function possibleNow({ state, abortable }: Operation): string[] {
+  const open = state === 'accepted' || state === 'running' || state === 'interrupted'
+  return [...(state === 'interrupted' ? ['retry'] : []), ...(open && abortable ? ['abort'] : [])]
 }
 
 function section(title: string, rows: readonly (readonly (string | number)[])[]): string {

@@ -1,24 +1,23 @@
-import { ApiError } from '../api-error.ts'
-import type { Answers, Operation, Tenant } from '../api-types.ts'
+import { ApiError, type Operation, type OperationState, type PlainTransition } from '@freehold/sdk'
 import { CliError, exitCodes } from '../failures.ts'
 import type { Io } from '../io.ts'
 import { awaitOperation, sayHowToFollow } from '../outcome.ts'
 import { listTable, print, time } from '../output.ts'
-import { path } from '../paths.ts'
 import type { Session } from '../session.ts'
 
 /** `operations`: of one tenant or of all. */
 export async function listOperations(
   { client, io, format }: Session,
   tenant: string | undefined,
-  { limit = 50, state }: { state?: string; limit?: number },
+  { limit = 50, ...filters }: { state?: OperationState; limit?: number },
 ): Promise<void> {
-  const { items, more } = await client.list<Answers['GET /v1/operations']['200']>(
-    path('operations'),
-    { tenant, state },
+  const { items, more } = await client.listOperations({
+    ...filters,
+    ...(tenant === undefined ? {} : { tenant }),
     limit,
-  )
-  print(io.stdout, format, items, () => (items.length === 0 ? 'no operations' : rows(io, items)))
+  })
+  const none = filters.state === undefined ? 'no operations' : 'no operation matches'
+  print(io.stdout, format, items, () => (items.length === 0 ? none : rows(io, items)))
   if (more) io.stderr.write('there are more: raise --limit\n')
 }
 
@@ -40,46 +39,46 @@ export async function watch(session: Session, name: string): Promise<void> {
 }
 
 async function operationId({ client }: Session, name: string): Promise<string> {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(name)) {
+  const isId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(name)
+  if (isId) {
     try {
-      return (await client.get<Operation>(path('operations', name))).id
+      return (await client.getOperation(name)).id
     } catch (error) {
       // Tenants have ids of the same form, so only a refusal of both is the answer.
       if (!(error instanceof ApiError) || error.status !== 404) throw error
     }
   }
-  const tenant = await client.get<Tenant>(path('tenants', name))
+  const tenant = await client.getTenant(name).catch((error: unknown) => {
+    if (!isId || !(error instanceof ApiError) || error.code !== 'tenant_not_found') throw error
+    throw new CliError(exitCodes.refused, `there is neither an operation nor a tenant ${name}`, {
+      code: 'operation_not_found',
+      next: 'see which there are: freehold operations, freehold list',
+    })
+  })
   if (tenant.operation === null) throw new CliError(exitCodes.refused, `${tenant.slug} has no operation to watch`)
   return tenant.operation.id
 }
 
-type Accepted = Answers['POST /v1/tenants/{idOrSlug}/retry']['202']
 type Options = { wait?: true; reason?: string }
 
-/** `retry`: rolls the newest operation forward again. */
-export function retry(session: Session, tenant: string, options: Options): Promise<void> {
-  return command(session, 'POST', path('tenants', tenant, 'retry'), options)
-}
-
-/** `abort`: has the open operation undo what it made; with `wait`, `aborted` is the good end. */
-export function abort(session: Session, tenant: string, options: Options): Promise<void> {
-  return command(session, 'POST', path('tenants', tenant, 'abort'), options, 'aborted')
-}
-
-/** `delete`: removes what is left of a failed tenant and frees its slug. */
-export function deleteTenant(session: Session, tenant: string, options: Options): Promise<void> {
-  return command(session, 'DELETE', path('tenants', tenant), options)
-}
-
-async function command(
+/** A command of the list of plain transitions; with `wait`, `aborted` is the good end of `abort`. */
+export async function transition(
   session: Session,
-  method: 'POST' | 'DELETE',
-  to: string,
+  command: PlainTransition,
+  tenant: string,
   { wait, reason }: Options,
+): Promise<void> {
+  const accepted = await session.client.transition(tenant, command, { reason })
+  await showAccepted(session, accepted, wait === true, command === 'abort' ? 'aborted' : 'succeeded')
+}
+
+async function showAccepted(
+  session: Session,
+  accepted: Operation,
+  wait: boolean,
   wanted: 'succeeded' | 'aborted' = 'succeeded',
 ): Promise<void> {
-  const body = { type: 'application/json', text: JSON.stringify(reason === undefined ? {} : { reason }) }
-  let { operation } = await session.client.change<Accepted>(method, to, body)
+  let operation = accepted
   const seen = (state: Operation) => {
     operation = state
   }

@@ -1,26 +1,24 @@
 import { stringify } from 'yaml'
-import type { Answers, Tenant, TenantContext } from '../api-types.ts'
+import type { Event, Tenant, TenantState } from '@freehold/sdk'
 import type { Io } from '../io.ts'
 import { listTable, print, time } from '../output.ts'
-import { path } from '../paths.ts'
 import type { Session } from '../session.ts'
 
 /** `get`: one tenant as a row; with `--output` the whole of it, its manifest too. */
 export async function getTenant({ client, io, format }: Session, name: string): Promise<void> {
-  const tenant = await client.get<Tenant>(path('tenants', name))
+  const tenant = await client.getTenant(name)
   print(io.stdout, format, tenant, () => rows(io, [tenant]))
 }
 
 /** `list`: the tenants that fit all filters, over all pages unless `limit` bounds them. */
 export async function listTenants(
   { client, io, format }: Session,
-  {
-    limit = Number.MAX_SAFE_INTEGER,
-    ...filters
-  }: { state?: string; profile?: string; label?: string[]; limit?: number },
+  filters: { state?: TenantState; profile?: string; label?: string[]; limit?: number },
 ): Promise<void> {
-  const { items, more } = await client.list<Answers['GET /v1/tenants']['200']>(path('tenants'), filters, limit)
-  print(io.stdout, format, items, () => (items.length === 0 ? 'no tenants' : rows(io, items)))
+  const { items, more } = await client.listTenants(filters)
+  const { limit: _, ...asked } = filters
+  const none = Object.keys(asked).length === 0 ? 'no tenants' : 'no tenant matches'
+  print(io.stdout, format, items, () => (items.length === 0 ? none : rows(io, items)))
   if (more) io.stderr.write('there are more: raise --limit\n')
 }
 
@@ -30,7 +28,7 @@ export async function tenantContext(
   name: string,
   { environment }: { environment?: string },
 ): Promise<void> {
-  const context = await client.get<TenantContext>(path('tenants', name, 'context'), { environment })
+  const context = await client.getTenantContext(name, environment)
   print(io.stdout, format, context, () => stringify(context))
 }
 
@@ -40,17 +38,28 @@ export async function tenantEvents(
   name: string,
   { after, limit = 100 }: { after?: number; limit?: number },
 ): Promise<void> {
-  const to = path('tenants', name, 'events')
-  const { items, more } = await client.list<Answers['GET /v1/tenants/{idOrSlug}/events']['200']>(to, { after }, limit)
+  const { items, more } = await client.listTenantEvents(name, { limit, ...(after === undefined ? {} : { after }) })
   print(io.stdout, format, items, () =>
     listTable(
       io.stdout,
-      ['seq', 'type', 'time (utc)', 'actor', 'operation'],
-      items.map((event) => [event.seq, event.type, time(event.time), event.actor, event.operationId]),
+      ['seq', 'type', 'what', 'time (utc)', 'actor', 'operation'],
+      items.map((event) => [event.seq, event.type, what(event), time(event.time), event.actor, event.operationId]),
     ),
   )
   const last = items.at(-1)
   if (more && last !== undefined) io.stderr.write(`there are more: --after ${last.seq}\n`)
+}
+
+/** The facts that tell an event from others of its type. */
+function what({
+  data: { slug, key, kind, from, to, environment, kinds, version, result, error, attempt },
+}: Event): string {
+  const about =
+    slug ?? key ?? kind ?? (typeof from === 'string' && typeof to === 'string' ? `${from} → ${to}` : environment)
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+  const again = Number(attempt) > 1 ? `attempt ${String(attempt)}` : undefined
+  const facts = [about, version, result, code, again, ...(Array.isArray(kinds) ? kinds : [])]
+  return facts.filter((fact) => typeof fact === 'string').join(', ')
 }
 
 function rows({ stdout }: Io, tenants: readonly Tenant[]): string {

@@ -26,6 +26,9 @@ describe('who may do what', () => {
     expect((await api.call('GET', '/v1/whoami', { key })).body).toEqual({ name: 'leaver', role: 'platform-operator' })
     await api.sql(`update api_keys set revoked_at = now() where name = 'leaver'`)
     expect((await api.call('GET', '/v1/whoami', { key })).status).toBe(401)
+    const next = await createApiKey(api.orm.em.fork(), 'leaver', 'platform-operator')
+    expect((await api.call('GET', '/v1/whoami', { key: next })).status).toBe(200)
+    expect((await api.call('GET', '/v1/whoami', { key })).status).toBe(401)
   })
 
   test('an auditor reads and does not write, nor sees credentials', async () => {
@@ -35,7 +38,7 @@ describe('who may do what', () => {
     const writes = [
       ['POST', '/v1/tenants'],
       ['POST', `/v1/tenants/${tenant.slug}/credentials`],
-      ['DELETE', `/v1/tenants/${tenant.slug}`],
+      ['POST', `/v1/tenants/${tenant.slug}/purge`],
     ] as const
     for (const [method, path] of writes)
       expect((await api.call(method, path, { key, body: {} })).body.code).toBe('forbidden')

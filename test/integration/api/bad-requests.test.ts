@@ -17,6 +17,8 @@ test.each([
   ['GET', '/v1/tenants?state=happy', 400, 'invalid_request'],
   ['GET', '/v1/tenants?label=nothing', 400, 'invalid_request'],
   ['GET', '/v1/tenants?label=a=%00', 400, 'invalid_request'],
+  ['GET', '/v1/tenants?stat=failed', 400, 'invalid_request'],
+  ['GET', '/v1/operations?kind=purge', 400, 'invalid_request'],
   ['GET', '/v1/operations?tenant=%00', 404, 'tenant_not_found'],
   ['GET', '/v1/operations?cursor=Jw', 400, 'invalid_request'],
   ['GET', "/v1/tenants/'%20or%201=1", 404, 'tenant_not_found'],
@@ -45,6 +47,23 @@ test.each([
   expect(answer.text.length).toBeLessThan(2_000)
 })
 
+test('a query parameter that nobody knows is refused by its name', async () => {
+  const ofTenant = ['events', 'resources', 'context'].map((what) => `/v1/tenants/nobody/${what}`)
+  for (const path of ['/v1/tenants', '/v1/operations', ...ofTenant]) {
+    const { status, body } = await api.call('GET', `${path}?stat=failed`)
+    expect([status, body.code, body.detail]).toEqual([400, 'invalid_request', 'query: Unrecognized key: "stat"'])
+  }
+})
+
+test('a method that a path does not have is told with those that it has', async () => {
+  const allowed = async (method: string, path: string) => (await api.call(method, path)).headers.get('allow')
+  expect(await allowed('PATCH', '/v1/tenants')).toBe('GET, HEAD, POST')
+  expect(await allowed('DELETE', '/v1/operations/1/stream')).toBe('GET, HEAD')
+  expect(await allowed('POST', '/healthz')).toBe('GET, HEAD')
+  const { status } = await api.call('PATCH', '/v1/tenants', { key: null })
+  expect(status).toBe(401)
+})
+
 test('a name of 200 kB is no tenant, and is not sent back', async () => {
   const { status, text } = await api.call('GET', `/v1/tenants/${'a'.repeat(200_000)}`)
   expect(status).toBe(404)
@@ -53,7 +72,7 @@ test('a name of 200 kB is no tenant, and is not sent back', async () => {
 
 test('an error nobody foresaw tells the caller nothing of itself', async () => {
   const { body } = await api.call('POST', '/v1/tenants', { body: manifest() })
-  await api.sql(`update tenants set labels = '[]', conditions = '[]' where id = ?`, [body.tenant.id])
+  await api.sql(`update tenants set labels = '[]' where id = ?`, [body.tenant.id])
   await api.sql(`delete from generations where tenant_id = ?`, [body.tenant.id])
   const answer = await api.call('GET', `/v1/tenants/${body.tenant.id}`)
   expect([answer.status, answer.body.code, answer.body.retry]).toEqual([500, 'internal', true])

@@ -109,7 +109,7 @@ describe('in a request', () => {
 
   test.each([
     ['GET', ''],
-    ['DELETE', ''],
+    ['POST', '/purge'],
     ['GET', '/context'],
     ['GET', '/resources'],
     ['GET', '/events'],
@@ -177,7 +177,7 @@ describe('in a request', () => {
     const { tenant } = await api.settled('failed')
     await api.unchanged(async () => {
       for (const trick of [sql, path, endless]) {
-        const matched = await api.call('DELETE', `/v1/tenants/${tenant.id}`, { headers: { 'If-Match': trick } })
+        const matched = await api.call('POST', `/v1/tenants/${tenant.id}/purge`, { headers: { 'If-Match': trick } })
         expect([matched.status, matched.body.code]).toEqual([400, 'invalid_request'])
         const seen = await api.call('GET', '/v1/whoami', { headers: { 'X-Correlation-ID': `${trick} ` } })
         expect(seen.headers.get('x-correlation-id')).toMatch(/^[0-9a-f-]{36}$/)

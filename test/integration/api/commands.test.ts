@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { tenantSecrets } from '../../../registry/secrets.ts'
+import { allowedCommands } from '../../../domain/lifecycle.ts'
+import { secretsOf } from '../../support/secrets.ts'
 import { manifest, openTestApi, type TestApi } from './support.ts'
 
 let api: TestApi
@@ -13,7 +14,9 @@ afterAll(async () => {
 describe('commands', () => {
   test('one operation holds the tenant', async () => {
     const { tenant } = await api.settled('failed')
-    const answers = await Promise.all(Array.from({ length: 5 }, () => api.call('DELETE', `/v1/tenants/${tenant.id}`)))
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => api.call('POST', `/v1/tenants/${tenant.id}/purge`)),
+    )
     const accepted = answers.filter(({ status }) => status === 202)
     expect(accepted).toHaveLength(1)
     const refused = answers.filter(({ body }) => body.code === 'operation_in_progress')
@@ -24,9 +27,9 @@ describe('commands', () => {
 
   test('a tenant that is active is not purged', async () => {
     const { tenant } = await api.settled('active')
-    const { status, body } = await api.call('DELETE', `/v1/tenants/${tenant.slug}`)
+    const { status, body } = await api.call('POST', `/v1/tenants/${tenant.slug}/purge`)
     expect([status, body.code]).toEqual([409, 'transition_not_allowed'])
-    expect(body.facts).toEqual({ state: 'active', allowed: ['rotate-credentials'] })
+    expect(body.facts).toEqual({ state: 'active', allowed: allowedCommands('active') })
   })
 
   test('retry is another attempt at the same operation', async () => {
@@ -36,6 +39,30 @@ describe('commands', () => {
     expect(api.started).toContainEqual(expect.objectContaining({ id: operation.id, attempt: 2 }))
     const again = await api.call('POST', `/v1/tenants/${tenant.slug}/retry`)
     expect([again.status, again.body.code]).toEqual([409, 'operation_not_open'])
+  })
+
+  test('what was aborted can be retried, but not what never began', async () => {
+    const { tenant, operation } = await api.settled('failed')
+    await api.sql(`update operations set state = 'aborted', started_at = null where id = ?`, [operation.id])
+    const retry = () => api.call('POST', `/v1/tenants/${tenant.slug}/retry`)
+    expect((await retry()).body.code).toBe('operation_not_open')
+    await api.sql(`update operations set started_at = now() where id = ?`, [operation.id])
+    expect((await retry()).body.operation).toMatchObject({ id: operation.id, attempt: 2, intent: 'forward' })
+  })
+
+  test('retry does not bring back a tenant that was purged meanwhile', async () => {
+    const { tenant } = await api.settled('failed')
+    await api.sql(`update tenants set state = 'purged' where id = ?`, [tenant.id])
+    const { status, body } = await api.call('POST', `/v1/tenants/${tenant.id}/retry`)
+    expect([status, body.code]).toEqual([409, 'transition_not_allowed'])
+  })
+
+  test('a tenant that an open operation holds is told that no other command is allowed', async () => {
+    const { tenant } = await api.settled('failed')
+    const allowed = async () => (await api.call('GET', `/v1/tenants/${tenant.slug}`)).body.allowed
+    expect(await allowed()).toEqual(allowedCommands('failed'))
+    await api.call('POST', `/v1/tenants/${tenant.slug}/retry`)
+    expect(await allowed()).toEqual([])
   })
 
   test.each([
@@ -53,17 +80,18 @@ describe('commands', () => {
     expect(heard).toContainEqual(expect.objectContaining({ id, attempt }))
   })
 
-  test('abort is refused for what is settled and for what only goes forward', async () => {
+  test('abort is refused for what is settled and for what cannot be given up', async () => {
     const { tenant } = await api.settled('failed')
     expect((await api.call('POST', `/v1/tenants/${tenant.id}/abort`)).body.code).toBe('operation_not_open')
-    await api.call('DELETE', `/v1/tenants/${tenant.id}`)
+    const purge = await api.call('POST', `/v1/tenants/${tenant.id}/purge`)
+    expect(purge.body.operation).toMatchObject({ kind: 'purge', abortable: false })
     expect((await api.call('POST', `/v1/tenants/${tenant.id}/abort`)).body.code).toBe('transition_not_allowed')
   })
 
   test('credentials are read with an event and renewed by an operation', async () => {
     const { tenant } = await api.settled('active')
     const secret = `secrets/${tenant.code}/prod/database-1`
-    await tenantSecrets(api.orm.em.fork(), api.platformKey, tenant.id).replace(secret, 'pass-word-1')
+    await (await secretsOf(api, tenant.id)).plant(secret, 'pass-word-1')
     const path = `/v1/tenants/${tenant.slug}/credentials`
     const { status, body, headers } = await api.call('POST', path)
     expect([status, headers.get('cache-control')]).toEqual([200, 'no-store'])
@@ -73,7 +101,11 @@ describe('commands', () => {
     const events = await api.call('GET', `/v1/tenants/${tenant.id}/events`)
     expect(events.body.items.at(-1)).toMatchObject({ type: 'TENANCY_CREDENTIALS_READ', actor: 'key:boss' })
     expect(events.text).not.toContain('pass-word-1')
-    expect((await api.call('POST', path, { body: { environment: 'nope' } })).body.code).toBe('environment_not_found')
+    for (const more of [{}, { rotate: true }]) {
+      const unknown = { body: { environment: 'nope', ...more } }
+      const answer = await api.unchanged(() => api.call('POST', path, unknown))
+      expect(answer.body.code).toBe('environment_not_found')
+    }
     const rotation = await api.call('POST', path, { body: { rotate: true } })
     expect([rotation.status, rotation.body.operation.kind]).toEqual([202, 'rotate-credentials'])
     const failed = await api.settled('failed')

@@ -44,12 +44,12 @@ test('If-Match: * lets a manifest change what is there and make nothing new', as
 test('If-Match guards every change of a tenant that exists', async () => {
   const { tenant } = await api.settled('failed')
   const refused = async (ifMatch: string) =>
-    (await api.call('DELETE', `/v1/tenants/${tenant.slug}`, { headers: { 'If-Match': ifMatch } })).body.code
+    (await api.call('POST', `/v1/tenants/${tenant.slug}/purge`, { headers: { 'If-Match': ifMatch } })).body.code
   expect(await refused('"2"')).toBe('generation_mismatch')
   expect(await refused('2')).toBe('invalid_request')
   const { headers } = await api.call('GET', `/v1/tenants/${tenant.slug}`)
   expect(headers.get('etag')).toBe('"1"')
-  const purge = await api.call('DELETE', `/v1/tenants/${tenant.slug}`, {
+  const purge = await api.call('POST', `/v1/tenants/${tenant.slug}/purge`, {
     headers: { 'If-Match': '"1"' },
     body: { reason: 'wrong region' },
   })

@@ -63,14 +63,14 @@ test('a scrape tells how many tenants, open operations, slots and undelivered ev
   const used = cells.map((cell) => samples.get(`freehold_cell_slots_used{cell="${cell}"}`) ?? 0)
   expect(used.reduce((sum, each) => sum + each)).toBe(3)
   expect(samples.get('freehold_cell_slots_capacity{cell="shared-1"}')).toBe(500)
-  const [outbox] = await api.sql(
+  const [delivery] = await api.sql(
     `select sum(head - cursor)::int as waiting from deliveries where destination = 'governance'`,
   )
-  expect(outbox?.waiting).toBeGreaterThan(0)
-  expect(samples.get('freehold_outbox_undelivered{destination="governance"}')).toBe(outbox?.waiting)
-  expect(samples.get('freehold_outbox_oldest_undelivered_seconds{destination="governance"}')).toBeGreaterThan(0)
-  expect(samples.get('freehold_outbox_oldest_undelivered_seconds{destination="topic"}')).toBe(0)
-  expect(samples.get('freehold_outbox_failing{destination="governance"}')).toBe(0)
+  expect(delivery?.waiting).toBeGreaterThan(0)
+  expect(samples.get('freehold_events_undelivered{destination="governance"}')).toBe(delivery?.waiting)
+  expect(samples.get('freehold_events_oldest_undelivered_seconds{destination="governance"}')).toBeGreaterThan(0)
+  expect(samples.get('freehold_events_oldest_undelivered_seconds{destination="topic"}')).toBe(0)
+  expect(samples.get('freehold_deliveries_failing{destination="governance"}')).toBe(0)
 })
 
 test('a registry that is down fails no scrape, leaves no old figures, and is seen when it is back', async () => {
@@ -81,7 +81,9 @@ test('a registry that is down fails no scrape, leaves no old figures, and is see
   const down = await scrapeUntil((samples) => !isUp(samples))
   expect(down.get('freehold_registry_up')).toBe(0)
   expect(down.get('process_resident_memory_bytes')).toBeGreaterThan(0)
-  expect([...down.keys()].filter((series) => /^freehold_(tenants|oper|cell|outbox)/.test(series))).toEqual([])
+  expect([...down.keys()].filter((series) => /^freehold_(tenants|oper|cell|events|deliveries)/.test(series))).toEqual(
+    [],
+  )
   await admin.query(`alter database ${database} allow_connections true`)
   const back = await scrapeUntil(isUp)
   expect(back.has('freehold_operation_oldest_open_seconds')).toBe(true)

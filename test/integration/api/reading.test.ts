@@ -60,8 +60,13 @@ describe('reading', () => {
     const first = await api.call('GET', `${path}?environment=prod`)
     expect(first.body).toMatchObject({ version: 1, tenantId: tenant.id, environment: 'prod', epoch: 1 })
     const etag = first.headers.get('etag') ?? ''
-    const headers = { 'If-None-Match': etag }
-    expect((await api.call('GET', path, { headers })).status).toBe(304)
+    const headers = { 'If-None-Match': etag, 'X-Correlation-ID': 'again' }
+    const same = await api.call('GET', path, { headers })
+    expect([same.status, same.text, same.headers.get('etag')]).toEqual([304, '', etag])
+    expect(same.headers.get('x-correlation-id')).toBe('again')
+    expect(same.headers.get('cache-control')).toBe('private, no-cache')
+    for (const tags of [`"other", W/${etag}`, '*'])
+      expect((await api.call('GET', path, { headers: { 'If-None-Match': tags } })).status).toBe(304)
     await api.sql('update placements set epoch = 2 where tenant_id = ?', [tenant.id])
     const changed = await api.call('GET', path, { headers })
     expect([changed.status, changed.body.epoch]).toEqual([200, 2])

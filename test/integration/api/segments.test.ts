@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createOperationActivities } from '../../../activities/operations.ts'
 import { createApi } from '../../../api/app.ts'
-import type { OperationInput } from '../../../domain/operation.ts'
+import { workflowId, type OperationInput } from '../../../domain/operation.ts'
+import { begin } from '../../../operations/begin.ts'
+import { settle } from '../../../operations/settle.ts'
 import type { Platform } from '../../../domain/platform.ts'
 import { applyPlatform } from '../../../registry/apply-platform.ts'
 import { testTiming } from '../../support/timing.ts'
@@ -114,10 +115,10 @@ async function isWaiting(client: pg.Client): Promise<boolean> {
 
 /** Lets a purge that was accepted come to its end, as its workflow would: there is nothing of this tenant to remove. */
 async function purge(operation: { operationId: string; tenantId: string }): Promise<void> {
-  const { begin, settle } = createOperationActivities(api.deps)
   const input: OperationInput = { ...operation, generation: 1, attempt: 1, timing: testTiming }
-  await begin(input)
-  await settle({ input, outcome: 'succeeded' })
+  const caller = { input, workflow: workflowId({ kind: 'purge', id: operation.operationId, attempt: 1 }) }
+  await begin({ pool: api.orm.pool, platform: api.deps.platform }, caller)
+  await settle(api.orm.pool, { input, outcome: 'succeeded' }, caller.workflow)
 }
 
 test('56 tenants with 64 environments, accepted at once for a pool of 64: each has its own, and none is left', async () => {
@@ -147,7 +148,7 @@ test('the database itself refuses a segment that overlaps a living one, whoever 
   await api.sql(`update placements set segment = ? where segment = ?`, [`${base}/28`, taken])
   const { id: other } = await accept(withPool(undefined))
   await byHand(async (client) => {
-    const write = (segment: string, state = 'pending') =>
+    const write = (segment: string, state = 'standby') =>
       client.query(insert, [other, `e${state}${segment}`, `${region}-0`, state, segment]).then(
         () => 'written',
         (error: pg.DatabaseError) => `${error.code} ${error.constraint}`,
@@ -180,7 +181,7 @@ describe('a pool that is used up', () => {
     const { id: other } = await accept(withPool(undefined))
     await byHand(async (client) => {
       await client.query('begin')
-      await client.query(insert, [other, 'late', `${region}-0`, 'pending', `${base}/32`])
+      await client.query(insert, [other, 'late', `${region}-0`, 'standby', `${base}/32`])
       const answering = call('POST', '/v1/tenants', wish())
       while (!(await isWaiting(client))) await sleep(10)
       await client.query('commit')
@@ -195,7 +196,7 @@ describe('a pool that is used up', () => {
     await api.sql(`update operations set state = 'failed', finished_at = now() where tenant_id = ?`, [id])
     await api.sql(`update tenants set state = 'failed' where id = ?`, [id])
     expect((await call('POST', '/v1/tenants', wish())).body.code).toBe('network_exhausted')
-    const { body } = await call('DELETE', `/v1/tenants/${id}`)
+    const { body } = await call('POST', `/v1/tenants/${id}/purge`)
     await purge({ operationId: body.operation.id, tenantId: id })
     expect((await accept(call)).segments).toEqual(given)
   })

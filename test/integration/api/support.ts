@@ -3,15 +3,15 @@ import pg from 'pg'
 import { pino } from 'pino'
 import { expect, inject } from 'vitest'
 import { createApi } from '../../../api/app.ts'
+import { apiDeps } from '../../../api/compose.ts'
 import type { ApiDeps } from '../../../api/deps.ts'
 import { platformSchema } from '../../../domain/platform.ts'
-import { apiMetrics, createMetricsRegistry } from '../../../base/metrics.ts'
+import { createMetricsRegistry } from '../../../base/metrics.ts'
 import type { Startable } from '../../../base/temporal.ts'
 import { createApiKey } from '../../../registry/api-keys.ts'
 import { applyPlatform } from '../../../registry/apply-platform.ts'
-import { exposeRegistry } from '../../../registry/gauges.ts'
 import { migrateRegistry } from '../../../registry/migrate.ts'
-import { openRegistry, runtimeRole } from '../../../registry/orm.ts'
+import { openRegistry, servicesRole } from '../../../registry/orm.ts'
 
 /** Two cells with room in one region, and in the other a cell with room for one environment. */
 const platform = platformSchema.parse({
@@ -48,7 +48,7 @@ export async function openTestApi() {
   const url = new URL(inject('postgresUrl'))
   url.pathname = `/${name}`
   await migrateRegistry(url.href)
-  const orm = await openRegistry(url.href, { role: runtimeRole, connections: 25 })
+  const orm = await openRegistry(url.href, { role: servicesRole, connections: 25 })
   const em = () => orm.em.fork()
   await applyPlatform(em(), platform, {
     database: async () => ({ host: '127.0.0.1', port: 5432, name: 'warehouse_shared' }),
@@ -63,12 +63,11 @@ export async function openTestApi() {
   const lines: string[] = []
   const platformKey = randomBytes(32)
   const log = pino({ level: 'info' }, { write: (line: string) => lines.push(line) })
-  const metrics = createMetricsRegistry()
-  exposeRegistry(metrics, { orm, log, hasGovernance: true })
   const closing = new AbortController()
-  const deps: ApiDeps = {
+  const shared = apiDeps({
     orm,
-    platform,
+    // For the metrics alone: what waits for the topic is told.
+    platform: { ...platform, governance: { bus: 'none', topic: 'governance' } },
     platformKey,
     migrations: { versions: async () => ['1.0.0', '1.4.0'], migrationsUpTo: async () => [] },
     starter: {
@@ -80,12 +79,11 @@ export async function openTestApi() {
       cancel: async (operation) => void cancelled.push(operation),
     },
     log,
-    metrics: apiMetrics(metrics),
-    temporalUiUrl: 'http://127.0.0.1:8233/',
-    temporalNamespace: 'freehold',
+    metricsRegistry: createMetricsRegistry(),
+    config: { TEMPORAL_NAMESPACE: 'freehold', FREEHOLD_TEMPORAL_UI_URL: 'http://127.0.0.1:8233/' },
     ready: async () => ({ registry: true, temporal: true }),
-    closing: closing.signal,
-  }
+  })
+  const deps: ApiDeps = { ...shared, platform, closing: closing.signal }
   const { app } = createApi(deps)
 
   type Options = { key?: string | null; headers?: Record<string, string>; body?: Body | object }

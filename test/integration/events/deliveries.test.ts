@@ -4,11 +4,13 @@ import type { TenantWithTopic } from '../../../bench/tenants-with-topics.ts'
 import { appendEvents } from '../../../registry/events.ts'
 import {
   claimDeliveries,
-  hastenDeliveries,
+  makeDeliveriesDue,
   settleDeliveries,
   undelivered,
   type ClaimedDelivery,
 } from '../../../registry/deliveries.ts'
+import { sqlOf } from '../../../registry/pool.ts'
+import type { Sql } from '../../../registry/sql.ts'
 import { buses, openRelayWorld, type RelayWorld } from '../../support/relay.ts'
 
 let world: RelayWorld
@@ -17,12 +19,12 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-const em = () => world.orm.em.fork()
+const sql: Sql = (statement) => sqlOf(world.orm.pool)(statement)
 const claim = (relay: string, limit = 100, bus: string | null = buses.topics) =>
-  claimDeliveries(em(), { relay, bus, limit, leaseSeconds: 30 })
+  claimDeliveries(sql, { relay, bus, limit, leaseSeconds: 30 })
 const untried = (relay: string, claimed: readonly ClaimedDelivery[]) =>
   settleDeliveries(
-    em(),
+    sql,
     relay,
     claimed.map(({ stream, destination, cursor }) => ({ stream, destination, cursor, tried: false })),
   )
@@ -52,6 +54,19 @@ test('what one relay has claimed no other gets, until it is given back or the le
   expect(await claim(one)).toHaveLength(6)
 })
 
+test('what is appended after the claim is not told before the next: until then a crash may take it', async () => {
+  const [tenant] = await tenants(1)
+  if (tenant === undefined) throw new Error('no tenant')
+  const relay = randomUUID()
+  const sequence = async (claimed: readonly ClaimedDelivery[]) =>
+    (await undelivered(sql, claimed, { perStream: 10, inAll: 10 })).map(({ events }) => events.map(({ seq }) => seq))
+  const claimed = await claim(relay)
+  await world.append(tenant, 2)
+  expect(await sequence(claimed)).toEqual([[1, 2, 3]])
+  await untried(relay, claimed)
+  expect(await sequence(await claim(relay))).toEqual([[1, 2, 3, 4, 5]])
+})
+
 test('a relay whose lease has gone to another records nothing', async () => {
   await tenants(1)
   const [slow, fast] = [randomUUID(), randomUUID()]
@@ -60,7 +75,7 @@ test('a relay whose lease has gone to another records nothing', async () => {
   await world.sql(`update deliveries set leased_until = now() - interval '1 second' where leased_by = ?`, [slow])
   expect(await claim(fast)).toHaveLength(1)
   const { stream, destination } = held
-  await settleDeliveries(em(), slow, [{ stream, destination, cursor: 3, tried: true }])
+  await settleDeliveries(sql, slow, [{ stream, destination, cursor: 3, tried: true }])
   const [row] = await world.sql('select cursor::int, leased_by from deliveries where stream = ? and destination = ?', [
     stream,
     destination,
@@ -73,11 +88,11 @@ test('the back-off grows with each failure in a row up to the longest wait, and 
   const relay = randomUUID()
   const waits: number[] = []
   for (let failure = 1; failure <= 10; failure += 1) {
-    await hastenDeliveries(em(), { bus: buses.topics })
+    await makeDeliveriesDue(sql, { bus: buses.topics })
     const [held] = await claim(relay)
     if (held === undefined) throw new Error('nothing to claim')
     const { stream, destination, cursor } = held
-    const more = await settleDeliveries(em(), relay, [
+    const more = await settleDeliveries(sql, relay, [
       { stream, destination, cursor, tried: true, error: 'timeout: no answer', longestWait: 300 },
     ])
     expect(more).toBe(false)
@@ -95,11 +110,11 @@ test('the back-off grows with each failure in a row up to the longest wait, and 
     expect(wait).toBeLessThanOrEqual(exact[index] ?? 0)
     expect(wait).toBeGreaterThan((exact[index] ?? 0) * 0.75 - 0.7)
   }
-  await hastenDeliveries(em())
+  await makeDeliveriesDue(sql)
   const [held] = await claim(relay)
   if (held === undefined) throw new Error('nothing to claim')
   const { stream, destination } = held
-  expect(await settleDeliveries(em(), relay, [{ stream, destination, cursor: 2, tried: true }])).toBe(true)
+  expect(await settleDeliveries(sql, relay, [{ stream, destination, cursor: 2, tried: true }])).toBe(true)
   expect(await claim(relay)).toMatchObject([{ cursor: 2 }])
   const [row] = await world.sql(`select attempts, error from deliveries where leased_by = ?`, [relay])
   expect(row).toEqual({ attempts: 0, error: null })
@@ -109,14 +124,14 @@ test('an append that has not committed neither waits for a relay nor shows its e
   const [busy, quiet] = await tenants(2)
   if (busy === undefined || quiet === undefined) throw new Error('no tenants')
   const relay = randomUUID()
-  await em().transactional(async (tx) => {
+  await world.orm.em.fork().transactional(async (tx) => {
     await appendEvents(tx, busy.id, [{ type: 'TENANCY_KEY_CREATED', actor: 'system:worker', data: {} }])
     const claimed = await claim(relay)
     expect(claimed.map(({ stream }) => stream)).toEqual([quiet.id])
     await untried(relay, claimed)
   })
   const claimed = await claim(relay)
-  const lacks = await undelivered(em(), claimed, { perStream: 100, inAll: 100 })
+  const lacks = await undelivered(sql, claimed, { perStream: 100, inAll: 100 })
   const found = Object.fromEntries(lacks.map(({ delivery, events }) => [delivery.stream, events.map(({ seq }) => seq)]))
   expect(found).toEqual({ [busy.id]: [1, 2, 3, 4], [quiet.id]: [1, 2, 3] })
 })
@@ -125,7 +140,7 @@ test('what is lacking is read in the order of the claims, up to the limits', asy
   await tenants(3)
   const claimed = await claim(randomUUID())
   const counts = async (limits: { perStream: number; inAll: number }) =>
-    (await undelivered(em(), claimed, limits)).map(({ events }) => events.length)
+    (await undelivered(sql, claimed, limits)).map(({ events }) => events.length)
   expect(await counts({ perStream: 2, inAll: 100 })).toEqual([2, 2, 2])
   expect(await counts({ perStream: 100, inAll: 4 })).toEqual([3, 1, 0])
 })

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createDatabaseMapper } from '../../../isolation/mappers/database/mapper.ts'
-import { testCell, testTenant, type TestCell } from './support.ts'
+import { namesOf, testCell, testTenant, type TestCell } from './support.ts'
 
 let cell: TestCell
 const mapper = createDatabaseMapper()
@@ -43,7 +43,7 @@ test('a connection cut off in the middle of a query fails that query and nothing
   const cut = async () => {
     const { rowCount } = await cell.admin.query(
       `select pg_terminate_backend(pid) from pg_stat_activity where usename = $1 and query like '%pg_sleep(60)%'`,
-      [cell.bootstrap.provisionerRole],
+      [namesOf(tenant).ownerRole],
     )
     expect(rowCount).toBe(1)
   }

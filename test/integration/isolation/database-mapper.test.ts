@@ -21,7 +21,7 @@ async function residue(tenant: TestTenant) {
   const { rows } = await cell.admin.query(
     `select 'role' as what from pg_roles where rolname in ($2, $3)
      union all select 'schema' from pg_namespace where nspname = $1
-     union all select 'placement' from tenancy.placement where tenant = $4`,
+     union all select 'placement' from tenancy.placement where tenant = $4 and state <> 'retired'`,
     [schema, ownerRole, appRole, tenant.id],
   )
   return rows
@@ -39,7 +39,7 @@ async function catalogues() {
         and not exists (select from pg_authid where oid = d.refobjid)),
       'grants', (select datacl::text from pg_database where datname = current_database()),
       'settings', (select count(*) from pg_db_role_setting s where not exists (select from pg_roles where oid = s.setrole) and s.setrole <> 0),
-      'placements', (select count(*) from tenancy.placement)
+      'placements', (select count(*) from tenancy.placement where state <> 'retired')
     ) as catalogue`)
   return rows[0]?.catalogue
 }
@@ -97,7 +97,7 @@ describe('ensure', () => {
     const names = namesOf(rolesOnly)
     await provisioner.query(`set createrole_self_grant = 'set, inherit'`)
     for (const role of [names.ownerRole, names.appRole])
-      await provisioner.query(`create role ${role}; comment on role ${role} is '${ownerTag(rolesOnly.id)}'`)
+      await provisioner.query(`create role ${role}; comment on role ${role} is '${ownerTag(rolesOnly.id, 1)}'`)
     const { schema } = namesOf(schemaOnly)
     await provisioner.query(`create schema ${schema}; comment on schema ${schema} is '${ownerTag(schemaOnly.id)}'`)
     await provisioner.query(`create table ${schema}.kept (id int); insert into ${schema}.kept values (7)`)
@@ -113,9 +113,10 @@ describe('ensure', () => {
 
   test('ten tenants at the same time in one database, twice each', async () => {
     const tenants = Array.from({ length: 10 }, () => testTenant(cell.cell))
-    await Promise.all([...tenants, ...tenants].map((tenant) => mapper.ensure(tenant.target('database'))))
+    const targets = tenants.map((tenant) => tenant.target('database'))
+    await Promise.all([...targets, ...targets].map((target) => mapper.ensure(target)))
     for (const tenant of tenants)
-      expect(await queryAs(tenant, cell, 'select tenant from tenancy.placement')).toEqual([{ tenant: tenant.id }])
+      expect(await queryAs(tenant, cell, 'select tenant from freehold.my_placement()')).toEqual([{ tenant: tenant.id }])
     await Promise.all(tenants.map((tenant) => mapper.remove(tenant.target('database'))))
     expect((await Promise.all(tenants.map(residue))).flat()).toEqual([])
   })
@@ -138,7 +139,10 @@ describe('ensure', () => {
       }
       for (const verb of ['ensure', 'freeze', 'thaw'] as const)
         await expect(mapper[verb](tenant.target('database'))).rejects.toMatchObject(refusal)
-      expect(await mapper.remove(tenant.target('database'))).toBe('not-owned')
+      expect(await mapper.remove(tenant.target('database'))).toMatchObject({
+        outcome: 'not-owned',
+        what: expect.stringContaining(names[part as keyof typeof names] as string),
+      })
       expect([await catalogues(), await residue(tenant)]).toEqual(before)
       await cell.admin.query(
         part === 'schema' ? `drop schema ${names.schema}` : `drop role ${names[part as 'appRole']}`,
@@ -175,27 +179,42 @@ describe('freeze and thaw', () => {
     expect(await mapper.observe(tenant.target('database')), 'ensure opens nothing').toMatchObject(frozen)
 
     for (let run = 0; run < 2; run += 1) await mapper.thaw(tenant.target('database', 3))
-    expect(await queryAs(tenant, cell, 'select state, epoch from tenancy.placement')).toEqual([
+    expect(await queryAs(tenant, cell, 'select state, epoch from freehold.my_placement()')).toEqual([
       { state: 'active', epoch: '3' },
     ])
   })
 
-  test('a late run under an earlier epoch does nothing', async () => {
+  test('a late run under an earlier epoch or claim does nothing', async () => {
     const tenant = await ensured()
+    const late = tenant.target('database', 3)
     await mapper.freeze(tenant.target('database', 2))
     await mapper.thaw(tenant.target('database', 3))
     await expect(mapper.freeze(tenant.target('database', 2))).rejects.toMatchObject({ code: 'operation_superseded' })
-    await mapper.ensure(tenant.target('database', 1))
-    expect(await queryAs(tenant, cell, 'select state, epoch from tenancy.placement')).toEqual([
+    for (const verb of ['ensure', 'freeze', 'thaw', 'remove'] as const)
+      await expect(mapper[verb](late)).rejects.toMatchObject({ code: 'operation_superseded' })
+    await expect(mapper.rotate?.(late, 'late')).rejects.toMatchObject({ code: 'operation_superseded' })
+    await expect(mapper.migrate(late, [])).rejects.toMatchObject({ code: 'operation_superseded' })
+    expect(await queryAs(tenant, cell, 'select state, epoch from freehold.my_placement()')).toEqual([
       { state: 'active', epoch: '3' },
     ])
   })
 
-  test('what does not exist is frozen already, and cannot be opened', async () => {
+  test('what does not exist is closed, cannot be opened, and is born closed', async () => {
     const tenant = testTenant(cell.cell)
     await mapper.freeze(tenant.target('database', 2))
     await expect(mapper.thaw(tenant.target('database', 3))).rejects.toMatchObject({ code: 'not_found' })
-    expect(await residue(tenant)).toEqual([])
+    expect(await residue(tenant)).toEqual([{ what: 'placement' }])
+    await mapper.ensure(tenant.target('database', 3))
+    expect(await mapper.observe(tenant.target('database'))).toMatchObject({ frozen: true })
+    expect(await codeOf(loginAs(tenant, cell))).toBe('28000')
+  })
+
+  test.each(['standby', 'suspended'] as const)('a side that is born %s lets nobody in', async (birth) => {
+    const tenant = testTenant(cell.cell)
+    await mapper.ensure(tenant.target('database', 1, { birth }))
+    await mapper.ensure(tenant.target('database'))
+    expect(await codeOf(loginAs(tenant, cell))).toBe('28000')
+    expect(await mapper.observe(tenant.target('database'))).toMatchObject({ frozen: true, facts: { state: birth } })
   })
 })
 
@@ -209,19 +228,43 @@ describe('remove', () => {
     )
     const session = await loginAs(tenant, cell)
     await session.query('begin; lock table a in row exclusive mode')
-    expect(await mapper.remove(tenant.target('database'))).toBe('removed')
+    expect(await mapper.remove(tenant.target('database'))).toEqual({ outcome: 'removed' })
     expect(await codeOf(session.query('select 1'))).not.toBe('done')
-    expect(await mapper.remove(tenant.target('database'))).toBe('absent')
+    expect(await mapper.remove(tenant.target('database'))).toEqual({ outcome: 'absent' })
     expect(await mapper.observe(tenant.target('database'))).toEqual({ exists: false })
     expect(await residue(tenant)).toEqual([])
     expect(await catalogues()).toEqual(before)
+  })
+
+  test('leaves a tombstone that refuses who is late, and a later claim may make it anew', async () => {
+    const tenant = testTenant(cell.cell)
+    const late = tenant.target('database')
+    await mapper.remove(tenant.target('database'))
+    await expect(mapper.ensure(late)).rejects.toMatchObject({ code: 'operation_superseded' })
+    expect(await residue(tenant)).toEqual([])
+    await mapper.ensure(tenant.target('database'))
+    await mapper.ensure(tenant.target('database'))
+    expect(await queryAs(tenant, cell, 'select 1 as one')).toEqual([{ one: 1 }])
+    const alsoLate = tenant.target('database')
+    await mapper.remove(tenant.target('database'))
+    await expect(mapper.ensure(alsoLate)).rejects.toMatchObject({ code: 'operation_superseded' })
+    expect(await residue(tenant)).toEqual([])
+  })
+
+  test('leaves what another placement of the tenant has tagged', async () => {
+    const tenant = await ensured()
+    const { id, code, secrets } = tenant
+    const second = testTenant(cell.cell, { id, code, secrets, number: 2 })
+    await expect(mapper.ensure(second.target('database'))).rejects.toMatchObject({ code: 'resource_not_owned' })
+    expect(await mapper.remove(second.target('database'))).toMatchObject({ outcome: 'not-owned' })
+    expect(await queryAs(tenant, cell, 'select current_schema()')).toHaveLength(1)
   })
 
   test('leaves a schema that is not marked as the tenant’s, and the roles it hangs on', async () => {
     const tenant = await ensured()
     const { schema } = namesOf(tenant)
     await cell.admin.query(`comment on schema ${schema} is 'of somebody else'`)
-    expect(await mapper.remove(tenant.target('database'))).toBe('not-owned')
+    expect(await mapper.remove(tenant.target('database'))).toMatchObject({ outcome: 'not-owned' })
     expect(await residue(tenant)).toEqual([{ what: 'role' }, { what: 'role' }, { what: 'schema' }])
   })
 })

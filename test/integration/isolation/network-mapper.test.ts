@@ -17,7 +17,7 @@ beforeEach(async () => {
     name: 'cell',
     region: 'eu-north',
     database: { host: 'db.example', port: 5432, name: 'warehouse' },
-    objectStore: { root: policies, container: 'data-shared' },
+    objectStore: { kind: 'file-system', root: policies, container: 'data-shared' },
     runtime: { namespace: 'workloads', taskQueue: 'work' },
     network: { policies },
     provisionerUrl: '',
@@ -33,9 +33,10 @@ const facts = () => ({ segment: '10.64.0.64/26', policy: `${tenant.code}-prod-1.
 
 describe('every verb gives the same when it is run again', () => {
   test('ensure', async () => {
-    expect(await mapper.ensure(at())).toEqual(facts())
+    const target = at()
+    expect(await mapper.ensure(target)).toEqual(facts())
     const first = await readFile(fileOf(), 'utf8')
-    expect(await mapper.ensure(at())).toEqual(facts())
+    expect(await mapper.ensure(target)).toEqual(facts())
     expect(await readFile(fileOf(), 'utf8')).toBe(first)
     expect(await mapper.observe(at())).toEqual({
       exists: true,
@@ -52,19 +53,19 @@ describe('every verb gives the same when it is run again', () => {
     for (let run = 0; run < 2; run += 1) await mapper.freeze(at(2))
     for (const verb of ['observe', 'ensure'] as const) {
       await mapper[verb](at(2))
-      expect(await policy()).toEqual({ ...open, epoch: 2, frozen: true, rules: [] })
+      expect(await policy()).toEqual({ ...open, fence: expect.any(Number), epoch: 2, frozen: true, rules: [] })
     }
     expect(await mapper.observe(at(2))).toMatchObject({ frozen: true, facts: { epoch: 2 } })
     for (let run = 0; run < 2; run += 1) await mapper.thaw(at(3))
-    expect(await policy()).toEqual({ ...open, epoch: 3 })
+    expect(await policy()).toEqual({ ...open, fence: expect.any(Number), epoch: 3 })
   })
 
   test('remove: nothing is left, and the neighbour is as it was', async () => {
     const neighbour = testTenant(cell)
     await mapper.ensure(at(1, neighbour))
     await mapper.ensure(at())
-    expect(await mapper.remove(at())).toBe('removed')
-    expect(await mapper.remove(at())).toBe('absent')
+    expect(await mapper.remove(at())).toEqual({ outcome: 'removed' })
+    expect(await mapper.remove(at())).toEqual({ outcome: 'absent' })
     expect(await mapper.observe(at())).toEqual({ exists: false })
     expect(await readdir(policies)).toEqual([`${neighbour.code}-prod-1.json`])
   })
@@ -108,7 +109,7 @@ describe('a file that is not of this tenant', () => {
     const before = await look()
     for (const verb of ['ensure', 'freeze', 'thaw'] as const)
       expect(await codeOf(mapper[verb](at()))).toBe('resource_not_owned')
-    expect(await mapper.remove(at())).toBe('not-owned')
+    expect(await mapper.remove(at())).toMatchObject({ outcome: 'not-owned' })
     const observed = await mapper.observe(at())
     expect(observed.exists && observed.owner).not.toBe(tenant.id)
     expect(await look()).toEqual(before)
@@ -138,7 +139,7 @@ describe('what goes wrong', () => {
     'a file name that leads elsewhere is refused: %j',
     async (file) => {
       const { spec, ...rest } = at()
-      const target: Target = { ...rest, spec: { ...spec, properties: { ...spec.properties, file } } }
+      const target: Target<'network'> = { ...rest, spec: { ...spec, properties: { ...spec.properties, file } } }
       for (const verb of ['observe', 'ensure', 'freeze', 'thaw', 'remove'] as const)
         await expect(mapper[verb](target)).rejects.toThrow('Invalid string')
       expect(await readdir(policies)).toEqual([])

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -7,22 +7,23 @@ import { sha256 } from '../../../crypto/tokens.ts'
 import type { CellAccess } from '../../../isolation/mapper.ts'
 import { createFileSystemStore } from '../../../isolation/mappers/object-store/file-system.ts'
 import { createObjectStoreMapper } from '../../../isolation/mappers/object-store/mapper.ts'
-import { permissions, type Permission } from '../../../isolation/mappers/object-store/port.ts'
+import { permissions, type ObjectStore, type Permission } from '../../../isolation/mappers/object-store/port.ts'
 import { codeOf, testTenant, type TestTenant } from './support.ts'
 
-const store = createFileSystemStore()
-const mapper = createObjectStoreMapper(store)
+let store: ObjectStore
+const mapper = createObjectStoreMapper()
 const now = new Date('2026-11-01T12:00:00Z')
 let root: string
 let cell: CellAccess
 
 beforeEach(async () => {
   root = await realpath(await mkdtemp(join(tmpdir(), 'freehold-objects-')))
+  store = createFileSystemStore(root)
   cell = {
     name: 'cell',
     region: 'eu-north',
     database: { host: '127.0.0.1', port: 1, name: 'none' },
-    objectStore: { root, container: 'data-shared' },
+    objectStore: { kind: 'file-system', root, container: 'data-shared' },
     runtime: { namespace: 'workloads', taskQueue: 'work' },
     network: { policies: root },
     provisionerUrl: '',
@@ -30,7 +31,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(root, { recursive: true, force: true }))
 
-const areaOf = (tenant: TestTenant) => ({ root, container: 'data-shared', prefix: `tenants/${tenant.code}/prod/` })
+const areaOf = (tenant: TestTenant) => ({ container: 'data-shared', prefix: `tenants/${tenant.code}/prod/` })
 const folderOf = (tenant: TestTenant) => join(root, 'data-shared/tenants', tenant.code, 'prod')
 
 async function ensured(): Promise<TestTenant> {
@@ -116,7 +117,7 @@ describe('an area', () => {
     expect(await codeOf(objects.delete('link/secret'))).toBe('forbidden')
     expect(await codeOf(objects.get('file'))).toBe('not_found')
     expect(await objects.list('')).toEqual([])
-    expect(await mapper.remove(tenant.target('object-store'))).toBe('removed')
+    expect(await mapper.remove(tenant.target('object-store'))).toEqual({ outcome: 'removed' })
     expect(await store.usage(areaOf(other))).toEqual({ bytes: 6, objects: 1 })
   })
 })
@@ -157,7 +158,8 @@ describe('the mapper', () => {
     const tenant = testTenant(cell)
     const target = (epoch?: number) => tenant.target('object-store', epoch)
     expect(await mapper.observe(target())).toEqual({ exists: false })
-    const made = await Promise.all([mapper.ensure(target()), mapper.ensure(target())])
+    const once = target()
+    const made = await Promise.all([mapper.ensure(once), mapper.ensure(once)])
     expect(made).toEqual(
       Array.from({ length: 2 }, () => ({ container: 'data-shared', prefix: `tenants/${tenant.code}/prod/` })),
     )
@@ -176,11 +178,41 @@ describe('the mapper', () => {
     expect(await text(await objects.get('a'))).toBe('kept')
     expect(await codeOf(mapper.freeze(target(2)))).toBe('operation_superseded')
 
-    expect(await mapper.remove(target())).toBe('removed')
-    expect(await mapper.remove(target())).toBe('absent')
+    expect(await mapper.remove(target())).toEqual({ outcome: 'removed' })
+    expect(await mapper.remove(target())).toEqual({ outcome: 'absent' })
     expect(await tree(root)).toEqual([])
-    await mapper.freeze(target(4))
     expect(await codeOf(mapper.thaw(target(5)))).toBe('not_found')
+  })
+
+  test('what is frozen before it is there is born closed, and a late ensure does not open it', async () => {
+    const tenant = testTenant(cell)
+    const late = tenant.target('object-store')
+    await mapper.freeze(tenant.target('object-store', 2))
+    expect(await codeOf(mapper.ensure(late))).toBe('operation_superseded')
+    await mapper.ensure(tenant.target('object-store', 2))
+    expect(await mapper.observe(tenant.target('object-store'))).toMatchObject({ frozen: true })
+    await mapper.thaw(tenant.target('object-store', 3))
+    for (const verb of ['ensure', 'freeze', 'thaw', 'remove'] as const)
+      expect(await codeOf(mapper[verb](late))).toBe('operation_superseded')
+    expect(await mapper.observe(tenant.target('object-store'))).toMatchObject({ frozen: false })
+  })
+
+  test('an area from before there were placements and fences is the tenant’s, and gets its tag anew', async () => {
+    const tenant = await ensured()
+    const tag = join(folderOf(tenant), '.freehold/area.json')
+    await writeFile(tag, JSON.stringify({ freehold: tenant.id, frozen: false, epoch: 1 }))
+    const target = tenant.target('object-store')
+    await mapper.ensure(target)
+    expect(JSON.parse(await readFile(tag, 'utf8'))).toEqual({
+      freehold: tenant.id,
+      placement: 0,
+      epoch: 1,
+      fence: target.fence,
+      frozen: false,
+    })
+    const elsewhere = { ...target, spec: { ...target.spec, placement: 2 } }
+    expect(await codeOf(mapper.ensure(elsewhere))).toBe('resource_not_owned')
+    expect(await mapper.remove(elsewhere)).toMatchObject({ outcome: 'not-owned' })
   })
 
   test('many areas come and go side by side without a trace', async () => {
@@ -188,7 +220,7 @@ describe('the mapper', () => {
     await Promise.all(
       tenants.map(async (tenant) => {
         await mapper.ensure(tenant.target('object-store'))
-        expect(await mapper.remove(tenant.target('object-store'))).toBe('removed')
+        expect(await mapper.remove(tenant.target('object-store'))).toEqual({ outcome: 'removed' })
       }),
     )
     expect(await tree(root)).toEqual([])
@@ -206,7 +238,7 @@ describe('the mapper', () => {
         await mkdir(join(folderOf(tenant), '..'), { recursive: true })
         await writeFile(folderOf(tenant), 'a file')
       },
-      (tenant) => store.ensureArea(areaOf(tenant), other.id, 1),
+      (tenant) => store.ensureArea(areaOf(tenant), { owner: other.id, placement: 0, epoch: 1, fence: 1 }, 'open'),
     ]
     for (const make of foreigners) {
       const tenant = testTenant(cell)
@@ -215,7 +247,7 @@ describe('the mapper', () => {
       for (const verb of ['ensure', 'freeze', 'thaw'] as const)
         expect(await codeOf(mapper[verb](tenant.target('object-store')))).toBe('resource_not_owned')
       expect(await mapper.observe(tenant.target('object-store'))).toMatchObject({ exists: true })
-      expect(await mapper.remove(tenant.target('object-store'))).toBe('not-owned')
+      expect(await mapper.remove(tenant.target('object-store'))).toMatchObject({ outcome: 'not-owned' })
       expect(await tree(root)).toEqual(before)
     }
   })

@@ -45,7 +45,7 @@ describe('the runtime of a tenant', () => {
   }
 
   const statusOf = async (handle: Awaited<ReturnType<typeof start>>) => (await handle.describe()).status.name
-  const inNamespace = (target: Target, namespace: string): Target => ({
+  const inNamespace = (target: Target<'runtime'>, namespace: string): Target<'runtime'> => ({
     ...target,
     spec: { ...target.spec, properties: { ...target.spec.properties, namespace } },
   })
@@ -57,8 +57,8 @@ describe('the runtime of a tenant', () => {
     expect(await mapper.ensure(target)).toEqual(facts)
     for (const verb of ['freeze', 'freeze', 'thaw', 'thaw'] as const) await mapper[verb](target)
     expect(await mapper.observe(target)).toMatchObject({ owner: target.tenantId, facts: { ...facts, open: 0 } })
-    expect(await mapper.remove(target)).toBe('absent')
-    expect(await mapper.remove(target)).toBe('absent')
+    expect(await mapper.remove(target)).toEqual({ outcome: 'absent' })
+    expect(await mapper.remove(target)).toEqual({ outcome: 'absent' })
   })
 
   it('ends all work of the tenant in this environment when it is removed, and nothing of anybody else', async () => {
@@ -67,10 +67,10 @@ describe('the runtime of a tenant', () => {
     const others = [await start(neighbour), await start(tenant, 'staging')]
 
     // Started just now: not everything is listed yet, and all of it has to go.
-    expect(await mapper.remove(tenant.target('runtime'))).toBe('removed')
+    expect(await mapper.remove(tenant.target('runtime'))).toEqual({ outcome: 'removed' })
     expect(new Set(await Promise.all(own.map(statusOf)))).toEqual(new Set(['TERMINATED']))
     expect(await Promise.all(others.map(statusOf))).toEqual(['RUNNING', 'RUNNING'])
-    expect(await mapper.remove(tenant.target('runtime'))).toBe('absent')
+    expect(await mapper.remove(tenant.target('runtime'))).toEqual({ outcome: 'absent' })
     expect(await mapper.observe(tenant.target('runtime'))).toMatchObject({ facts: { open: 0 } })
     for (const handle of others) await handle.terminate()
   })
@@ -82,7 +82,7 @@ describe('the runtime of a tenant', () => {
     const removing = patient.remove(tenant.target('runtime'))
     await sleep(200)
     const late = await start(tenant)
-    expect(await removing).toBe('removed')
+    expect(await removing).toEqual({ outcome: 'removed' })
     expect(await statusOf(late)).toBe('TERMINATED')
     await patient.close()
   })
@@ -96,7 +96,7 @@ describe('the runtime of a tenant', () => {
         message: expect.stringContaining('no-such-namespace'),
       })
     const bare = `bare-${randomUUID().slice(0, 8)}`
-    await ensureNamespaces(address, [{ name: bare, retentionDays: 1 }])
+    await ensureNamespaces({ address }, [{ name: bare, retentionDays: 1 }])
     await expect(mapper.ensure(inNamespace(target, bare))).rejects.toMatchObject({
       code: 'configuration_invalid',
       message: expect.stringContaining('TenantId'),

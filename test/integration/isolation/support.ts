@@ -8,8 +8,7 @@ import { newCode, newPassword } from '../../../crypto/tokens.ts'
 import type { ResourceKind, ResourceSpec } from '../../../domain/resources.ts'
 import type { BusAccess, CellAccess, Target, TenantSecrets } from '../../../isolation/mapper.ts'
 import { bootstrapCell } from '../../../isolation/mappers/database/bootstrap.ts'
-import { databaseProperties } from '../../../isolation/mappers/database/properties.ts'
-import { resourcesOf } from '../../../isolation/strategy.ts'
+import { resourcesOf } from '../../../isolation/strategies/by-profile.ts'
 
 /** Secrets in memory with the contract of the real ones. */
 function memorySecrets(): TenantSecrets {
@@ -32,9 +31,11 @@ export type TestTenant = {
   readonly id: string
   readonly code: string
   readonly secrets: TenantSecrets
-  /** The resource of this kind at this epoch. */
-  target(kind: ResourceKind, epoch?: number): Target
+  /** The resource of this kind at this epoch, under a claim later than all before. */
+  target<K extends ResourceKind>(kind: K, epoch?: number, changes?: Partial<Target<K>>): Target<K>
 }
+
+let claims = 0
 
 /** A cell with a database, a provisioner and an object root of its own. */
 export async function testCell() {
@@ -56,7 +57,7 @@ export async function testCell() {
     name: `cell-${suffix}`,
     region: 'eu-north',
     database: { host: hostname, port: Number(port), name: database },
-    objectStore: { root, container: 'data-shared' },
+    objectStore: { kind: 'file-system', root, container: 'data-shared' },
     runtime: { namespace: 'workloads', taskQueue: 'work' },
     network: { policies: join(root, 'network') },
     provisionerUrl: urlOf(provisionerRole, provisionerPassword),
@@ -70,7 +71,7 @@ export async function testCell() {
   async function drop(): Promise<void> {
     const { rows } = await admin.query<{ role: string }>(
       `select r.rolname as role from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles p on p.oid = m.member
-       where p.rolname = $1 group by 1`,
+       where p.rolname = $1 and r.rolname not like 'pg\\_%' group by 1`,
       [provisionerRole],
     )
     await admin.end()
@@ -80,7 +81,7 @@ export async function testCell() {
     for (const { role } of rows) await cluster.query(`drop role if exists "${role}"`)
     await cluster.query(`drop role if exists ${provisionerRole}`)
     await cluster.end()
-    await rm(cell.objectStore.root, { recursive: true, force: true })
+    await rm(root, { recursive: true, force: true })
   }
 
   return { cell, bootstrap, admin, urlOf, drop }
@@ -90,21 +91,32 @@ export type TestCell = Awaited<ReturnType<typeof testCell>>
 /** A tenant that exists in no registry, with the resources the shared profile gives it. */
 export function testTenant(
   cell: CellAccess,
-  { connections = 5, bus }: { connections?: number; bus?: BusAccess } = {},
+  {
+    connections = 5,
+    bus,
+    profile = 'mt-standard',
+    number = 1,
+    id = randomUUID(),
+    code = newCode(),
+    secrets = memorySecrets(),
+  }: Partial<Pick<TestTenant, 'id' | 'code' | 'secrets'>> & {
+    connections?: number
+    bus?: BusAccess
+    profile?: string
+    /** Of the placement. */
+    number?: number
+  } = {},
 ): TestTenant {
-  const id = randomUUID()
-  const code = newCode()
-  const secrets = memorySecrets()
   const quotas = { storageGiB: 1, requestsPerSecond: 1, concurrentTasks: 1 }
   const specs = resourcesOf({
     tenant: { id, code },
-    placement: { environment: 'prod', number: 1, profile: 'mt-standard', segment: '10.64.0.64/26' },
+    placement: { environment: 'prod', number, profile, segment: '10.64.0.64/26' },
     site: { cell, bus, weight: 1 },
     plan: { name: 'pro', weight: 1, databaseConnections: connections, quotas },
     quotas,
   })
-  const specOf = (kind: ResourceKind): ResourceSpec => {
-    const spec = specs.find((one) => one.kind === kind)
+  const specOf = <K extends ResourceKind>(kind: K): ResourceSpec<K> => {
+    const spec = specs.find((one): one is ResourceSpec<K> & typeof one => one.kind === kind)
     if (spec === undefined) throw new Error(`no resource of kind ${kind}`)
     return spec
   }
@@ -112,12 +124,24 @@ export function testTenant(
     id,
     code,
     secrets,
-    target: (kind, epoch = 1) => ({ spec: specOf(kind), tenantId: id, epoch, cell, bus, secrets }),
+    target: (kind, epoch = 1, changes = {}) => ({
+      spec: specOf(kind),
+      tenantId: id,
+      epoch,
+      fence: (claims += 1),
+      birth: 'active',
+      signal: new AbortController().signal,
+      timeoutMs: 30_000,
+      cell,
+      bus,
+      secrets,
+      ...changes,
+    }),
   }
 }
 
 /** Names of the tenant in the database. */
-export const namesOf = (tenant: TestTenant) => databaseProperties(tenant.target('database').spec)
+export const namesOf = (tenant: TestTenant) => tenant.target('database').spec.properties
 
 /** Logs in as the tenant's app role; the caller ends the connection. */
 export async function loginAs(tenant: TestTenant, { cell, urlOf }: TestCell, database = cell.database.name) {

@@ -8,19 +8,23 @@ import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { tenantKeyName } from '../../../domain/names.ts'
 import type { BusAccess, CellAccess, Target } from '../../../isolation/mapper.ts'
-import { createBusAdministration } from '../../../base/bus-administration.ts'
-import { createTopicMapper } from '../../../isolation/mappers/topic/mapper.ts'
-import { topicProperties } from '../../../isolation/mappers/topic/topic.ts'
+import { createBusAdministration, type ManageBus } from '../../../base/bus-administration.ts'
+import { createTopicMapper, topicCalls } from '../../../isolation/mappers/topic/mapper.ts'
 import { busEndpoint, entityConnectionString } from '../../../base/bus-endpoint.ts'
 import { startTestBus, type TestBus } from '../../support/bus.ts'
 import { codeOf, testTenant, type TestTenant } from './support.ts'
+
+type T = Target<'topic'>
+type Policy = Parameters<ServiceBusAdministrationClient['pipeline']['addPolicy']>[0]
+type PipelineRequest = Parameters<Policy['sendRequest']>[0]
+type SendRequest = Parameters<Policy['sendRequest']>[1]
 
 /** Enough of a cell for the strategy; a topic needs nothing of it. */
 const cell: CellAccess = {
   name: 'cell-1',
   region: 'eu-north',
   database: { host: '127.0.0.1', port: 5432, name: 'none' },
-  objectStore: { root: '/none', container: 'data-shared' },
+  objectStore: { kind: 'file-system', root: '/none', container: 'data-shared' },
   runtime: { namespace: 'workloads', taskQueue: 'work' },
   network: { policies: '/none' },
   provisionerUrl: 'postgresql://nobody@127.0.0.1/none',
@@ -69,7 +73,7 @@ async function look(tenant: TestTenant): Promise<unknown> {
 }
 
 async function keyOf(tenant: TestTenant): Promise<string> {
-  const { keySecret } = topicProperties(tenant.target('topic').spec)
+  const { keySecret } = tenant.target('topic').spec.properties
   return (await tenant.secrets.read(keySecret)) ?? ''
 }
 
@@ -80,8 +84,9 @@ async function clientOf(tenant: TestTenant, { key, entity = topicOf(tenant) }: {
 }
 
 function openClient(connectionString: string): ServiceBusClient {
-  // The client tries again after a refusal; a test wants the first answer.
-  const client = new ServiceBusClient(connectionString, { retryOptions: { maxRetries: 0 } })
+  // The client tries again after a refusal; a test wants the first answer. What is sent on a link just as that is ended is
+  // never answered.
+  const client = new ServiceBusClient(connectionString, { retryOptions: { maxRetries: 0, timeoutInMs: 5_000 } })
   onTestFinished(() => client.close())
   return client
 }
@@ -114,28 +119,31 @@ describe('the topic of a tenant', () => {
   })
 
   it('is the same after a second run of any verb', async () => {
-    const tenant = await ensured()
+    const tenant = newTenant()
+    const [making, freezing, thawing] = [1, 2, 3].map((epoch) => tenant.target('topic', epoch)) as [T, T, T]
+    await mapper.ensure(making)
     const once = await look(tenant)
-    expect(await mapper.ensure(tenant.target('topic'))).toEqual({ topic: topicOf(tenant), subscription: 'all' })
+    expect(await mapper.ensure(making)).toEqual({ topic: topicOf(tenant), subscription: 'all' })
     expect(await look(tenant)).toEqual(once)
-    await mapper.freeze(tenant.target('topic', 2))
+    await mapper.freeze(freezing)
     const frozen = await look(tenant)
-    await mapper.freeze(tenant.target('topic', 2))
+    await mapper.freeze(freezing)
     expect(await look(tenant)).toEqual(frozen)
-    await mapper.thaw(tenant.target('topic', 3))
+    await mapper.thaw(thawing)
     const thawed = await look(tenant)
-    await mapper.thaw(tenant.target('topic', 3))
+    await mapper.thaw(thawing)
     expect(await look(tenant)).toEqual(thawed)
     expect(frozen).not.toEqual(once)
-    const withoutEpoch = (text: string) => text.replaceAll(/epoch\\":\d/g, '')
+    const withoutEpoch = (text: string) => text.replaceAll(/(epoch|fence)\\":\d+/g, '')
     expect(withoutEpoch(JSON.stringify(thawed))).toBe(withoutEpoch(JSON.stringify(once)))
-    expect(await mapper.remove(tenant.target('topic'))).toBe('removed')
-    expect(await mapper.remove(tenant.target('topic'))).toBe('absent')
+    expect(await mapper.remove(tenant.target('topic'))).toEqual({ outcome: 'removed' })
+    expect(await mapper.remove(tenant.target('topic'))).toEqual({ outcome: 'absent' })
   })
 
   it('is made once by several runs at the same time', async () => {
     const tenant = newTenant()
-    await Promise.all(Array.from({ length: 5 }, () => mapper.ensure(tenant.target('topic'))))
+    const target = tenant.target('topic')
+    await Promise.all(Array.from({ length: 5 }, () => mapper.ensure(target)))
     expect(await look(tenant)).toMatchObject({ subscriptions: [{ status: 'Active' }, { status: 'Active' }] })
     const client = await clientOf(tenant)
     await send(client, topicOf(tenant), 'hello')
@@ -144,7 +152,9 @@ describe('the topic of a tenant', () => {
 
   it('is completed where a run ended half-way, and repaired where somebody changed it', async () => {
     const { administration } = server
-    const tenant = await ensured()
+    const tenant = newTenant()
+    const target = tenant.target('topic')
+    await mapper.ensure(target)
     const name = topicOf(tenant)
     const before = await look(tenant)
     await administration.deleteSubscription(name, 'all')
@@ -158,7 +168,7 @@ describe('the topic of a tenant', () => {
       status: 'SendDisabled',
       authorizationRules: [{ claimType: 'SharedAccessKey', keyName: 'mine', accessRights: ['Listen'] }],
     })
-    await mapper.ensure(tenant.target('topic'))
+    await mapper.ensure(target)
     expect(await look(tenant)).toEqual(before)
     const client = await clientOf(tenant)
     await send(client, name, 'again')
@@ -190,8 +200,70 @@ describe('the topic of a tenant', () => {
       await expect(refused).rejects.toMatchObject({ code: 'resource_not_owned' })
       await expect(refused).rejects.toThrow(topicOf(tenant))
     }
-    expect(await mapper.remove(tenant.target('topic'))).toBe('not-owned')
+    expect(await mapper.remove(tenant.target('topic'))).toMatchObject({ outcome: 'not-owned' })
     expect(await look(tenant)).toEqual(before)
+  })
+})
+
+describe('the calls of the management side', () => {
+  /** A mapper that counts them, behind the retries. */
+  function counting() {
+    const manage = createBusAdministration({ certificateAuthority: server.namespace.ca })
+    const seen = new Set<ServiceBusAdministrationClient>()
+    const count = { calls: 0 }
+    const counted: ManageBus = (bus, work, signal) =>
+      manage(
+        bus,
+        (client) => {
+          const sendRequest = (request: PipelineRequest, next: SendRequest) => {
+            count.calls += 1
+            return next(request)
+          }
+          if (!seen.has(client)) client.pipeline.addPolicy({ name: 'count', sendRequest }, { afterPhase: 'Retry' })
+          seen.add(client)
+          return work(client)
+        },
+        signal,
+      )
+    return { topics: createTopicMapper(counted), count }
+  }
+
+  it('of one ensure are what the rate counts with when it is new, and five times that when all is to be repaired', async () => {
+    const { topics, count } = counting()
+    const tenant = newTenant()
+    const name = topicOf(tenant)
+    await topics.ensure(tenant.target('topic'))
+    expect(count.calls).toBeLessThanOrEqual(topicCalls)
+
+    // Somebody has changed everything that can be changed.
+    const { administration } = server
+    for (const subscription of ['all', 'governance']) {
+      await administration.deleteRule(name, subscription, '$Default')
+      for (let n = 0; n < 5; n += 1)
+        await administration.createRule(name, subscription, `rule-${n}`, { sqlExpression: '1=0' })
+      const found = await administration.getSubscription(name, subscription)
+      await administration.updateSubscription({ ...found, maxDeliveryCount: 3 })
+    }
+    count.calls = 0
+    await topics.ensure(tenant.target('topic'))
+    expect(count.calls).toBeGreaterThan(15)
+    expect(count.calls).toBeLessThanOrEqual(5 * topicCalls)
+    const rules = []
+    for await (const { name: rule } of administration.listRules(name, 'all')) rules.push(rule)
+    expect(rules).toEqual(['$Default'])
+  })
+
+  it('go on at the next try when there is more to repair than one run may ask for', async () => {
+    const { topics, count } = counting()
+    const tenant = newTenant()
+    const name = topicOf(tenant)
+    await topics.ensure(tenant.target('topic'))
+    for (let n = 0; n < 7; n += 1)
+      await server.administration.createRule(name, 'all', `rule-${n}`, { sqlExpression: '1=0' })
+    count.calls = 0
+    await expect(topics.ensure(tenant.target('topic'))).rejects.toMatchObject({ code: 'substrate_unavailable' })
+    expect(count.calls).toBeLessThanOrEqual(5 * topicCalls)
+    await topics.ensure(tenant.target('topic'))
   })
 })
 
@@ -238,8 +310,7 @@ describe('a frozen topic', () => {
     await mapper.ensure(tenant.target('topic', 2))
     expect(await mapper.observe(tenant.target('topic'))).toMatchObject({ frozen: true })
     await server.administration.deleteSubscription(topicOf(tenant), 'all')
-    await mapper.renew?.(tenant.target('topic', 2))
-    await mapper.ensure(tenant.target('topic', 2))
+    await mapper.rotate?.(tenant.target('topic', 2), 'rotation')
     expect(await mapper.observe(tenant.target('topic'))).toMatchObject({ frozen: true, facts: { subscriptions: 2 } })
     await mapper.thaw(tenant.target('topic', 3))
     expect(await mapper.observe(tenant.target('topic'))).toMatchObject({ frozen: false })
@@ -255,10 +326,25 @@ describe('a frozen topic', () => {
     expect(await mapper.observe(tenant.target('topic'))).toMatchObject({ frozen: false, facts: { epoch: 5 } })
   })
 
-  it('that is not there is closed already, and cannot be opened', async () => {
+  it('that is not there is made closed, so that a late ensure does not open it', async () => {
     const tenant = newTenant()
+    await expect(mapper.thaw(tenant.target('topic', 1))).rejects.toMatchObject({ code: 'not_found' })
+    const late = tenant.target('topic')
     await mapper.freeze(tenant.target('topic', 2))
-    await expect(mapper.thaw(tenant.target('topic', 3))).rejects.toMatchObject({ code: 'not_found' })
+    await expect(mapper.ensure(late)).rejects.toMatchObject({ code: 'operation_superseded' })
+    await mapper.ensure(tenant.target('topic', 2))
+    expect(await mapper.observe(tenant.target('topic'))).toMatchObject({ frozen: true })
+    await mapper.thaw(tenant.target('topic', 3))
+    for (const verb of ['freeze', 'thaw', 'remove'] as const)
+      await expect(mapper[verb](late)).rejects.toMatchObject({ code: 'operation_superseded' })
+    expect(await mapper.observe(tenant.target('topic'))).toMatchObject({ frozen: false })
+  })
+
+  it.each(['standby', 'suspended'] as const)('is what one is that is born %s', async (birth) => {
+    const tenant = newTenant()
+    await mapper.ensure(tenant.target('topic', 1, { birth }))
+    await mapper.ensure(tenant.target('topic'))
+    expect(await mapper.observe(tenant.target('topic'))).toMatchObject({ frozen: true })
   })
 })
 
@@ -291,19 +377,22 @@ describe('the key of a tenant', () => {
     await expect(manager.deleteTopic(topicOf(tenant))).rejects.toMatchObject(refused)
   })
 
-  it('is refused once another has taken its place; a link that is open lasts until its token ends, and no other opens', async () => {
+  it('puts whoever has the old one out when it is rotated, once for each rotation', async () => {
     const tenant = await ensured()
     const name = topicOf(tenant)
     const old = await keyOf(tenant)
-    const client = await clientOf(tenant)
-    const open = client.createSender(name)
+    const thief = await clientOf(tenant)
+    const open = thief.createSender(name)
     await open.sendMessages({ body: 'before' })
-    await mapper.renew?.(tenant.target('topic'))
-    await mapper.ensure(tenant.target('topic'))
-    expect(await keyOf(tenant)).not.toBe(old)
+    const target = tenant.target('topic')
+    await mapper.rotate?.(target, 'first')
+    const key = await keyOf(tenant)
+    expect(key).not.toBe(old)
+    await mapper.rotate?.(target, 'first')
+    expect(await keyOf(tenant)).toBe(key)
 
-    await open.sendMessages({ body: 'on the open link' })
-    expect(await codeOf(send(client, name, 'on a new link of the same connection'))).toBe(unauthorized)
+    expect(await codeOf(open.sendMessages({ body: 'on the link that was open' }))).not.toBe('done')
+    expect(await codeOf(send(thief, name, 'on a new link of the same connection'))).toBe(unauthorized)
     const late = await clientOf(tenant, { key: old })
     expect(await codeOf(send(late, name, 'on a new connection'))).toBe(unauthorized)
     expect(await codeOf(receive(late, name))).toBe(unauthorized)
@@ -311,12 +400,21 @@ describe('the key of a tenant', () => {
     const fresh = await clientOf(tenant)
     await send(fresh, name, 'with the new key')
     const messages = await fresh.createReceiver(name, 'all').receiveMessages(3, { maxWaitTimeInMs: 3_000 })
-    expect(messages.map(({ body }) => body as unknown)).toEqual(['before', 'on the open link', 'with the new key'])
+    expect(messages.map(({ body }) => body as unknown)).toEqual(['before', 'with the new key'])
+  })
+
+  it('is made with its topic when that is gone', async () => {
+    const tenant = await ensured()
+    await server.administration.deleteTopic(topicOf(tenant))
+    await mapper.rotate?.(tenant.target('topic'), 'again')
+    const client = await clientOf(tenant)
+    await send(client, topicOf(tenant), 'hello')
+    expect(await receive(client, topicOf(tenant))).toBe('hello')
   })
 })
 
 describe('what fails on a bus', () => {
-  const attempt = (target: Target) =>
+  const attempt = (target: Target<'topic'>) =>
     createTopicMapper(createBusAdministration({ certificateAuthority: server.namespace.ca }))
       .ensure(target)
       .then(

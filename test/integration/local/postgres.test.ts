@@ -93,7 +93,7 @@ test.each([
   const [port = 0] = await freePorts(1)
   const code = `
     import { openStateDir } from ${JSON.stringify(moduleUrl('state-dir'))}
-    import { startPostgres } from ${JSON.stringify(moduleUrl('postgres'))}
+    import { startPostgres } from ${JSON.stringify(moduleUrl('postgres/server'))}
     const { path } = await openStateDir({ path: ${JSON.stringify(stateDir)}, log() {} })
     await startPostgres({ stateDir: path, port: ${port}, password: 'p@ss/word', fsync: false, log() {} })
     process.kill(process.pid, 'SIGKILL')`

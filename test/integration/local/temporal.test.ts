@@ -24,13 +24,13 @@ test('kept state outlives a stop, which leaves no process; the Web UI answers', 
   const first = await start(stateDir, { port, uiPort, keepState: true })
   const record = JSON.parse(readFileSync(join(stateDir, 'processes', 'temporal.json'), 'utf8')) as { pid: number }
   expect((await fetch(first.uiUrl ?? '')).status).toBe(200)
-  await ensureNamespaces(first.address, [{ name: 'kept', retentionDays: 1 }])
-  await ensureSearchAttributes(first.address, 'kept', { TenantId: 'Keyword' })
+  await ensureNamespaces({ address: first.address }, [{ name: 'kept', retentionDays: 1 }])
+  await ensureSearchAttributes({ address: first.address }, 'kept', { TenantId: 'Keyword' })
   await first.stop()
   expect(identify(record.pid)).toBeUndefined()
   expect(await accepts(port)).toBe(false)
   const second = await start(stateDir, { keepState: true })
-  await expect(ensureSearchAttributes(second.address, 'kept', { TenantId: 'Int' })).rejects.toThrow(
+  await expect(ensureSearchAttributes({ address: second.address }, 'kept', { TenantId: 'Int' })).rejects.toThrow(
     /has the type Keyword/,
   )
 })
@@ -52,17 +52,17 @@ test('a port on which another server answers is refused, not taken for ours', as
 test('namespaces and search attributes are made once, and asking again changes nothing', async () => {
   const address = inject('temporalAddress')
   for (let round = 0; round < 2; round++) {
-    await ensureNamespaces(address, [{ name: 'asked-twice', retentionDays: 2 }])
+    await ensureNamespaces({ address }, [{ name: 'asked-twice', retentionDays: 2 }])
     const attributes = { Colour: 'Keyword', Size: 'Int' } as const
-    await expect(ensureSearchAttributes(address, 'asked-twice', attributes)).resolves.toBeUndefined()
+    await expect(ensureSearchAttributes({ address }, 'asked-twice', attributes)).resolves.toBeUndefined()
   }
 })
 
 test('a search attribute of another type is an error that names both types', async () => {
   const address = inject('temporalAddress')
-  await ensureNamespaces(address, [{ name: 'typed', retentionDays: 1 }])
-  await ensureSearchAttributes(address, 'typed', { Colour: 'Keyword' })
-  await expect(ensureSearchAttributes(address, 'typed', { Colour: 'Int' })).rejects.toThrow(
+  await ensureNamespaces({ address }, [{ name: 'typed', retentionDays: 1 }])
+  await ensureSearchAttributes({ address }, 'typed', { Colour: 'Keyword' })
+  await expect(ensureSearchAttributes({ address }, 'typed', { Colour: 'Int' })).rejects.toThrow(
     /Search attribute Colour of the Temporal namespace typed has the type Keyword and must be Int/,
   )
 })
@@ -70,5 +70,5 @@ test('a search attribute of another type is an error that names both types', asy
 test('a Temporal server that does not answer is named with its address', async () => {
   const [port = 0] = await freePorts(1)
   const address = `127.0.0.1:${port}`
-  await expect(ensureNamespaces(address, [])).rejects.toThrow(`The Temporal server at ${address} does not answer`)
+  await expect(ensureNamespaces({ address }, [])).rejects.toThrow(`The Temporal server at ${address} does not answer`)
 })

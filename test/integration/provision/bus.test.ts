@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
+import { testTiming } from '../../support/timing.ts'
 import { createWorld, manifest, type World } from '../../support/world.ts'
 
 async function openWorld(options: Parameters<typeof createWorld>[0]): Promise<World> {
@@ -76,7 +77,7 @@ it('a bus whose capacity is used up refuses the tenant when it is accepted, and 
 })
 
 it('a bus that is down holds the provision up, which ends well once it is back', async () => {
-  const world = await openWorld({ timing: { maximumAttempts: 200, startToCloseMs: 10_000 } })
+  const world = await openWorld({ timing: { maximumAttempts: 200, tryMs: { ...testTiming.tryMs, ensure: 10_000 } } })
   await world.bus.stop()
   await world.worker()
   const { operation } = await world.apply('patient')

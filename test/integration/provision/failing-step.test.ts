@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FreeholdError } from '../../../domain/errors.ts'
-import { resourceKinds, type ResourceKind } from '../../../domain/resources.ts'
+import { resourceKey, resourceKinds, type ResourceKind } from '../../../domain/resources.ts'
 import type { Mapper, Target } from '../../../isolation/mapper.ts'
 import { createWorld, type World } from '../../support/world.ts'
 
@@ -37,7 +37,7 @@ describe('a provision that fails', () => {
     const { rows } = await admin.query(
       `select array(select nspname from pg_namespace where nspname like 't\\_%' order by 1) as schemas,
               array(select rolname from pg_roles r where rolname like 't\\_%' and exists (select from pg_auth_members m join pg_roles g on g.oid = m.member where m.roleid = r.oid and g.rolname = $1) order by 1) as roles,
-              (select count(*)::int from tenancy.placement) as placements`,
+              (select count(*)::int from tenancy.placement where state <> 'retired') as placements`,
       [`${world.name}_provisioner`],
     )
     const folders = readdirSync(world.environment.FREEHOLD_STATE_DIR, { recursive: true, encoding: 'utf8' })
@@ -66,7 +66,7 @@ describe('a provision that fails', () => {
     expect(failed.error).toMatchObject({
       code: 'configuration_invalid',
       message: 'the disk is on fire',
-      step: `prod/${kind}`,
+      step: resourceKey('prod', kind, kind === 'database' || kind === 'network' ? 1 : 0),
     })
     expect(failed.error?.unresolved).toBeUndefined()
     expect(await world.tenant(`fails-${kind}`)).toMatchObject({ state: 'failed' })
@@ -86,7 +86,7 @@ describe('a provision that fails', () => {
     expect(failed.error?.code).toBe('migration_failed')
     expect(failed.error?.message).toMatch(/001-broken\.sql.*3/s)
     expect(await residue()).toEqual(before)
-    const removal = await world.request('DELETE', '/v1/tenants/half-way')
+    const removal = await world.request('POST', '/v1/tenants/half-way/purge')
     expect(removal.status).toBe(202)
     await world.until((removal.body['operation'] as { id: string }).id, 'succeeded')
     const again = await world.apply('half-way', { schema: { appVersion: '1.0.0' } })

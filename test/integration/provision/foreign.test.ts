@@ -72,7 +72,7 @@ it('a schema, role or folder that is there and not ours is refused by name, neve
     const { error } = await world.until(operation.id, 'failed')
     expect(error).toMatchObject({
       code: 'resource_not_owned',
-      step: what === 'folder' ? 'prod/object-store' : 'prod/database',
+      step: what === 'folder' ? 'prod/object-store' : 'prod/1/database',
     })
     expect(error?.message).toContain(tenant.code)
     expect(error?.unresolved).toBeUndefined()
@@ -82,7 +82,7 @@ it('a schema, role or folder that is there and not ours is refused by name, neve
   expect(await look()).toEqual(before)
 
   for (const { tenant } of cases) {
-    const { body } = await world.request('DELETE', `/v1/tenants/${tenant.slug}`)
+    const { body } = await world.request('POST', `/v1/tenants/${tenant.slug}/purge`)
     await world.until((body['operation'] as { id: string }).id, 'succeeded')
   }
   expect(await look()).toEqual(before)

@@ -1,73 +1,184 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { operationStarter } from '../../../base/temporal.ts'
-import { testTiming } from '../../support/timing.ts'
-import { createWorld, manifest, type World } from '../../support/world.ts'
+import { FreeholdError } from '../../../domain/errors.ts'
+import { sqlOf } from '../../../registry/pool.ts'
+import { boundaries, brokenEnvironment } from '../../support/boundaries.ts'
+import { eventCounts, nothing, remainsOf, whole } from '../../support/remains.ts'
+import { aroundVerbs } from '../../support/verbs.ts'
+import { createWorld, type SeenOperation, type SeenTenant, type World } from '../../support/world.ts'
 
-const boundaries = [
-  'begin',
-  'ensure prod/secrets',
-  'ensure prod/database',
-  'ensure prod/object-store',
-  'ensure prod/runtime',
-  'ensure prod/network',
-  'ensure prod/topic',
-  'migrate prod/schema',
-  'settle',
-]
+type Doomed = { boundary: string; tenant: SeenTenant; operation: string; end: SeenOperation['state'] }
 
-/** A worker killed by SIGKILL between the effect of an activity and its answer: another takes over, nothing is doubled. */
-describe.concurrent('a worker killed after', () => {
+/** Long tries, so that what takes a step up again is the silence of the dead worker. */
+const timing = { tryMs: { operation: 30_000, ensure: 30_000, migrate: 30_000, remove: 30_000, rotate: 30_000 } }
+
+/**
+ * A worker killed by SIGKILL in the middle of many operations, each at another boundary: another worker ends them, nothing
+ * is doubled and nothing is left.
+ */
+describe('a worker killed at every boundary', { timeout: 240_000 }, () => {
   let world: World
   beforeAll(async () => {
-    world = await createWorld()
+    world = await createWorld({ timing })
   })
   afterAll(() => world.close())
 
-  it.each(boundaries)('%s', async (boundary) => {
-    const slug = `killed-${boundary.replaceAll(/[^a-z]+/g, '-')}`
-    const taskQueue = `${world.name}-${slug}`
-    const starter = operationStarter(world.client, { taskQueue, timing: testTiming })
-    const doomed = spawn(process.execPath, [new URL('../../support/doomed-worker.ts', import.meta.url).pathname], {
-      env: { PATH: process.env['PATH'], ...world.environment, DOOMED_AT: boundary, DOOMED_QUEUE: taskQueue },
-      stdio: 'ignore',
+  /** Kills a worker once it has stopped everywhere, and lets another one go on until all have ended. */
+  async function killAndGoOn(doomed: readonly Doomed[]): Promise<void> {
+    const plan = Object.fromEntries(doomed.map(({ tenant, boundary }) => [tenant.id, boundary]))
+    const process_ = spawn(process.execPath, [new URL('../../support/doomed-worker.ts', import.meta.url).pathname], {
+      env: { PATH: process.env['PATH'], ...world.environment, DOOMED_AT: JSON.stringify(plan) },
+      stdio: ['ignore', 'pipe', 'inherit'],
     })
-    const died = once(doomed, 'exit')
-    const accepted = await world.request('POST', '/v1/tenants', manifest(slug), {}, world.api({ starter }))
-    expect(accepted.status).toBe(202)
-    expect(await died).toEqual([null, 'SIGKILL'])
-    await world.worker({}, taskQueue)
-    const { operation, tenant } = accepted.body as { operation: { id: string }; tenant: { id: string; code: string } }
-    await world.until(operation.id, 'succeeded')
-    expect(await world.tenant(slug)).toMatchObject({ state: 'active' })
-    const { body } = await world.request('GET', `/v1/tenants/${slug}/resources`)
-    expect((body['items'] as { key: string; state: string }[]).map(({ key, state }) => `${key} ${state}`)).toEqual([
-      'prod/database present',
-      'prod/network present',
-      'prod/object-store present',
-      'prod/runtime present',
-      'prod/secrets present',
-      'prod/topic present',
-    ])
-    expect(await world.bus.topics()).toContain(`tenant-${tenant.code}-prod`)
-    const admin = new pg.Client({ connectionString: world.adminUrl('warehouse') })
-    await admin.connect()
+    const died = once(process_, 'exit')
+    const waiting = new Set(Object.keys(plan))
     try {
-      const { rows } = await admin.query(
-        `select (select count(*)::int from pg_roles where rolname like $1) as roles, (select count(*)::int from tenancy.placement where tenant = $2) as placements`,
-        [`t\\_${tenant.code}\\_%`, tenant.id],
-      )
-      expect(rows).toEqual([{ roles: 2, placements: 1 }])
+      for await (const line of createInterface({ input: process_.stdout })) {
+        waiting.delete(line.replace('stopped ', ''))
+        if (waiting.size === 0) break
+      }
     } finally {
-      await admin.end()
+      process_.kill('SIGKILL')
     }
-    const events = (await world.request('GET', `/v1/tenants/${slug}/events?limit=200`)).body['items'] as {
-      type: string
-    }[]
-    for (const once_ of ['TENANCY_OPERATION_SUCCEEDED', 'TENANCY_SCHEMA_MIGRATED', 'TENANCY_OPERATION_STARTED'])
-      expect(events.filter(({ type }) => type === once_)).toHaveLength(1)
-    expect(events.filter(({ type }) => type === 'TENANCY_RESOURCE_CREATED')).toHaveLength(6)
+    expect(await died).toEqual([null, 'SIGKILL'])
+    expect([...waiting]).toEqual([])
+    const mappers = aroundVerbs(world.deps.mappers, async ({ action, target }, run) => {
+      if (action === 'migrate' && target.spec.environment === brokenEnvironment)
+        throw new FreeholdError('migration_failed', 'this environment is broken')
+      return run()
+    })
+    const worker = await world.worker({ mappers })
+    await expect
+      .poll(() => states(doomed), { timeout: 120_000, interval: 200 })
+      .toEqual(doomed.map(({ boundary, end }) => `${boundary}: ${end}`))
+    await worker.stop()
+  }
+
+  /** How each operation stands, in their order. */
+  async function states(doomed: readonly Doomed[]): Promise<string[]> {
+    const rows = await sqlOf(world.deps.orm.pool)<{ id: string; state: string }>({
+      text: 'select id, state from operations where id = any ($1)',
+      values: [doomed.map(({ operation }) => operation)],
+    })
+    const byId = new Map(rows.map(({ id, state }) => [id, state]))
+    return doomed.map(({ operation, boundary }) => `${boundary}: ${byId.get(operation)}`)
+  }
+
+  const provisioned: SeenTenant[] = []
+
+  it('of a provision, and of the undo of one that fails', async () => {
+    const accept = (slug: string, spec: object, end: Doomed['end']) => async (boundary: string, index: number) => {
+      const { tenant, operation } = await world.apply(`${slug}-${index}`, spec)
+      return { boundary, tenant, operation: operation.id, end }
+    }
+    const made = await Promise.all(boundaries.provision.map(accept('made', {}, 'succeeded')))
+    const undone = await Promise.all(
+      boundaries.undo.map(accept('undone', { environments: [{ name: brokenEnvironment }] }, 'failed')),
+    )
+    await killAndGoOn([...made, ...undone])
+    provisioned.push(...made.map(({ tenant }) => tenant))
+
+    const once_ = {
+      TENANCY_KEY_CREATED: 1,
+      TENANCY_OPERATION_ACCEPTED: 1,
+      TENANCY_OPERATION_STARTED: 1,
+      TENANCY_RESOURCE_CREATED: 6,
+      TENANCY_RESOURCE_PLANNED: 6,
+      TENANCY_STATE_CHANGED: 1,
+      TENANCY_TENANT_ACCEPTED: 1,
+    }
+    for (const { tenant, boundary } of made) {
+      expect(await remainsOf(world, tenant), `${boundary}`).toEqual(whole(tenant))
+      expect(await eventCounts(world, tenant), `${boundary}`).toEqual({
+        ...once_,
+        TENANCY_OPERATION_SUCCEEDED: 1,
+        TENANCY_SCHEMA_MIGRATED: 1,
+      })
+      expect(await world.tenant(tenant.slug), `${boundary}`).toMatchObject({ state: 'active' })
+    }
+    for (const { tenant, boundary, operation } of undone) {
+      expect(await remainsOf(world, tenant), `${boundary}`).toEqual(nothing)
+      expect(await eventCounts(world, tenant), `${boundary}`).toEqual({
+        ...once_,
+        TENANCY_OPERATION_FAILED: 1,
+        TENANCY_RESOURCE_REMOVED: 6,
+      })
+      expect((await world.operation(operation)).error, `${boundary}`).toEqual({
+        code: 'migration_failed',
+        message: 'this environment is broken',
+        step: `${brokenEnvironment}/1/database/schema`,
+      })
+    }
+  })
+
+  it('of a rotation', async () => {
+    const credentials = async ({ slug }: SeenTenant) =>
+      (await world.request('POST', `/v1/tenants/${slug}/credentials`, {})).body as {
+        database: { url: string }
+        bus: { connectionString: string }
+      }
+    const doomed = await Promise.all(
+      boundaries['rotate-credentials'].map(async (boundary, index) => {
+        const tenant = provisioned[index] as SeenTenant
+        const before = await credentials(tenant)
+        const { body } = await world.request('POST', `/v1/tenants/${tenant.slug}/credentials`, { rotate: true })
+        return {
+          boundary,
+          tenant,
+          operation: (body['operation'] as SeenOperation).id,
+          before,
+          end: 'succeeded' as const,
+        }
+      }),
+    )
+    await killAndGoOn(doomed)
+    for (const { tenant, boundary, before } of doomed) {
+      const after = await credentials(tenant)
+      expect(await canLogIn(before.database.url), `${boundary}`).toBe(false)
+      expect(await canLogIn(after.database.url), `${boundary}`).toBe(true)
+      const [topic] = await topicsOf(tenant)
+      expect(after.bus.connectionString, `${boundary}`).not.toBe(before.bus.connectionString)
+      expect(after.bus.connectionString, `${boundary}`).toContain(topic)
+      expect((await eventCounts(world, tenant))['TENANCY_CREDENTIALS_ROTATED'], `${boundary}`).toBe(2)
+      expect(await remainsOf(world, tenant), `${boundary}`).toEqual(whole(tenant))
+    }
+  })
+
+  /** Keys that are in force at the tenant's topics. */
+  async function topicsOf({ code }: SeenTenant): Promise<string[]> {
+    const { authorizationRules = [] } = await world.bus.administration.getTopic(`tenant-${code}-prod`)
+    return authorizationRules.map((rule) => String((rule as { primaryKey?: string }).primaryKey))
+  }
+
+  async function canLogIn(url: string): Promise<boolean> {
+    const client = new pg.Client({ connectionString: url })
+    return client.connect().then(
+      () => client.end().then(() => true),
+      () => false,
+    )
+  }
+
+  it('of a purge', async () => {
+    const ids = provisioned.map(({ id }) => id)
+    await sqlOf(world.deps.orm.pool)({
+      text: `update tenants set state = 'soft-deleted' where id = any ($1)`,
+      values: [ids],
+    })
+    const doomed = await Promise.all(
+      boundaries.purge.map(async (boundary, index) => {
+        const tenant = provisioned[index] as SeenTenant
+        const { body } = await world.request('POST', `/v1/tenants/${tenant.slug}/purge`, {})
+        return { boundary, tenant, operation: (body['operation'] as SeenOperation).id, end: 'succeeded' as const }
+      }),
+    )
+    await killAndGoOn(doomed)
+    for (const { tenant, boundary } of doomed) {
+      expect(await remainsOf(world, tenant), `${boundary}`).toEqual(nothing)
+      const counts = await eventCounts(world, tenant)
+      expect([counts['TENANCY_RESOURCE_REMOVED'], counts['TENANCY_KEY_DESTROYED']], `${boundary}`).toEqual([6, 1])
+    }
   })
 })

@@ -32,7 +32,7 @@ describe('provision', () => {
       expect((await beta.query(`select from customers where name = 'only alpha'`)).rowCount).toBe(0)
       const schema = `t_${first.tenant.code}_prod`
       await expect(beta.query(`select * from ${schema}.customers`)).rejects.toThrow(/permission denied/)
-      const { rows } = await beta.query('select tenant from tenancy.placement')
+      const { rows } = await beta.query('select tenant from freehold.my_placement()')
       expect(rows).toEqual([{ tenant: second.tenant.id }])
     } finally {
       await alpha.end()

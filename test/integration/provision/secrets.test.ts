@@ -9,7 +9,7 @@ import { firstBrokenLink } from '../../../crypto/hash-chain.ts'
 import { newApiKey } from '../../../crypto/tokens.ts'
 import { workflowId, type OperationKind } from '../../../domain/operation.ts'
 import { TenantKey } from '../../../registry/entities/secret.ts'
-import { tenantSecrets } from '../../../registry/secrets.ts'
+import { secretsOf } from '../../support/secrets.ts'
 import { everyRow } from '../../support/every-row.ts'
 import { leaks, suspects } from '../../support/leaks.ts'
 import { startService, type Service } from '../../support/service.ts'
@@ -66,7 +66,7 @@ beforeAll(async () => {
   told.push(await call(api, 'POST', '/v1/tenants/planted/credentials'))
   const broken = await accepted(api, 'POST', '/v1/tenants', manifest('broken', { schema: { appVersion: '2.0.0' } }))
   await world.until(broken, 'failed')
-  const purge = await accepted(api, 'DELETE', '/v1/tenants/broken')
+  const purge = await accepted(api, 'POST', '/v1/tenants/broken/purge')
   await world.until(purge, 'succeeded')
   await stop('worker')
 
@@ -133,15 +133,17 @@ describe('no secret is in', () => {
       'first key of the tenant',
       'first database-1',
       'first object-store',
-      'first topic-1',
+      'first topic',
       'rotated key of the tenant',
       'rotated database-1',
+      'rotated database-1.rotation',
       'rotated object-store',
-      'rotated topic-1',
+      'rotated topic',
+      'rotated topic.rotation',
     ])
     expect(told.map((answer) => leaks(answer, secrets))).toEqual([
-      ['first database-1', 'first topic-1'],
-      ['rotated database-1', 'rotated topic-1'],
+      ['first database-1', 'first topic'],
+      ['rotated database-1', 'rotated topic'],
     ])
   })
 })
@@ -198,7 +200,7 @@ async function collect(when: string): Promise<void> {
   const em = world.deps.orm.em.fork()
   const { wrapped } = await em.findOneOrFail(TenantKey, { tenant: id })
   secrets[`${when} key of the tenant`] = unwrapKey(world.deps.platformKey, Buffer.from(wrapped)).toString('base64')
-  const sealed = tenantSecrets(em, world.deps.platformKey, id)
+  const sealed = await secretsOf(world.deps, id)
   for (const name of await sealed.list('secrets/')) {
     const [last = ''] = name.split('/').slice(-1)
     // The canary is the tenant's public owner tag.

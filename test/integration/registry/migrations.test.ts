@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { migrateRegistry } from '../../../registry/migrate.ts'
-import { openRegistry, runtimeRole } from '../../../registry/orm.ts'
+import { openRegistry, servicesRole } from '../../../registry/orm.ts'
 
 /** The registry in PostgreSQL is what the entities say, and the services can do no more in it than they need. */
 describe('the migrated registry', () => {
@@ -20,6 +20,21 @@ describe('the migrated registry', () => {
     await admin.end()
   })
 
+  it('records names that never change, and runs none a second time', async () => {
+    const client = new pg.Client({ connectionString: url.href })
+    await client.connect()
+    const recorded = async () => (await client.query('select * from mikro_orm_migrations order by id')).rows
+    const first = await recorded()
+    await migrateRegistry(url.href)
+    expect(await recorded()).toEqual(first)
+    await client.end()
+    expect(first.map(({ name: one }) => one).slice(0, 3)).toEqual([
+      '20261121000000-initial',
+      '20261121120000-bus-and-network',
+      '20261121130000-deliveries-by-bus',
+    ])
+  })
+
   it('equals the entities', async () => {
     const orm = await openRegistry(url.href, { connections: 1 })
     try {
@@ -30,7 +45,7 @@ describe('the migrated registry', () => {
   })
 
   it('lets the services neither change nor delete an event', async () => {
-    const orm = await openRegistry(url.href, { role: runtimeRole, connections: 1 })
+    const orm = await openRegistry(url.href, { role: servicesRole, connections: 1 })
     try {
       for (const statement of [
         `update events set body = ''`,

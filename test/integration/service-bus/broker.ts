@@ -4,12 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service-bus'
 import type { CreateSubscriptionOptions, CreateTopicOptions, ServiceBusReceiver } from '@azure/service-bus'
-import { startServiceBus } from '../../../packages/service-bus-broker/service-bus.ts'
-import type {
-  RunningNamespace,
-  ServiceBus,
-  ServiceBusOptions,
-} from '../../../packages/service-bus-broker/service-bus.ts'
+import { startServiceBus } from '../../../packages/service-bus-broker/broker.ts'
+import type { RunningNamespace, ServiceBus, ServiceBusOptions } from '../../../packages/service-bus-broker/broker.ts'
 
 /** A broker for one test file, with unmodified clients for it. `close` ends clients and broker and removes its files. */
 export type TestBroker = {

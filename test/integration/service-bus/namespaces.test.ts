@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startServiceBus } from '../../../packages/service-bus-broker/service-bus.ts'
+import { startServiceBus } from '../../../packages/service-bus-broker/broker.ts'
 import { nothingLeft, startBroker, withKey, keyOf } from './broker.ts'
 import type { TestBroker } from './broker.ts'
 

@@ -41,6 +41,7 @@ beforeAll(async () => {
     ['postgres:5432', `127.0.0.1:${database}`],
     ['temporal:7233', `127.0.0.1:${temporal}`],
     ['/var/lib/freehold', folder],
+    ['/freehold/.compiled', join(folder, 'compiled')],
     ['0.0.0.0', '127.0.0.1'],
     ['5672', String(amqp)],
     ['5300', String(admin)],
@@ -151,7 +152,13 @@ describe('setup', () => {
     expect(runs.map(({ code }) => code)).toEqual([0, 0])
     expect(await made()).toEqual(before)
     expect(before.roles).toMatchObject([
-      { rolname: 'freehold', rolsuper: false, rolcreaterole: false, rolcreatedb: false, member: ['freehold_runtime'] },
+      {
+        rolname: 'freehold',
+        rolsuper: false,
+        rolcreaterole: false,
+        rolcreatedb: false,
+        member: ['freehold_runtime', 'pg_use_reserved_connections'],
+      },
       { rolname: 'freehold_provisioner', rolsuper: false, rolbypassrls: false },
       { rolname: 'freehold_runtime', rolcanlogin: false },
     ])

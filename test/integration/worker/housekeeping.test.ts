@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { workerMetrics } from '../../../base/metrics.ts'
+import { sqlOf } from '../../../registry/pool.ts'
 import { deleteOldAnswers } from '../../../registry/idempotency.ts'
 import { answersKeptSeconds, createHousekeeping } from '../../../worker/housekeeping.ts'
 import { manifest, openTestApi, type TestApi } from '../api/support.ts'
@@ -51,7 +52,7 @@ test('old answers go in bounded pieces, the oldest first, also when several dele
      select (select id from api_keys limit 1), 'piece-' || n, 'hash', n, '{}', '{}', now() - make_interval(days => 20 - n)
      from generate_series(1, 10) as n`,
   )
-  const remove = (limit: number) => deleteOldAnswers(api.orm.em.fork(), { keptSeconds: 9 * 24 * 3_600, limit })
+  const remove = (limit: number) => deleteOldAnswers(sqlOf(api.orm.pool), { keptSeconds: 9 * 24 * 3_600, limit })
   expect(await remove(3)).toBe(3)
   expect(await kept()).toEqual([4, 5, 6, 7, 8, 9, 10])
   const counts = await Promise.all([remove(100), remove(100), remove(100)])

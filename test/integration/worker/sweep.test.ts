@@ -61,3 +61,16 @@ test('what a sweep does is counted, and a sweep that could not look at everythin
   expect(['started', 'interrupted', 'cancelled', 'resumed', 'postponed'].map(again.did)).toEqual([0, 0, 1, 1, 1])
   expect(again.lastSuccess).toBe(0)
 })
+
+test('a workflow that has stalled is about to close; one that still runs long after was reset, and is resumed', async () => {
+  const id = await accept()
+  const stalled = (updated: string) =>
+    api.sql(`update operations set state = 'interrupted', phase = 'stalled', updated_at = ${updated} where id = ?`, [
+      id,
+    ])
+  const resumed = async () => (await sweep((of) => (of === id ? 'running' : new Error('not looked at')))).did('resumed')
+  await stalled('now()')
+  expect(await resumed()).toBe(0)
+  await stalled(`now() - interval '1 minute'`)
+  expect(await resumed()).toBe(1)
+})

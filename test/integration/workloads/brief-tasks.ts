@@ -1,6 +1,6 @@
 import { proxyActivities } from '@temporalio/workflow'
 import type { Activities, Task } from '../../../examples/workloads/activities.ts'
-import { tenantOfWorkflow, tried, waitsForItsTenant } from '../../../examples/workloads/tenant-workflow.ts'
+import { tenantOfWorkflow, tried, waitsForItsTenant } from '../../../packages/tenant-worker/workflow.ts'
 
 const brief = proxyActivities<Activities>({ startToCloseTimeout: '300ms', ...waitsForItsTenant })
 const impatient = proxyActivities<Activities>({ startToCloseTimeout: '1 minute', retry: { maximumAttempts: 5 } })

@@ -3,7 +3,7 @@ import { sleep } from '@temporalio/activity'
 import { Client, WorkflowFailedError } from '@temporalio/client'
 import { ApplicationFailure, TimeoutFailure } from '@temporalio/common'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { TenantContext } from '../../../examples/workloads/tenant-contexts.ts'
+import type { TenantContext } from '../../../packages/sdk/index.ts'
 import { createWorkloads, recording, untilItWaits, type Workloads } from './support.ts'
 
 const briefTasks = new URL('./brief-tasks.ts', import.meta.url).pathname

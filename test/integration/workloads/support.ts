@@ -4,7 +4,7 @@ import pg from 'pg'
 import { expect, inject } from 'vitest'
 import { type Activities } from '../../../examples/workloads/activities.ts'
 import { submitTask } from '../../../examples/workloads/submit-task.ts'
-import { createTenantContexts, type TenantContext } from '../../../examples/workloads/tenant-contexts.ts'
+import { createTenantContexts, type TenantContext } from '../../../packages/sdk/index.ts'
 import { startWorkloads, type WorkloadsOptions } from '../../../examples/workloads/worker.ts'
 import type { TenantState } from '../../../domain/lifecycle.ts'
 import { freePorts } from '../../../local/ports.ts'
@@ -26,7 +26,7 @@ export async function createWorkloads() {
   const serve = () => listen(world.api().fetch, { host: '127.0.0.1', port, variable: 'FREEHOLD_PORT' })
   let api = await serve()
   const key = await createApiKey(world.deps.orm.em.fork(), 'workloads', 'platform-auditor')
-  const contexts = () => createTenantContexts({ url: api.url, key, freshMs: contextsFreshMs })
+  const contexts = () => createTenantContexts({ url: api.url, apiKey: key, freshMs: contextsFreshMs })
   const workers: { stop(): Promise<void> }[] = []
 
   return {
@@ -45,7 +45,7 @@ export async function createWorkloads() {
     inQueue(context: TenantContext): TenantContext {
       return {
         ...context,
-        topology: { runtime: { ...context.topology.runtime, taskQueue: this.queue } },
+        topology: { ...context.topology, runtime: { ...context.topology.runtime, taskQueue: this.queue } },
       }
     },
     submit: (context: TenantContext, name: string, milliseconds = 10) =>

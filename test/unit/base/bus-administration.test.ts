@@ -1,59 +1,36 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { createServer, type AddressInfo } from 'node:net'
+import { once } from 'node:events'
 import type { ServiceBusAdministrationClient } from '@azure/service-bus'
+import { expect, onTestFinished, test } from 'vitest'
 import { createBusAdministration, type ManagedBus } from '../../../base/bus-administration.ts'
 
-beforeEach(() => void vi.useFakeTimers())
-afterEach(() => void vi.useRealTimers())
-
-function busOf(name: string, key = 'a2V5'): ManagedBus {
-  const management = `Endpoint=sb://127.0.0.1:1/;SharedAccessKeyName=root;SharedAccessKey=${key}`
+function busOf(name: string, { key = 'a2V5', port = 1 } = {}): ManagedBus {
+  const management = `Endpoint=sb://127.0.0.1:${port}/;SharedAccessKeyName=root;SharedAccessKey=${key}`
   return { name, management, callsPerSecond: 3 }
 }
 
-/** Asks for a topic over a client whose requests end, behind everything else, in being counted. */
-function counting() {
+test('a bus has one client for as long as its credential is the same', async () => {
   const manage = createBusAdministration()
-  const counts: Record<string, number> = {}
-  const seen = new Set<ServiceBusAdministrationClient>()
-  function ask(bus: ManagedBus): void {
-    const answer = manage(bus, async (client) => {
-      if (!seen.has(client))
-        client.pipeline.addPolicy(
-          {
-            name: 'count',
-            async sendRequest() {
-              counts[bus.name] = (counts[bus.name] ?? 0) + 1
-              throw new Error('counted')
-            },
-          },
-          { afterPhase: 'Retry', afterPolicies: ['inTurn'] },
-        )
-      seen.add(client)
-      await client.getTopic('any')
-    })
-    answer.catch(() => {})
-  }
-  return { ask, counts, clients: seen }
-}
-
-test('a bus is asked no more often than its rate, each for itself', async () => {
-  const { ask, counts } = counting()
-  for (let calls = 0; calls < 10; calls += 1) for (const name of ['one', 'two']) ask(busOf(name))
-  await vi.advanceTimersByTimeAsync(500)
-  expect(counts).toEqual({ one: 3, two: 3 })
-  await vi.advanceTimersByTimeAsync(1_000)
-  expect(counts).toEqual({ one: 6, two: 6 })
-  await vi.advanceTimersByTimeAsync(10_000)
-  expect(counts).toEqual({ one: 10, two: 10 })
+  const clients = new Set<ServiceBusAdministrationClient>()
+  for (const bus of [busOf('one'), busOf('one'), busOf('two'), busOf('one', { key: 'b3RoZXI=' })])
+    await manage(bus, async (client) => clients.add(client))
+  expect(clients.size).toBe(3)
 })
 
-test('a new credential makes a new client and keeps the rate', async () => {
-  const { ask, counts, clients } = counting()
-  for (let calls = 0; calls < 3; calls += 1) ask(busOf('one'))
-  for (let calls = 0; calls < 3; calls += 1) ask(busOf('one', 'b3RoZXI='))
-  await vi.advanceTimersByTimeAsync(500)
-  expect(clients.size).toBe(2)
-  expect(counts).toEqual({ one: 3 })
-  await vi.advanceTimersByTimeAsync(1_000)
-  expect(counts).toEqual({ one: 6 })
+test('work whose signal is aborted ends at once with its reason, though the bus never answers', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  onTestFinished(() => void silent.close())
+  await once(silent, 'listening')
+  const { port } = silent.address() as AddressInfo
+  const manage = createBusAdministration()
+  const controller = new AbortController()
+  const connected = once(silent, 'connection')
+  const asked = manage(busOf('mute', { port }), (client) => client.getTopic('any'), controller.signal)
+  const [socket] = await connected
+  const closed = once(socket, 'close')
+  controller.abort(new Error('stop here'))
+  await expect(asked).rejects.toThrow('stop here')
+  await closed
+  const never = manage(busOf('mute', { port }), async () => 'asked', controller.signal)
+  await expect(never).rejects.toThrow('stop here')
 })

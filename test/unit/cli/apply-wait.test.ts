@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { Operation, Tenant } from '../../../packages/cli/api-types.ts'
+import type { Operation, Tenant } from '../../../packages/sdk/index.ts'
 import { json, operation, startFake, tenant } from './support.ts'
 
 const cause = { code: 'migration_failed', message: '9.0.0/001.sql, line 1: syntax error', step: 'prod/schema' }
@@ -40,7 +40,7 @@ test('apply --wait shows how each ended, why one failed and what to do, and ends
   ])
   expect(stderr).toContain('error: provision of bad failed: 9.0.0/001.sql, line 1: syntax error\n')
   expect(stderr).toContain('code: migration_failed\n  at step: prod/schema\nnext: freehold retry bad --wait')
-  expect(stderr).toContain('      freehold delete bad --wait')
+  expect(stderr).toContain('      freehold purge bad --wait')
   expect(stderr).not.toContain('retry good')
 })
 
@@ -66,8 +66,8 @@ test('after a timeout the table has the last state that was seen', async () => {
 })
 
 test.each([
-  ['failed', 1, ['retry acme', 'delete acme']],
-  ['aborted', 1, ['delete acme']],
+  ['failed', 1, ['retry acme', 'purge acme']],
+  ['aborted', 1, ['purge acme']],
   ['interrupted', 1, ['retry acme', 'abort acme']],
   ['succeeded', 0, []],
 ] as const)('what was applied before and is %s ends apply --wait with %i', async (state, code, advice) => {
@@ -81,7 +81,7 @@ test.each([
   writeFileSync(join(fake.cwd, 't.yaml'), 'metadata: { slug: acme }\n')
   const { exitCode, stderr } = await fake.freehold(['apply', '-f', 't.yaml', '--wait'])
   expect(exitCode).toBe(code)
-  const offered = Array.from(stderr.matchAll(/freehold (retry acme|abort acme|delete acme)/g), ([, what]) => what)
+  const offered = Array.from(stderr.matchAll(/freehold (retry acme|abort acme|purge acme)/g), ([, what]) => what)
   expect(offered).toEqual(advice)
 })
 

@@ -24,6 +24,11 @@ const bus = {
     'Endpoint=sb://127.0.0.1:7672/;SharedAccessKeyName=tenant;SharedAccessKey=k;EntityPath=tenant-k1-prod',
 }
 
+/** What the context of a tenant says of its events. */
+function context(transport: 'service-bus' | 'webhooks') {
+  return { version: 1, tenantId: tenant('acme').id, environment: 'prod', topology: { events: { transport } } }
+}
+
 test('connect prints the URL, of the environment asked for', async () => {
   await using fake = await startFake((_, response) => json(response, 200, { environment: 'staging', database }))
   const { exitCode, stdout } = await fake.freehold(['connect', 'acme', '--environment', 'staging'])
@@ -53,15 +58,22 @@ test('connect runs a command with the connection in its environment and ends wit
 })
 
 test('connect --bus prints the connection string of the topic', async () => {
-  await using fake = await startFake((_, response) => json(response, 200, { environment: 'staging', database, bus }))
+  await using fake = await startFake(({ path }, response) =>
+    json(response, 200, path.includes('/context') ? context('service-bus') : { environment: 'staging', database, bus }),
+  )
   const { exitCode, stdout } = await fake.freehold(['connect', 'acme', '--bus', '--environment', 'staging'])
   expect([exitCode, stdout]).toEqual([0, `${bus.connectionString}\n`])
-  expect(fake.received.map(({ body }) => body)).toEqual(['{"environment":"staging"}'])
+  expect(fake.received.map(({ body }) => body)).toEqual(['', '{"environment":"staging"}'])
+  expect(fake.received[0]?.path).toBe('/v1/tenants/acme/context?environment=staging')
 })
 
 test('connect --bus runs a command with what a service of the tenant needs, and without the database', async () => {
   await using fake = await startFake(({ path }, response) =>
-    json(response, 200, path.endsWith('/credentials') ? { environment: 'prod', database, bus } : tenant('acme')),
+    json(
+      response,
+      200,
+      path.endsWith('/credentials') ? { environment: 'prod', database, bus } : context('service-bus'),
+    ),
   )
   const names = ['CONNECTION_STRING', 'TOPIC', 'SUBSCRIPTION'].map((name) => `SERVICE_BUS_${name}`)
   const wanted = [...names, 'TENANT_ID', 'PGPASSWORD', 'DATABASE_URL']
@@ -78,13 +90,26 @@ test('connect --bus runs a command with what a service of the tenant needs, and 
   ])
 })
 
-test('connect --bus of a tenant without a topic says so and what to do, and shows no other secret', async () => {
-  await using fake = await startFake((_, response) => json(response, 200, { environment: 'prod', database, bus: null }))
-  const { exitCode, stdout, stderr } = await fake.freehold(['connect', 'acme', '--bus', '--', process.execPath])
-  expect([exitCode, stdout]).toEqual([2, ''])
-  expect(stderr).toContain('environment prod of acme has no topic')
-  expect(stderr).toContain('next: freehold connect acme')
-  expect(stderr).not.toContain(database.url)
+test.each([[[]], [['--rotate']]])(
+  'connect --bus %j of a tenant without a topic says so and what to do, and changes and reads nothing',
+  async (more) => {
+    await using fake = await startFake((_, response) => json(response, 200, context('webhooks')))
+    const { exitCode, stdout, stderr } = await fake.freehold(['connect', 'acme', '--bus', ...more])
+    expect([exitCode, stdout]).toEqual([2, ''])
+    expect(stderr).toContain('environment prod of acme has no topic')
+    expect(stderr).toContain('next: freehold connect acme')
+    expect(fake.received.map(({ method }) => method)).toEqual(['GET'])
+  },
+)
+
+test('connect --bus --rotate of an environment that is not there changes nothing', async () => {
+  await using fake = await startFake((_, response) =>
+    json(response, 404, { code: 'environment_not_found', detail: 'tenant acme has no environment "nope"' }),
+  )
+  const args = ['connect', 'acme', '--bus', '--rotate', '--environment', 'nope']
+  const { exitCode, stderr } = await fake.freehold(args)
+  expect([exitCode, fake.received.map(({ method }) => method)]).toEqual([3, ['GET']])
+  expect(stderr).toContain('code: environment_not_found')
 })
 
 test('connect --rotate waits for the new password before it reads it', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Resource } from '../../../packages/cli/api-types.ts'
+import type { Resource } from '../../../packages/sdk/index.ts'
 import { json, operation, startFake, tenant } from './support.ts'
 
 function resource(kind: Resource['kind'], name: string, facts: Resource['facts']): Resource {

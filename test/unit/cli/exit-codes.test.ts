@@ -40,6 +40,8 @@ test('no key and no server are 4, and no key is ever shown', async () => {
   expect(cut.stderr).toContain('not reachable')
   const broken = await fake.freehold(['list'], { FREEHOLD_API_KEY: 'fh_two\nlines' })
   expect(broken.exitCode).toBe(4)
+  for (const { stderr } of [keyless, broken]) expect(stderr).toContain('\ncode: no_key\n')
+  expect(cut.stderr).toContain('\ncode: unreachable\n')
   expect(cut.stderr + broken.stderr).not.toContain('fh_')
 })
 
@@ -49,6 +51,34 @@ test('the key file of the clone is found from below', async () => {
   writeFileSync(join(fake.cwd, '.freehold/admin.key'), 'fh_file\n')
   expect((await fake.freehold(['list'], {})).stdout).toBe('no tenants\n')
   expect(fake.received[0]?.headers.authorization).toBe('Bearer fh_file')
+})
+
+test.each(['unauthenticated', 'forbidden'])('a key that is refused (%s) is told by where it is from', async (code) => {
+  await using fake = await startFake((_, response) => json(response, 401, { code, detail: 'no' }))
+  mkdirSync(join(fake.cwd, '.freehold'))
+  for (const name of ['.freehold/admin.key', 'other.key']) writeFileSync(join(fake.cwd, name), 'fh_file\n')
+  const told = async (env: Record<string, string>) => (await fake.freehold(['list'], env)).stderr
+  const answers = [
+    await told({ FREEHOLD_API_KEY: 'fh_env' }),
+    await told({ FREEHOLD_API_KEY_FILE: 'other.key' }),
+    await told({}),
+  ]
+  const sources = answers.map((text) => /the key was taken from (.*)/.exec(text)?.[1])
+  expect(sources).toEqual([
+    'the environment variable FREEHOLD_API_KEY',
+    `${join(fake.cwd, 'other.key')} (FREEHOLD_API_KEY_FILE)`,
+    join(fake.cwd, '.freehold/admin.key'),
+  ])
+  expect(answers.join('')).not.toContain('fh_')
+})
+
+test('a list that is empty says whether something was asked for', async () => {
+  await using fake = await startFake((_, response) => json(response, 200, { items: [], nextCursor: null }))
+  const told = async (...args: string[]) => (await fake.freehold(args)).stdout
+  expect(await told('list', '--limit', '3')).toBe('no tenants\n')
+  expect(await told('list', '--label', 'a=b')).toBe('no tenant matches\n')
+  expect(await told('operations')).toBe('no operations\n')
+  expect(await told('operations', '--state', 'failed')).toBe('no operation matches\n')
 })
 
 test('list walks all pages with its filters, and hides control characters from the terminal', async () => {

@@ -1,108 +1,33 @@
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Operation, Tenant } from '../../../packages/cli/api-types.ts'
 import { run } from '../../../packages/cli/main.ts'
+import { startFakeApi, type Answer } from '../sdk/fake-api.ts'
 
-type Received = { method: string; path: string; headers: IncomingMessage['headers']; body: string }
-type Answer = (request: Received, response: ServerResponse) => void
+export { json, operation, tenant } from '../sdk/fake-api.ts'
 
 /** A stand-in for the API on a port of its own, a folder to work in, and the program run against both. */
 export async function startFake(answer: Answer) {
-  const received: Received[] = []
-  const server = createServer((request, response) => {
-    let body = ''
-    request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk))
-    request.on('end', () => {
-      const { method = '', url = '', headers } = request
-      const one = { method, path: url, headers, body }
-      received.push(one)
-      answer(one, response)
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const api = await startFakeApi(answer)
   const cwd = mkdtempSync(join(tmpdir(), 'freehold-cli-'))
 
   return {
-    received,
+    received: api.received,
     cwd,
     async freehold(args: string[], env: Record<string, string> = { FREEHOLD_API_KEY: 'fh_test' }) {
       const text = { stdout: '', stderr: '' }
       const exitCode = await run(args, {
         stdout: { write: (part) => (text.stdout += part) },
         stderr: { write: (part) => (text.stderr += part) },
-        env: { FREEHOLD_URL: `http://127.0.0.1:${port}`, ...env },
+        env: { FREEHOLD_URL: api.url, ...env },
         cwd,
         version: '0.0.0',
       })
       return { exitCode, ...text }
     },
     async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
+      await api[Symbol.asyncDispose]()
       rmSync(cwd, { recursive: true, force: true })
     },
-  }
-}
-
-export function json(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': status < 400 ? 'application/json' : 'application/problem+json' })
-  response.end(JSON.stringify(body))
-}
-
-/** An operation of tenant acme as the API shows it. */
-export function operation(change: Partial<Operation> = {}): Operation {
-  return {
-    id: '019a0000-0000-7000-8000-000000000001',
-    kind: 'provision',
-    tenant: { id: '019a0000-0000-7000-8000-00000000000a', slug: 'acme' },
-    generation: 1,
-    attempt: 1,
-    state: 'running',
-    intent: 'forward',
-    phase: 'ensure',
-    actor: 'key:admin',
-    reason: null,
-    correlationId: 'c',
-    result: null,
-    workflowId: 'provision/1',
-    links: {},
-    steps: [{ key: 'database', title: 'Create the database', state: 'pending' }],
-    revision: 1,
-    error: null,
-    createdAt: '2026-01-01T00:00:00.000Z',
-    startedAt: null,
-    finishedAt: null,
-    ...change,
-  }
-}
-
-/** A tenant as the API shows it. */
-export function tenant(slug: string): Tenant {
-  return {
-    id: '019a0000-0000-7000-8000-00000000000a',
-    code: 'k1',
-    slug,
-    name: slug,
-    labels: {},
-    profile: 'mt-standard',
-    plan: 'pro',
-    region: 'eu-north',
-    state: 'active',
-    conditions: [],
-    generation: 1,
-    observedGeneration: 1,
-    environments: [{ name: 'prod', placement: 1, cell: 'c1', state: 'active', epoch: 1 }],
-    dataKey: 'd',
-    createdAt: '2026-01-01T00:00:00.000Z',
-    updatedAt: '2026-01-01T00:00:00.000Z',
-    allowed: [],
-    operation: { id: '019a0000-0000-7000-8000-000000000001', kind: 'provision', state: 'succeeded' },
   }
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
-import type { Operation, Step } from '../../../packages/cli/api-types.ts'
+import type { Operation, Step } from '../../../packages/sdk/index.ts'
 import { json, operation, startFake, tenant } from './support.ts'
 
 const id = operation().id
@@ -47,6 +47,16 @@ test('watch resumes behind the last event after a cut and shows each change once
   )
 })
 
+test('an id that is nobody’s is told to be neither', async () => {
+  await using fake = await startFake(({ path }, response) => {
+    const code = path.includes('/operations/') ? 'operation_not_found' : 'tenant_not_found'
+    json(response, 404, { code, detail: 'there is none' })
+  })
+  const { exitCode, stderr } = await fake.freehold(['watch', id])
+  expect([exitCode, stderr.split('\n')[0]]).toEqual([3, `error: there is neither an operation nor a tenant ${id}`])
+  expect((await fake.freehold(['watch', 'nobody'])).stderr).toContain('code: tenant_not_found')
+})
+
 test('an operation that failed is 1, with its error, its step and what to do', async () => {
   await using fake = await startFake(({ path }, response) => {
     if (!path.endsWith('/stream')) return json(response, 200, operation())
@@ -58,6 +68,19 @@ test('an operation that failed is 1, with its error, its step and what to do', a
   expect(exitCode).toBe(1)
   expect(stderr).toContain('error: provision of acme failed: 002.sql:3: syntax error\ncode: migration_failed\n')
   expect(stderr).toContain('at step: migrate\nnext: freehold retry acme --wait')
+})
+
+test.each([
+  [true, ['freehold retry acme --wait', 'freehold abort acme --wait']],
+  [false, ['freehold retry acme --wait']],
+])('what can be undone (%s) is offered to be undone', async (abortable, offered) => {
+  await using fake = await startFake(({ path }, response) => {
+    if (!path.endsWith('/stream')) return json(response, 202, { operation: operation() })
+    open(response)
+    send(response, operation({ abortable, state: 'interrupted' }))
+  })
+  const { stderr } = await fake.freehold(['retry', 'acme', '--wait'])
+  expect(Array.from(stderr.matchAll(/freehold (?:retry|abort) acme --wait/g), ([line]) => line)).toEqual(offered)
 })
 
 test('abort --wait takes aborted for a good end, and an interrupted operation is not waited for', async () => {
@@ -80,10 +103,10 @@ test('a timeout is 5 and says how to go on', async () => {
     if (!path.endsWith('/stream')) return json(response, 202, { operation: operation() })
     open(response)
   })
-  const { exitCode, stderr } = await fake.freehold(['delete', 'acme', '--wait', '--timeout', '1'])
+  const { exitCode, stderr } = await fake.freehold(['purge', 'acme', '--wait', '--timeout', '1'])
   expect(exitCode).toBe(5)
   expect(stderr).toContain(`next: freehold watch ${id}`)
-  expect(fake.received[0]).toMatchObject({ method: 'DELETE', path: '/v1/tenants/acme' })
+  expect(fake.received[0]).toMatchObject({ method: 'POST', path: '/v1/tenants/acme/purge' })
 })
 
 test('watch --output json keeps standard output for the operation', async () => {

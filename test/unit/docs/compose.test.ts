@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { describeConfig, readConfig } from '../../../base/config.ts'
 import { composeWith, dockerfile, imageEnvironment, wantedVariables } from '../../support/containers.ts'
 import { graphOf } from '../house/graph.ts'
+import { workspacesOf } from '../house/workspaces.ts'
 
 const root = join(import.meta.dirname, '../../..')
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
@@ -72,6 +73,13 @@ describe('docker-compose.yml', () => {
     }
   })
 
+  test('shows workflows, and lets nobody act on them from the Web UI unless a variable opens it', () => {
+    const actions = (with_: Record<string, string>) =>
+      composeWith({ ...variables, ...with_ }).services['temporal-ui']?.environment['TEMPORAL_DISABLE_WRITE_ACTIONS']
+    expect(actions({})).toBe('true')
+    expect(actions({ TEMPORAL_DISABLE_WRITE_ACTIONS: 'false' })).toBe('false')
+  })
+
   test('is reachable from this machine alone', () => {
     const published = named.flatMap(([, { ports }]) => ports)
     expect(published.toSorted()).toEqual(['127.0.0.1:7070:7070', '127.0.0.1:8233:8080', '127.0.0.1:9464:9464'])
@@ -122,20 +130,44 @@ describe('the image', () => {
     expect(bases).toEqual([base, base])
     const last = steps.slice(steps.findLastIndex(({ instruction }) => instruction === 'FROM'))
     const at = (instruction: string) => last.findIndex((step) => step.instruction === instruction)
-    expect(last[at('USER')]?.rest).toBe('node')
-    expect(last.slice(at('USER')).filter(({ instruction }) => ['RUN', 'COPY', 'ADD'].includes(instruction))).toEqual([])
+    expect(last.filter(({ instruction }) => instruction === 'USER').map(({ rest }) => rest)).toEqual(['node'])
+    expect(last.slice(at('USER')).filter(({ instruction }) => ['COPY', 'ADD'].includes(instruction))).toEqual([])
     expect(last[at('HEALTHCHECK')]?.rest).toContain('/healthz')
     expect(JSON.parse(last[at('CMD')]?.rest ?? '')).toEqual(['node', 'api/main.ts'])
     expect(steps.some(({ rest }) => rest.startsWith('npm ci --omit=dev '))).toBe(true)
+  })
+
+  test('installs by the package files of all packages, as the lock file has them', () => {
+    const steps = dockerfile()
+    const install = steps.findIndex(({ rest }) => rest.startsWith('npm ci'))
+    const copied = steps.slice(0, install).filter(({ instruction }) => instruction === 'COPY')
+    for (const { folder } of workspacesOf(root))
+      expect(copied.map(({ rest }) => rest)).toContain(`${folder}/package.json ${folder}/`)
+  })
+
+  test('is built with what each of its processes compiles, so that none compiles at its start', () => {
+    const compiling = dockerfile().find(({ rest }) => rest.startsWith('for entry in '))?.rest
+    expect(
+      /^for entry in (.*?); do/
+        .exec(compiling ?? '')?.[1]
+        ?.split(' ')
+        .toSorted(),
+    ).toEqual(entries.toSorted())
+    expect(imageEnvironment()['NODE_COMPILE_CACHE']).toBe('/freehold/.compiled')
   })
 
   test('holds every file that its processes load, and nothing of tests, state or secrets', () => {
     for (const [, { command }] of ours) expect(command?.[0]).toBe('node')
     const { files } = graphOf(root, [...entries, 'workflows/index.ts'])
     const config = readConfig({})
-    const wanted = [...files, config.FREEHOLD_PLATFORM_FILE, `${config.FREEHOLD_MIGRATIONS_DIR}/1.4.0/001-shipping.sql`]
+    const sql = [
+      `${config.FREEHOLD_MIGRATIONS_DIR}/1.4.0/001-shipping.sql`,
+      'registry/migrations/20261121000000-initial.sql',
+    ]
+    const wanted = [...files, config.FREEHOLD_PLATFORM_FILE, ...sql]
     expect(wanted.length).toBeGreaterThan(100)
-    for (const file of [...wanted, 'package.json', 'package-lock.json', 'packages/cli/package.json']) {
+    const packageFiles = workspacesOf(root).map(({ folder }) => `${folder}/package.json`)
+    for (const file of [...wanted, 'package.json', 'package-lock.json', ...packageFiles]) {
       expect([file, existsSync(join(root, file))]).toEqual([file, true])
       expect([file, isCopied(file)]).toEqual([file, true])
     }

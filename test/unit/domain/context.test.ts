@@ -3,14 +3,15 @@ import { tenantContext } from '../../../domain/context.ts'
 import { readManifest } from '../../../domain/manifest-read.ts'
 import { resolveManifest } from '../../../domain/manifest-resolve.ts'
 import type { Bus, Cell, Placement } from '../../../domain/placement.ts'
-import { topology, type Site } from '../../../domain/topology.ts'
+import type { Site } from '../../../domain/topology.ts'
+import { topologyOf } from '../../../isolation/strategies/by-profile.ts'
 import { manifestText, platform } from './support.ts'
 
 const cell: Cell = {
   name: 'cell-a',
   region: 'eu-west',
   database: { host: 'db.example.com', port: 5432, name: 'warehouse' },
-  objectStore: { root: '/srv/objects', container: 'data-shared' },
+  objectStore: { kind: 'file-system', root: '/srv/objects', container: 'data-shared' },
   runtime: { namespace: 'workloads', taskQueue: 'work' },
   network: { policies: '/srv/policies' },
 }
@@ -33,7 +34,7 @@ function freeze<T extends object>(value: T): T {
 }
 
 test('the topology says where everything is, by reference and without a credential or a path of the host', () => {
-  expect(topology(freeze({ code: 'k3v9x2ab' }), freeze(placement), freeze(site))).toEqual({
+  expect(topologyOf(freeze({ tenant: { code: 'k3v9x2ab' }, placement, site }))).toEqual({
     database: {
       cell: 'cell-a',
       host: 'db.example.com',
@@ -53,23 +54,31 @@ test('the topology says where everything is, by reference and without a credenti
       endpoint: { host: 'bus.example.com', port: 5671, tls: true },
       topic: 'tenant-k3v9x2ab-prod',
       subscription: 'all',
-      keySecret: 'secrets/k3v9x2ab/prod/topic-1',
+      keySecret: 'secrets/k3v9x2ab/prod/topic',
     },
   })
 })
 
 test('without a bus and a pool of addresses the topology says so', () => {
-  const { network, events } = topology(
-    { code: 'k3v9x2ab' },
-    { environment: 'prod', number: 1 },
-    { ...site, bus: undefined },
-  )
+  const { network, events } = topologyOf({
+    tenant: { code: 'k3v9x2ab' },
+    placement: { environment: 'prod', number: 1, profile: 'mt-standard' },
+    site: { ...site, bus: undefined },
+  })
   expect({ network, events }).toEqual({ network: null, events: { transport: 'webhooks' } })
 })
 
-test('a move changes roles and the password, not the schema and the prefixes', () => {
-  const before = topology({ code: 'k3v9x2ab' }, placement, site)
-  const after = topology({ code: 'k3v9x2ab' }, { ...placement, number: 2 }, site)
+test('a profile without a strategy has no topology', () => {
+  for (const profile of ['unheard-of', 'constructor'])
+    expect(() => topologyOf({ tenant: { code: 'k3v9x2ab' }, placement: { ...placement, profile }, site })).toThrow(
+      expect.objectContaining({ code: 'profile_not_configured' }),
+    )
+})
+
+test('a move changes roles and the password, not the schema, the prefixes and the topic', () => {
+  const before = topologyOf({ tenant: { code: 'k3v9x2ab' }, placement, site })
+  const after = topologyOf({ tenant: { code: 'k3v9x2ab' }, placement: { ...placement, number: 2 }, site })
+  expect(after.events).toEqual(before.events)
   expect(after.database.role).not.toBe(before.database.role)
   expect(after.database.passwordSecret).not.toBe(before.database.passwordSecret)
   expect(after.database.schema).toBe(before.database.schema)
@@ -80,7 +89,7 @@ test('two readers of the same facts get the same bytes of the context', () => {
   const read = () => {
     const { resolved } = resolveManifest(readManifest(manifestText()), platform, [])
     const tenant = { id: 'id', slug: 'acme', code: 'k3v9x2ab', dataKey: 'key', state: 'active' as const }
-    return JSON.stringify(tenantContext(tenant, freeze(resolved), placement, site))
+    return JSON.stringify(tenantContext(tenant, freeze(resolved), placement, topologyOf({ tenant, placement, site })))
   }
   expect(read()).toBe(read())
   expect(JSON.parse(read())).toMatchObject({ version: 1, environment: 'prod', epoch: 3, policy: { residency: 'eu' } })

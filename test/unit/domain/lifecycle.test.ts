@@ -7,12 +7,16 @@ const commands = Object.keys(lifecycle) as Command[]
 
 test.each([
   ['provisioning', ['provision']],
-  ['active', ['rotate-credentials']],
-  ['failed', ['provision', 'purge']],
   ['purging', []],
   ['purged', []],
 ] as const)('a tenant that is %s allows %j', (state, allowed) => {
   expect(allowedCommands(state)).toEqual(allowed)
+})
+
+test('a tenant that failed may be provisioned again or purged, and what this release cannot do is offered to nobody', () => {
+  expect(allowedCommands('failed')).toEqual(expect.arrayContaining(['provision', 'purge']))
+  const offered = new Set(tenantStates.flatMap(allowedCommands))
+  expect([...offered].filter((command) => !lifecycle[command].available)).toEqual([])
 })
 
 const pairs = commands.flatMap((command) => tenantStates.map((state) => ({ command, state })))
@@ -34,7 +38,9 @@ test('what the table does not list is refused', () => {
 test('a refusal says what is possible instead', () => {
   const failure = failureOf(() => assertTransition('purge', 'active'))
   expect(failure.message).toContain('purge is not possible while the tenant is active')
-  expect(failure.facts).toEqual({ state: 'active', allowed: ['rotate-credentials'] })
+  expect(failure.facts).toEqual({ state: 'active', allowed: allowedCommands('active') })
+  expect(allowedCommands('active')).toContain('rotate-credentials')
+  expect(allowedCommands('active')).not.toContain('purge')
 })
 
 test('nothing leads out of purged, and every other state has a way out or a command under way', () => {

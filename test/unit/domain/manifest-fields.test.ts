@@ -3,6 +3,7 @@ import { tenantContext } from '../../../domain/context.ts'
 import { readManifest } from '../../../domain/manifest-read.ts'
 import { resolveManifest } from '../../../domain/manifest-resolve.ts'
 import { manifestJsonSchema } from '../../../domain/manifest.ts'
+import { topologyOf } from '../../../isolation/strategies/by-profile.ts'
 import { failureOf, platform } from './support.ts'
 
 /** Every field that is available, with a value that is not the default. */
@@ -60,7 +61,7 @@ test('what is marked as handed on is in the tenant context', () => {
     name: 'cell-a',
     region: 'eu-west',
     database: { host: 'db.example.com', port: 5432, name: 'warehouse' },
-    objectStore: { root: '/srv/objects', container: 'data-shared' },
+    objectStore: { kind: 'file-system' as const, root: '/srv/objects', container: 'data-shared' },
     runtime: { namespace: 'workloads', taskQueue: 'work' },
     network: { policies: '/srv/policies' },
   }
@@ -69,7 +70,7 @@ test('what is marked as handed on is in the tenant context', () => {
     tenant,
     resolved,
     { ...placement, state: 'active' },
-    { cell, bus: undefined, weight: 1 },
+    topologyOf({ tenant, placement, site: { cell, bus: undefined, weight: 1 } }),
   )
   const { quotas, features, settings, policies } = available.spec
   expect(context).toMatchObject({ quotas, features, settings, policy: policies })

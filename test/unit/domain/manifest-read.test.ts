@@ -49,10 +49,10 @@ test('every unknown field is told, with a bound on how many', () => {
 
 test('a missing field is told at the nearest thing that is there', () => {
   const { details } = refused('apiVersion: freehold.dev/v1alpha1\nkind: Tenant\nmetadata:\n  slug: acme\nspec: {}\n')
-  expect(details.map(({ path, line }) => ({ path, line }))).toEqual([
-    { path: 'metadata.name', line: 4 },
-    { path: 'spec.plan', line: 5 },
-    { path: 'spec.region', line: 5 },
+  expect(details.map(({ path, message, line }) => ({ path, message, line }))).toEqual([
+    { path: 'metadata.name', message: 'is missing', line: 4 },
+    { path: 'spec.plan', message: 'is missing', line: 5 },
+    { path: 'spec.region', message: 'is missing', line: 5 },
   ])
 })
 

@@ -10,7 +10,10 @@ function lack(stream: string, cursor: number, count: number) {
     previousHash: '',
     hash: '',
   }))
-  return { delivery: { stream, destination: 'governance', cursor, topic: null, credential: null }, events }
+  return {
+    delivery: { stream, destination: 'governance', cursor, head: cursor + count, topic: null, credential: null },
+    events,
+  }
 }
 const parts = [lack('a', 3, 2), lack('b', 0, 3), lack('c', 7, 1), lack('d', 9, 0)]
 const told = (results: ReturnType<typeof resultsOf>) =>

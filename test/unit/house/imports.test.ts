@@ -1,8 +1,12 @@
 import { globSync, readFileSync } from 'node:fs'
-import { join, sep } from 'node:path'
+import { basename, join, sep } from 'node:path'
 import { expect, test } from 'vitest'
 import { folderOf, importsOf, violations } from './imports.ts'
+import { packageOf, workspacesOf } from './workspaces.ts'
 
+const root = join(import.meta.dirname, '../../..')
+const workspaces = workspacesOf(root)
+const packages = globSync('packages/*', { cwd: root }).map((folder) => folder.replaceAll(sep, '/'))
 const core = ['domain', 'crypto', 'base']
 const product = [...core, 'registry', 'isolation', 'operations', 'events', 'activities', 'workflows', 'worker', 'api']
 /** Who may import whom; every folder may import itself. */
@@ -12,24 +16,31 @@ const rules: Record<string, string[]> = {
   base: ['domain'],
   registry: core,
   isolation: core,
-  operations: [...core, 'registry', 'isolation/strategy.ts'],
+  operations: [...core, 'registry', 'isolation/strategies/by-profile.ts'],
   events: [...core, 'registry'],
   workflows: ['domain', 'base/search-attributes.ts', 'type activities'],
   activities: [...core, 'registry', 'isolation', 'operations'],
-  api: [...core, 'registry', 'operations', 'type workflows'],
+  api: [...core, 'registry', 'isolation/strategies/by-profile.ts', 'operations', 'type workflows'],
   worker: product.filter((folder) => folder !== 'api'),
-  packages: [],
-  // What users copy: it asks the API like anybody, and knows nothing of ours but what services of the platform may use.
-  examples: ['events/tenant-links.ts'],
+  // Packages may import each other as their package.json says.
+  ...Object.fromEntries(packages.map((folder) => [folder, packagesNeededBy(folder)])),
+  // What users copy: it asks the API like anybody, and knows nothing of ours but the packages that they have too.
+  examples: ['packages/sdk', 'packages/tenant-worker'],
   deploy: [...core, 'registry', 'isolation'],
-  local: [...product, 'deploy', 'packages', 'examples'],
-  // The API describes itself: its OpenAPI document, and from it the types of its clients, are written by a script.
-  scripts: ['domain', 'base', 'api'],
-  bench: [...product, 'deploy', 'local', 'packages', 'examples'],
+  local: [...product, 'deploy', ...packages, 'examples'],
+  // The API describes itself: its OpenAPI document, and from it the types of its clients, are written by a script. Another
+  // records histories on a stack of its own.
+  scripts: ['domain', 'base', 'registry', 'worker', 'api', 'local', 'packages/sdk'],
+  bench: [...product, 'deploy', 'local', ...packages, 'examples'],
 }
 
-const root = join(import.meta.dirname, '../../..')
-const files = globSync('**/*.ts', { cwd: root, exclude: ['**/node_modules', '.*', 'test'] })
+/** Folders of the packages of ours that this one declares to need. */
+function packagesNeededBy(folder: string): string[] {
+  const needed = workspaces.find((one) => one.folder === folder)?.dependencies ?? {}
+  return workspaces.filter(({ name }) => needed[name] !== undefined).map((one) => one.folder)
+}
+
+const files = globSync('**/*.ts', { cwd: root, exclude: ['**/node_modules', '**/dist', '.*', 'test'] })
   .map((file) => file.replaceAll(sep, '/'))
   .filter((file) => folderOf(file) !== 'test')
 const source = new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]))
@@ -41,7 +52,34 @@ test('every folder with source has a rule', () => {
 })
 
 test('nobody imports what the table does not allow', () => {
-  expect([...source].flatMap(([file, text]) => violations(file, text, rules))).toEqual([])
+  expect([...source].flatMap(([file, text]) => violations(file, text, rules, workspaces))).toEqual([])
+})
+
+test('packages declare every package that they import, and the product those of ours', () => {
+  const rootFile = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as (typeof workspaces)[number]
+  const undeclared = [...source].flatMap(([file, text]) => {
+    const own = workspaces.find(({ folder }) => folder === folderOf(file))
+    const names = importsOf(text)
+      .filter(({ specifier }) => !/^(\.|node:)/.test(specifier))
+      .map(({ specifier }) => packageOf(specifier))
+    const wanted = own === undefined ? names.filter((name) => workspaces.some((one) => one.name === name)) : names
+    const { dependencies } = own ?? rootFile
+    return wanted.filter((name) => dependencies[name] === undefined).map((name) => `${file} -> ${name}`)
+  })
+  expect(undeclared).toEqual([])
+})
+
+test('a package of ours counts as its folder, by whichever name it is imported', () => {
+  const found = (file: string, text: string) => violations(file, text, rules, workspaces)
+  const bySdk = `import { createClient } from '@freehold/sdk'`
+  const byLinks = `import { openTenantLinks } from '@freehold/tenant-worker/topics'`
+  expect(found('packages/cli/planted.ts', bySdk)).toEqual([])
+  expect(found('packages/cli/planted.ts', byLinks)).toEqual([
+    'packages/cli/planted.ts -> packages/tenant-worker/topics/index.ts',
+  ])
+  expect(found('packages/sdk/planted.ts', `import { run } from '../cli/main.ts'`)).toHaveLength(1)
+  expect(found('api/planted.ts', bySdk)).toEqual(['api/planted.ts -> packages/sdk/index.ts'])
+  expect(found('packages/tenant-worker/planted.ts', `import { x } from '../../domain/x.ts'`)).toHaveLength(1)
 })
 
 test('domain and workflows use nothing of Node, for they run in the sandbox of workflows', () => {
@@ -51,8 +89,18 @@ test('domain and workflows use nothing of Node, for they run in the sandbox of w
   expect(used.filter((line) => line.includes('-> node:'))).toEqual([])
 })
 
+test('few files share a name, so that a name says which one is meant', () => {
+  // A process is started by the main.ts of its folder.
+  const names = files.map((file) => basename(file)).filter((name) => name !== 'main.ts')
+  const shared = Object.entries(Object.groupBy(names, (name) => name)).filter(([, same = []]) => same.length > 6)
+  expect(shared.map(([name]) => name)).toEqual([])
+})
+const generated = ['packages/sdk/generated.ts']
+
 test('source files are short: none over 400 lines, the median under 80', () => {
-  const written = [...source].filter(([file]) => folderOf(file) !== 'bench' && !file.includes('/migrations/'))
+  const written = [...source].filter(
+    ([file]) => folderOf(file) !== 'bench' && !file.includes('/migrations/') && !generated.includes(file),
+  )
   const lengths = written
     .map(([file, text]) => ({ file, lines: text.split('\n').length - 1 }))
     .toSorted((a, b) => a.lines - b.lines)

@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path/posix'
+import { sourceOf, type Workspace } from './workspaces.ts'
 
 /** One import of a text: what it names, and whether it is there for the types alone. */
 export type Import = { readonly specifier: string; readonly typeOnly: boolean }
@@ -20,16 +21,24 @@ export function importsOf(text: string): Import[] {
 
 /**
  * Imports of one file that its folder's rule does not allow, as `file -> target`. A rule names folders, single files, or
- * `type <folder>` for types alone; its own folder is always allowed. Files of the root may import everything.
+ * `type <folder>` for types alone; its own folder is always allowed. Files of the root may import everything. A package of
+ * ours counts as its folder, by whichever name it is imported.
  * @param file path from the root of the repository, with /
  */
-export function violations(file: string, text: string, rules: Readonly<Record<string, readonly string[]>>): string[] {
+export function violations(
+  file: string,
+  text: string,
+  rules: Readonly<Record<string, readonly string[]>>,
+  workspaces: readonly Workspace[] = [],
+): string[] {
   const folder = folderOf(file)
   if (folder === '') return []
   const allowed = [folder, ...(rules[folder] ?? [])]
   return importsOf(text)
-    .filter(({ specifier }) => specifier.startsWith('.'))
-    .map(({ specifier, typeOnly }) => ({ target: join(dirname(file), specifier), typeOnly }))
+    .flatMap(({ specifier, typeOnly }) => {
+      const target = specifier.startsWith('.') ? join(dirname(file), specifier) : sourceOf(specifier, workspaces)
+      return target === undefined ? [] : [{ target, typeOnly }]
+    })
     .filter(({ target, typeOnly }) => {
       const names = [target, folderOf(target), ...(typeOnly ? [`type ${folderOf(target)}`] : [])]
       return !names.some((name) => allowed.includes(name))
@@ -37,7 +46,8 @@ export function violations(file: string, text: string, rules: Readonly<Record<st
     .map(({ target }) => `${file} -> ${target}`)
 }
 
-/** Top-level folder of a path; empty for a file of the root. */
+/** Folder that has a rule: the top-level one of a path, below packages/ that of the package; empty for a file of the root. */
 export function folderOf(file: string): string {
-  return file.includes('/') ? file.slice(0, file.indexOf('/')) : ''
+  const parts = file.split('/').slice(0, -1)
+  return parts.slice(0, parts[0] === 'packages' ? 2 : 1).join('/')
 }

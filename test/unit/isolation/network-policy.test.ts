@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { BusAccess, CellAccess, Target } from '../../../isolation/mapper.ts'
 import { createNetworkMapper } from '../../../isolation/mappers/network.ts'
-import { resourcesOf } from '../../../isolation/strategy.ts'
+import { resourcesOf } from '../../../isolation/strategies/by-profile.ts'
 
 let policies: string
 beforeAll(async () => {
@@ -21,12 +21,12 @@ const bus: BusAccess = {
 }
 
 /** The network of an environment, as the shared profile asks for it. */
-function networkOf(environment: string, segment: string | null, withBus?: BusAccess): Target | undefined {
+function networkOf(environment: string, segment: string | null, withBus?: BusAccess): Target<'network'> | undefined {
   const cell: CellAccess = {
     name: 'cell-1',
     region: 'eu-north',
     database: { host: 'db.example', port: 5433, name: 'warehouse' },
-    objectStore: { root: policies, container: 'data-shared' },
+    objectStore: { kind: 'file-system', root: policies, container: 'data-shared' },
     runtime: { namespace: 'workloads', taskQueue: 'work' },
     network: { policies },
     provisionerUrl: 'postgresql://provisioner:secret@db.example/warehouse',
@@ -38,13 +38,15 @@ function networkOf(environment: string, segment: string | null, withBus?: BusAcc
     site: { cell, bus: withBus, weight: 1 },
     plan: { name: 'pro', weight: 1, databaseConnections: 5, quotas },
     quotas,
-  }).find(({ kind }) => kind === 'network')
+  }).find((one) => one.kind === 'network')
   const never = () => Promise.reject(new Error('a network has no secrets'))
   const secrets = { read: never, readOrCreate: never, replace: never, list: never, destroy: never }
-  return spec && { spec, tenantId: '0199-tenant', epoch: 4, cell, bus: withBus, secrets }
+  const { signal } = new AbortController()
+  const claim = { epoch: 4, fence: 7, birth: 'active', signal, timeoutMs: 5_000 } as const
+  return spec && { spec, tenantId: '0199-tenant', ...claim, cell, bus: withBus, secrets }
 }
 
-async function rendered(target: Target | undefined): Promise<object> {
+async function rendered(target: Target<'network'> | undefined): Promise<object> {
   if (target === undefined) throw new Error('no network was asked for')
   await createNetworkMapper().ensure(target)
   return JSON.parse(await readFile(join(policies, `k3f9x2ab-${target.spec.environment}-1.json`), 'utf8'))
@@ -67,8 +69,10 @@ test('a policy allows its own segment, its database and its bus, denies the rest
     version: 1,
     owner: '0199-tenant',
     environment: 'prod',
+    placement: 1,
     enforcement: 'external',
     epoch: 4,
+    fence: 7,
     frozen: false,
     segment: '10.64.0.64/26',
     default: 'deny',

@@ -29,7 +29,9 @@ test('the state directory is made for its owner alone', async () => {
 test('a second stack on the same state directory is refused with the pid of the first, until that one stops', async () => {
   const path = join(temporaryDirectory(), '.freehold')
   const first = await openStateDir({ path, log })
-  await expect(openStateDir({ path, log })).rejects.toThrow(new RegExp(`in use by the running process ${process.pid};`))
+  await expect(openStateDir({ path, log })).rejects.toThrow(
+    new RegExp(`in use by the running process ${process.pid}; .*FREEHOLD_STATE_DIR`),
+  )
   first.release()
   await openStateDir({ path, log })
 })

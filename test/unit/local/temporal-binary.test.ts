@@ -31,12 +31,15 @@ function machine() {
   const cached = join(root, 'cache/freehold/temporal-9.9.9/temporal')
   const env = { PATH: join(root, 'bin'), XDG_CACHE_HOME: join(root, 'cache') }
   const lines: string[] = []
-  const resolve = (more: { env?: NodeJS.ProcessEnv; downloadFrom?: string } = {}): Promise<string> =>
+  const resolve = (
+    more: { env?: NodeJS.ProcessEnv; downloadFrom?: string; signal?: AbortSignal } = {},
+  ): Promise<string> =>
     resolveTemporalBinary({
       env: { ...env, ...more.env },
       log: (line) => lines.push(line),
       sourceDir: join(root, 'source'),
       downloadFrom: more.downloadFrom ?? 'http://127.0.0.1:9/cli',
+      ...(more.signal === undefined ? {} : { signal: more.signal }),
     })
   const inCache = (): string[] => readdirSync(dirname(cached))
   return { root, put, cached, lines, resolve, inCache }
@@ -107,6 +110,13 @@ test('a cached binary that does not run is built anew', async () => {
   put('bin/go', go)
   expect(await resolve()).toBe(cached)
   expect(execFileSync(cached, { encoding: 'utf8' })).toContain('9.9.9')
+})
+
+test('a cached binary that Ctrl-C ended is not got anew', async () => {
+  const { put, cached, lines, resolve } = machine()
+  put('cache/freehold/temporal-9.9.9/temporal', broken)
+  await expect(resolve({ signal: AbortSignal.abort() })).rejects.toThrow(/aborted/)
+  expect([lines, readFileSync(cached, 'utf8')]).toEqual([[], broken])
 })
 
 test('two builds at once leave one good binary', async () => {

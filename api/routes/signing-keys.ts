@@ -1,0 +1,36 @@
+import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
+import { createSigner, type PublicKey } from '../../crypto/signing.ts'
+import type { ApiDeps, ApiEnv } from '../deps.ts'
+import { json, newApp, open, problems } from './common.ts'
+
+const keySchema = z.object({
+  kty: z.literal('OKP'),
+  crv: z.literal('Ed25519'),
+  x: z.string(),
+  kid: z.string(),
+  use: z.literal('sig'),
+  alg: z.literal('EdDSA'),
+})
+
+/** Public keys, to check the signatures of events with. */
+export function signingKeyRoutes({ platformKey }: ApiDeps): OpenAPIHono<ApiEnv> {
+  const app = newApp()
+  let keys: PublicKey[] | undefined
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/.well-known/freehold/keys.json',
+      operationId: 'getSigningKeys',
+      tags: ['system'],
+      security: open,
+      summary: 'The keys events are signed with (RFC 7517); `keyid` of an event is the `kid` of its key',
+      responses: { 200: json(z.object({ keys: z.array(keySchema) }), 'A set of JSON Web Keys'), ...problems() },
+    }),
+    (c) => {
+      c.header('Cache-Control', 'public, max-age=3600')
+      keys ??= [createSigner(platformKey).publicKey]
+      return c.json({ keys }, 200)
+    },
+  )
+  return app
+}

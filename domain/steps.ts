@@ -1,0 +1,66 @@
+import type { Step } from './operation.ts'
+import type { ResourceKind, ResourceSpec } from './resources.ts'
+
+const kindTitles = {
+  secrets: 'secrets',
+  database: 'database',
+  'object-store': 'object store',
+  runtime: 'share of the runtime',
+  network: 'network segment',
+  topic: 'topic',
+} as const satisfies Record<ResourceKind, string>
+
+function step(spec: ResourceSpec, more: Pick<Step, 'action' | 'after'> & Partial<Step>): Step {
+  return {
+    key: spec.key,
+    title: resourceTitle(spec),
+    resource: spec.key,
+    state: 'pending',
+    ...(spec.kind === 'topic' ? { bus: spec.cell } : {}),
+    ...more,
+  }
+}
+
+function resourceTitle(spec: ResourceSpec): string {
+  return `${kindTitles[spec.kind]} of ${spec.environment}`
+}
+
+/** Provisioning: every resource in the order of its dependencies, then the schema of each database. */
+export function provisionSteps(specs: readonly ResourceSpec[], appVersion: string | null): Step[] {
+  const ensure = specs.map((spec) => step(spec, { action: 'ensure', after: spec.after }))
+  if (appVersion === null) return ensure
+  const migrate = specs
+    .filter((spec) => spec.kind === 'database')
+    .map((spec) =>
+      step(spec, {
+        action: 'migrate',
+        key: `${spec.key}/schema`,
+        title: `schema ${appVersion} of ${spec.environment}`,
+        after: [spec.key],
+        schemaVersion: appVersion,
+      }),
+    )
+  return [...ensure, ...migrate]
+}
+
+/**
+ * Removal: the same resources, what depends on another before the other. Secrets go last of their environment, because a
+ * removal that is tried again may need a credential.
+ */
+export function removalSteps(specs: readonly ResourceSpec[]): Step[] {
+  const waitsFor = (spec: ResourceSpec) => (other: ResourceSpec) =>
+    other.after.includes(spec.key) ||
+    (spec.kind === 'secrets' && other.kind !== 'secrets' && other.environment === spec.environment)
+  return specs.map((spec) =>
+    step(spec, { action: 'remove', after: specs.filter(waitsFor(spec)).map((other) => other.key) }),
+  )
+}
+
+const withCredential: readonly ResourceKind[] = ['database', 'topic']
+
+/** New credentials for the database and the topic of one environment. */
+export function rotationSteps(specs: readonly ResourceSpec[], environment: string): Step[] {
+  return specs
+    .filter((spec) => withCredential.includes(spec.kind) && spec.environment === environment)
+    .map((spec) => step(spec, { action: 'rotate', title: `credentials of ${resourceTitle(spec)}`, after: [] }))
+}

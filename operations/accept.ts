@@ -1,0 +1,114 @@
+import type { Actor } from '../domain/events.ts'
+import { FreeholdError } from '../domain/errors.ts'
+import type { JsonObject } from '../domain/json.ts'
+import { assertTransition, lifecycle } from '../domain/lifecycle.ts'
+import type { OperationKind } from '../domain/operation.ts'
+import type { OperationRow } from '../registry/entities/operation.ts'
+import { eventsJson } from '../registry/events.ts'
+import { one, type Sql } from '../registry/sql.ts'
+import { findTenantId } from '../registry/tenants.ts'
+import { operationColumns, tenantFacts, type TenantFacts } from './rows.ts'
+import { operationEvent } from './operation-event.ts'
+
+/** Who asks, and on whose trail. */
+export type Requester = { readonly actor: Actor; readonly correlationId: string; readonly reason?: string | undefined }
+
+/** What is asked for: a kind of operation, what it needs to know, and when it is due (now, unless it says so). */
+export type Wanted = { readonly kind: OperationKind; readonly parameters?: JsonObject; readonly dueAt?: Date }
+
+/**
+ * Locks a tenant, named by id or by slug, until the transaction ends, and gives what is known of it. Throws
+ * `tenant_not_found`, and `tenant_gone` for a purged one.
+ */
+export async function lockTenant(sql: Sql, idOrSlug: string): Promise<TenantFacts> {
+  const id = await requireTenantId(sql, idOrSlug)
+  const { facts } = await one(
+    sql<{ facts: TenantFacts }>({
+      name: 'lock-tenant',
+      text: `select ${tenantFacts} as facts from tenants t where id = $1 for no key update`,
+      values: [id],
+    }),
+  )
+  if (facts.state === 'purged') throw new FreeholdError('tenant_gone', `tenant ${id} was purged`)
+  return facts
+}
+
+/** Id of a tenant by its id or its slug. Throws `tenant_not_found`. */
+export async function requireTenantId(sql: Sql, idOrSlug: string): Promise<string> {
+  const id = await findTenantId(sql, idOrSlug)
+  if (id === undefined) throw new FreeholdError('tenant_not_found', `there is no tenant "${idOrSlug.slice(0, 64)}"`)
+  return id
+}
+
+/** Throws `operation_in_progress` while an open operation holds the tenant. The tenant is locked by the caller. */
+export async function refuseWhileHeld(sql: Sql, { id, slug }: Pick<TenantFacts, 'id' | 'slug'>): Promise<void> {
+  const [open] = await sql<Pick<OperationRow, 'id' | 'kind' | 'state'>>({
+    name: 'open-operation',
+    text: `select id, kind, state from operations
+      where tenant_id = $1 and exclusive and state in ('accepted', 'running', 'interrupted')`,
+    values: [id],
+  })
+  if (open === undefined) return
+  throw new FreeholdError(
+    'operation_in_progress',
+    `operation ${open.id} (${open.kind}, ${open.state}) holds tenant ${slug}; wait for it or abort it`,
+    { facts: { operationId: open.id, kind: open.kind, state: open.state } },
+  )
+}
+
+/**
+ * Accepts a command for a tenant that the caller has locked. One that is due later is `scheduled`: it holds nothing, and is
+ * checked when it is due. Throws `operation_in_progress` while another holds the tenant, and `transition_not_allowed` by
+ * the lifecycle table.
+ */
+export async function acceptOperation(
+  sql: Sql,
+  tenant: TenantFacts,
+  { kind, parameters = {}, dueAt }: Wanted,
+  requester: Requester,
+): Promise<OperationRow> {
+  const { exclusive } = lifecycle[kind]
+  if (dueAt === undefined) {
+    if (exclusive) await refuseWhileHeld(sql, tenant)
+    assertTransition(kind, tenant.state)
+  }
+  const operation = await one(
+    sql<OperationRow>({
+      name: 'accept',
+      text: `insert into operations as o
+          (tenant_id, kind, exclusive, generation, parameters, state, phase, actor, reason, correlation_id, due_at)
+        select $1, $2, $3, $4, $5::jsonb, s, s, $6, $7, $8, coalesce($9::timestamptz, now())
+        from (select case when $9::timestamptz is null then 'accepted' else 'scheduled' end as s)
+        returning ${operationColumns}`,
+      values: [
+        tenant.id,
+        kind,
+        exclusive,
+        tenant.generation,
+        JSON.stringify(parameters),
+        requester.actor,
+        requester.reason ?? null,
+        requester.correlationId,
+        dueAt ?? null,
+      ],
+    }),
+  )
+  await appendCommandEvent(sql, operation, requester, 'TENANCY_OPERATION_ACCEPTED')
+  return operation
+}
+
+/** Says of an operation that somebody asked something of it. */
+export async function appendCommandEvent(
+  sql: Sql,
+  operation: OperationRow,
+  { actor, reason, correlationId }: Requester,
+  type: 'TENANCY_OPERATION_ACCEPTED' | 'TENANCY_OPERATION_RETRIED' | 'TENANCY_OPERATION_ABORT_REQUESTED',
+): Promise<void> {
+  const { id, kind, generation, attempt } = operation
+  const data = { kind, generation, attempt, ...(reason === undefined ? {} : { reason }) }
+  await sql({
+    name: 'append-events',
+    text: 'select append_events($1::uuid::text, $2::jsonb)',
+    values: [operation.tenant, eventsJson([operationEvent({ id, correlationId }, actor, type, data)])],
+  })
+}

@@ -1,0 +1,153 @@
+import type pg from 'pg'
+import type { NewEvent } from '../domain/events.ts'
+import { assertTransition, lifecycle } from '../domain/lifecycle.ts'
+import { isOpen, type OperationInput, type WorkflowStep } from '../domain/operation.ts'
+import type { Platform } from '../domain/platform.ts'
+import { removalSteps } from '../domain/steps.ts'
+import { specVersion } from '../domain/resources.ts'
+import { eventsJson } from '../registry/events.ts'
+import { transaction } from '../registry/pool.ts'
+import type { OperationRow } from '../registry/entities/operation.ts'
+import type { Sql } from '../registry/sql.ts'
+import { requireOwn, type Caller } from './caller.ts'
+import { readFacts } from './facts.ts'
+import type { LedgerEntry } from './kinds/kind.ts'
+import { kindOf } from './kinds/index.ts'
+import { lockOperation, type LockedOperation } from './rows.ts'
+import { operationEvent, stateChangeEvents } from './operation-event.ts'
+import { rewrittenLedger } from './wanted-resources.ts'
+
+/** What a workflow needs to know to go on. `done`: another attempt settled it, or it is no longer this attempt's. */
+export type Begun = { proceed: 'forward' | 'compensate' | 'done'; slug: string; steps: WorkflowStep[] }
+type Registry = { readonly pool: pg.Pool; readonly platform: Platform }
+
+const actor = 'system:worker'
+
+/** Whether this attempt may still work on the operation. */
+export function isCurrent({ operation }: LockedOperation, { attempt }: Pick<OperationInput, 'attempt'>): boolean {
+  return isOpen(operation.state) && operation.attempt === attempt
+}
+
+/**
+ * Takes an operation up: sets the tenant's through state, enters what will be made in the ledger, records the steps and
+ * gives them. Beginning twice is beginning once: one that runs keeps its steps and what became of them. Throws what the
+ * planning of its kind throws, `transition_not_allowed` when the tenant's state changed since it was accepted, and
+ * `step_refused` to a workflow that is not the operation's.
+ */
+export function begin({ pool, platform }: Registry, caller: Caller): Promise<Begun> {
+  const { input } = caller
+  return transaction(pool, async (sql) => {
+    const held = await lockOperation(sql, input.operationId)
+    const { operation, tenant } = held
+    requireOwn(operation, caller)
+    if (!isCurrent(held, input)) return { proceed: 'done', slug: tenant.slug, steps: [] }
+    if (operation.intent === 'compensate') return { proceed: 'compensate', slug: tenant.slug, steps: [] }
+    if (operation.state === 'running' && operation.phase !== 'accepted')
+      return { proceed: 'forward', slug: tenant.slug, steps: forWorkflow(operation.steps) }
+    const { through } = lifecycle[operation.kind]
+    if (through !== 'keeps' && tenant.state !== through) assertTransition(operation.kind, tenant.state)
+    const facts = await readFacts(sql, held, platform)
+    const { ledger, rewritten } = rewrittenLedger(facts)
+    const { specs, steps } = kindOf(operation.kind).prepare({ ...facts, ledger })
+    const planned = specs.filter(({ key }) => !ledger.some((entry) => entry.key === key))
+    const state = through === 'keeps' ? tenant.state : through
+    const events: NewEvent[] = [
+      operationEvent(operation, actor, 'TENANCY_OPERATION_STARTED', {
+        kind: operation.kind,
+        attempt: operation.attempt,
+      }),
+      ...stateChangeEvents(operation, actor, tenant.state, state),
+      ...planned.map(({ key, name, cell }) =>
+        operationEvent(operation, actor, 'TENANCY_RESOURCE_PLANNED', { key, name, cell }),
+      ),
+    ]
+    await sql({
+      name: 'begin',
+      text: write,
+      values: [
+        operation.id,
+        tenant.id,
+        state,
+        JSON.stringify(steps),
+        JSON.stringify(planned),
+        rewrittenJson(rewritten),
+        specVersion,
+        eventsJson(events),
+      ],
+    })
+    return { proceed: 'forward', slug: tenant.slug, steps: forWorkflow(steps) }
+  })
+}
+
+/** Writes what was described anew; the arguments are places of values. */
+const rewrite = (tenant: string, entries: string, version: string) =>
+  `update resources r set spec = e.spec, spec_version = ${version}, name = e.spec ->> 'name'
+    from jsonb_to_recordset(${entries}::jsonb) as e (key text, spec jsonb) where r.tenant_id = ${tenant} and r.key = e.key`
+
+const write = `with begun as (
+    update operations set state = 'running', phase = 'resources', steps = $4::jsonb, undo = '[]', error = null,
+      state_before = coalesce(state_before, (select state from tenants where id = $2)),
+      started_at = coalesce(started_at, now()), revision = revision + 1, updated_at = now()
+    where id = $1
+  ), entered as (
+    update tenants set state = $3, updated_at = now() where id = $2 and state <> $3
+  ), cleared as (
+    delete from conditions where tenant_id = $2 and type = 'NeedsAttention'
+  ), planned as (
+    insert into resources (tenant_id, key, placement, kind, environment, cell, name, spec, spec_version, created_by)
+    select $2, s.key, s.placement, s.kind, s.environment, s.cell, s.name, spec, $7, $1
+    from jsonb_array_elements($5::jsonb) as spec,
+      jsonb_to_record(spec) as s (key text, placement int, kind text, environment text, cell text, name text)
+  ), rewritten as (
+    ${rewrite('$2', '$6', '$7')}
+  )
+  select append_events($2::uuid::text, $8::jsonb)`
+
+/** Steps that undo what an operation made, whichever attempt made it; null when it is settled, or no longer this attempt's. */
+export function beginUndo({ pool, platform }: Registry, caller: Caller): Promise<WorkflowStep[] | null> {
+  const { input } = caller
+  return transaction(pool, async (sql) => {
+    const held = await lockOperation(sql, input.operationId)
+    const { operation } = held
+    requireOwn(operation, caller)
+    if (!isCurrent(held, input)) return null
+    if (operation.phase === 'compensating') return forWorkflow(operation.undo)
+    const facts = await readFacts(sql, held, platform)
+    const { ledger, rewritten } = rewrittenLedger(facts)
+    const made = ledger.filter(({ createdBy }) => createdBy === operation.id)
+    const undo = removalSteps(made.map(({ spec }) => spec))
+    await recordUndo(sql, operation, undo, rewritten)
+    return forWorkflow(undo)
+  })
+}
+
+async function recordUndo(
+  sql: Sql,
+  { id, tenant }: OperationRow,
+  undo: readonly WorkflowStep[],
+  rewritten: readonly LedgerEntry[],
+): Promise<void> {
+  await sql({
+    text: `with begun as (
+        update operations set state = 'running', intent = 'compensate', phase = 'compensating', undo = $2::jsonb,
+          started_at = coalesce(started_at, now()), revision = revision + 1, updated_at = now() where id = $1
+      )
+      ${rewrite('$3', '$4', '$5')}`,
+    values: [id, JSON.stringify(undo), tenant, rewrittenJson(rewritten), specVersion],
+  })
+}
+
+/** Entries of the ledger that were described anew. */
+function rewrittenJson(entries: readonly LedgerEntry[]): string {
+  return JSON.stringify(entries.map(({ key, spec }) => ({ key, spec })))
+}
+
+function forWorkflow(steps: readonly WorkflowStep[]): WorkflowStep[] {
+  return steps.map(({ key, title, action, after, bus }) => ({
+    key,
+    title,
+    action,
+    after,
+    ...(bus === undefined ? {} : { bus }),
+  }))
+}

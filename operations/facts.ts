@@ -1,0 +1,30 @@
+import type { ResolvedManifest } from '../domain/manifest-resolve.ts'
+import type { Platform } from '../domain/platform.ts'
+import { placementsWithRows, withSites, type PlacementWithRows } from '../registry/placements.ts'
+import { one, type Sql } from '../registry/sql.ts'
+import type { Facts, LedgerEntry } from './kinds/kind.ts'
+import type { LockedOperation } from './rows.ts'
+
+type Row = { manifest: ResolvedManifest; placements: PlacementWithRows[]; ledger: LedgerEntry[] }
+
+/** Everything a kind plans from, read by one statement under the tenant's lock. */
+export async function readFacts(sql: Sql, { operation, tenant }: LockedOperation, platform: Platform): Promise<Facts> {
+  const { manifest, placements, ledger } = await one(
+    sql<Row>({ name: 'facts', text: read, values: [tenant.id, operation.generation] }),
+  )
+  return {
+    tenant,
+    operation,
+    manifest,
+    placements: withSites(placements, platform, manifest.spec.plan),
+    ledger,
+    platform,
+  }
+}
+
+const read = `select
+    (select resolved from generations where tenant_id = $1 and number = $2) as manifest,
+    ${placementsWithRows} as placements,
+    (select coalesce(jsonb_agg(jsonb_build_object('key', key, 'spec', spec, 'specVersion', spec_version,
+        'createdBy', created_by) order by key), '[]')
+      from resources where tenant_id = $1) as ledger`

@@ -1,0 +1,17 @@
+import type { OperationKind } from '../../domain/operation.ts'
+import type { Kind } from './kind.ts'
+import { provision } from './provision.ts'
+import { purge } from './purge.ts'
+import { rotateCredentials } from './rotate-credentials.ts'
+
+/** Every kind of operation that the lifecycle table says is available; the compiler notices one too many or too few. */
+export const kinds = {
+  provision,
+  purge,
+  'rotate-credentials': rotateCredentials,
+} satisfies Record<OperationKind, Kind>
+
+/** The particulars of a kind. */
+export function kindOf(kind: OperationKind): Kind {
+  return kinds[kind]
+}

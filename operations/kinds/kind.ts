@@ -1,0 +1,46 @@
+import type { NewEvent } from '../../domain/events.ts'
+import type { ResolvedManifest } from '../../domain/manifest-resolve.ts'
+import type { Step } from '../../domain/operation.ts'
+import type { Platform } from '../../domain/platform.ts'
+import type { ResourceSpec } from '../../domain/resources.ts'
+import type { OperationRow } from '../../registry/entities/operation.ts'
+import type { SitedPlacement } from '../../registry/placements.ts'
+import type { Sql } from '../../registry/sql.ts'
+import type { LockedOperation, TenantFacts } from '../rows.ts'
+
+/** A resource as the ledger has it. */
+export type LedgerEntry = {
+  readonly key: string
+  readonly spec: ResourceSpec
+  readonly specVersion: number
+  readonly createdBy: string
+}
+
+/** What a kind prepares from: everything that is recorded, and the platform file. */
+export type Facts = {
+  readonly tenant: TenantFacts
+  readonly operation: OperationRow
+  readonly manifest: ResolvedManifest
+  readonly placements: readonly SitedPlacement[]
+  readonly ledger: readonly LedgerEntry[]
+  readonly platform: Platform
+}
+
+/** What an operation is going to do: resources to enter in the ledger first, then the steps. */
+export type Work = { readonly specs: readonly ResourceSpec[]; readonly steps: readonly Step[] }
+
+/** All that is particular to one kind of operation; the lifecycle table says the rest. */
+export type Kind = {
+  /**
+   * One sentence for people. A kind that has it is plain: it needs a reason at most, and gets the route
+   * `POST /v1/tenants/{idOrSlug}/<kind>` and a command of the terminal by being in the table.
+   */
+  readonly summary?: string
+  /** Prepares, from facts alone, and changes nothing. */
+  readonly prepare: (facts: Facts) => Work
+  /**
+   * What success changes besides the state of the tenant, in the transaction that settles; gives the events of it. Rows
+   * that many tenants share are to be changed last.
+   */
+  readonly succeed?: (sql: Sql, held: LockedOperation) => Promise<NewEvent[]>
+}

@@ -1,0 +1,83 @@
+import { FreeholdError } from '../domain/errors.ts'
+import { assertTransition, isAbortable } from '../domain/lifecycle.ts'
+import { isOpen } from '../domain/operation.ts'
+import type { OperationRow } from '../registry/entities/operation.ts'
+import { one, type Sql } from '../registry/sql.ts'
+import { refuseWhileHeld, appendCommandEvent, type Requester } from './accept.ts'
+import { lockOperation, operationColumns, type LockedOperation } from './rows.ts'
+
+/** The tenant's operation that is open, else its newest. Throws `operation_not_found`. */
+export async function lockCurrent(sql: Sql, tenant: string): Promise<LockedOperation> {
+  const [found] = await sql<{ id: string }>({
+    text: `select id from operations where tenant_id = $1
+      order by (exclusive and state in ('accepted', 'running', 'interrupted')) desc, id desc limit 1`,
+    values: [tenant],
+  })
+  if (found === undefined) throw new FreeholdError('operation_not_found', `tenant ${tenant} has no operation`)
+  return lockOperation(sql, found.id)
+}
+
+/**
+ * Another attempt, forward, at an operation that was interrupted, failed, or was aborted after it had begun. Throws
+ * `operation_not_open`, `operation_in_progress`, and `transition_not_allowed` when the tenant's state changed since.
+ */
+export async function retryOperation(
+  sql: Sql,
+  { operation, tenant }: LockedOperation,
+  requester: Requester,
+): Promise<OperationRow> {
+  const { kind, state, startedAt } = operation
+  const hasEnded = state === 'failed' || (state === 'aborted' && startedAt !== null)
+  if (state !== 'interrupted' && !hasEnded)
+    throw notOpen(operation, 'retry is possible for one that was interrupted, failed, or aborted after it had begun')
+  // It may have waited for its lock until another one was accepted, or has even ended.
+  if (hasEnded) {
+    await refuseWhileHeld(sql, tenant)
+    assertTransition(kind, tenant.state)
+  }
+  const again = await write(sql, operation.id, beginAgain, 'forward')
+  await appendCommandEvent(sql, again, requester, 'TENANCY_OPERATION_RETRIED')
+  return again
+}
+
+/**
+ * Asks for an operation to be undone. One that runs is to be told to; one that was interrupted begins again to undo; one
+ * that is scheduled ends. Throws `operation_not_open`, and `transition_not_allowed` for a kind that only goes forward.
+ */
+export async function abortOperation(
+  sql: Sql,
+  { operation }: LockedOperation,
+  requester: Requester,
+): Promise<OperationRow> {
+  const { id, kind, state } = operation
+  if (!isOpen(state) && state !== 'scheduled') throw notOpen(operation, 'abort is possible for one that is open')
+  if (state !== 'scheduled' && !isAbortable(kind))
+    throw new FreeholdError(
+      'transition_not_allowed',
+      `${kind} only goes forward and cannot be undone; retry it when it was interrupted`,
+      { facts: { operationId: id, kind, state } },
+    )
+  const how =
+    state === 'interrupted' ? beginAgain : state === 'scheduled' ? `, state = 'aborted', finished_at = now()` : ''
+  const told = await write(sql, id, how, 'compensate')
+  await appendCommandEvent(sql, told, requester, 'TENANCY_OPERATION_ABORT_REQUESTED')
+  return told
+}
+
+const beginAgain = `, state = 'accepted', phase = 'accepted', attempt = attempt + 1, error = null, finished_at = null`
+
+async function write(sql: Sql, id: string, how: string, intent: OperationRow['intent']): Promise<OperationRow> {
+  return one(
+    sql<OperationRow>({
+      text: `update operations o set revision = revision + 1, updated_at = now(), intent = $2 ${how}
+        where id = $1 returning ${operationColumns}`,
+      values: [id, intent],
+    }),
+  )
+}
+
+function notOpen({ id, kind, state }: OperationRow, hint: string): FreeholdError {
+  return new FreeholdError('operation_not_open', `operation ${id} (${kind}) is ${state}; ${hint}`, {
+    facts: { operationId: id, kind, state },
+  })
+}

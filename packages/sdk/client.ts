@@ -1,0 +1,185 @@
+import { bodyOf, createApi, type Api } from './api.ts'
+import { NoAnswerError } from './errors.ts'
+import { followOperation, waitForOperation, type FollowOptions, type WaitOptions } from './operations.ts'
+import { listPages, type Listed } from './pages.ts'
+import type { ClientOptions } from './settings.ts'
+import type {
+  Credentials,
+  Event,
+  ManifestText,
+  Operation,
+  OperationState,
+  PlainTransition,
+  Resource,
+  Tenant,
+  TenantContext,
+  TenantManifest,
+  TenantState,
+} from './types.ts'
+
+export type ChangeOptions = {
+  /** The generation that the tenant must have, as `tenant.generation` was when it was read. */
+  readonly ifMatch?: number
+  /** The same change under the same key takes effect once. Default: a key of its own for each call. */
+  readonly idempotencyKey?: string
+}
+export type Reasoned = ChangeOptions & {
+  /** For the audit trail. */
+  readonly reason?: string | undefined
+}
+
+/** What a manifest led to: `operation` is null when it is in force already. */
+export type Applied = { tenant: Tenant; operation: Operation | null; changed: boolean }
+
+export type CredentialsRequest = Reasoned & { readonly environment?: string | undefined }
+
+type Wish = TenantManifest | ManifestText
+
+/**
+ * A client of the API of Freehold. What was cut off is sent once more, a change under the same idempotency key. Every
+ * method throws ApiError for a refusal, NoAnswerError when there is no answer, and ArgumentError for what cannot be sent.
+ */
+export function createClient(options: ClientOptions) {
+  const api = createApi(options)
+
+  return {
+    /** Everything the API has, for what has no method here. */
+    api,
+
+    /** Creates a tenant. */
+    createTenant: (manifest: Wish, change: ChangeOptions = {}): Promise<{ tenant: Tenant; operation: Operation }> =>
+      bodyOf(api.POST('/v1/tenants', { params: guards(change), ...manifestBody(manifest) })),
+
+    /** Applies a manifest: creates the tenant when the slug is new, changes nothing when it is in force. */
+    applyTenant: (slug: string, manifest: Wish, change: ChangeOptions = {}): Promise<Applied> =>
+      bodyOf(
+        api.PUT('/v1/tenants/{idOrSlug}', {
+          params: { path: { idOrSlug: slug }, ...guards(change) },
+          ...manifestBody(manifest),
+        }),
+      ),
+
+    /** One tenant, with its manifest. */
+    getTenant: (idOrSlug: string): Promise<Tenant> =>
+      bodyOf(api.GET('/v1/tenants/{idOrSlug}', { params: { path: { idOrSlug } } })),
+
+    /** Tenants, oldest first; purged ones only with that state. All of them, unless `limit` bounds it. */
+    listTenants: ({
+      limit = Infinity,
+      ...filters
+    }: {
+      state?: TenantState
+      profile?: string
+      label?: string[]
+      limit?: number
+    } = {}): Promise<Listed<Tenant>> =>
+      listPages(limit, async (cursor: string | undefined, size) => {
+        const query = { ...filters, limit: size, ...(cursor === undefined ? {} : { cursor }) }
+        const { items, nextCursor } = await bodyOf(api.GET('/v1/tenants', { params: { query } }))
+        return { items, next: nextCursor }
+      }),
+
+    /** The context of one environment, by default prod. To ask again and again, see `createTenantContexts`. */
+    getTenantContext: (idOrSlug: string, environment = 'prod'): Promise<TenantContext> =>
+      bodyOf(api.GET('/v1/tenants/{idOrSlug}/context', { params: { path: { idOrSlug }, query: { environment } } })),
+
+    /** What the ledger says the tenant has. */
+    listTenantResources: async (idOrSlug: string): Promise<Resource[]> =>
+      (await bodyOf(api.GET('/v1/tenants/{idOrSlug}/resources', { params: { path: { idOrSlug } } }))).items,
+
+    /** The audit trail behind `after`, oldest first. */
+    listTenantEvents: (
+      idOrSlug: string,
+      { after = 0, limit = Infinity }: { after?: number; limit?: number } = {},
+    ): Promise<Listed<Event>> =>
+      listPages(limit, async (position: number | undefined, size) => {
+        const query = { after: position ?? after, limit: size }
+        const asked = api.GET('/v1/tenants/{idOrSlug}/events', { params: { path: { idOrSlug }, query } })
+        const { items, nextAfter } = await bodyOf(asked)
+        return { items, next: nextAfter }
+      }),
+
+    /** Gives a tenant a command that takes no more than a reason; see `transitions`. */
+    transition: async (idOrSlug: string, command: PlainTransition, reasoned: Reasoned = {}): Promise<Operation> => {
+      const asked = api.POST(`/v1/tenants/{idOrSlug}/${command}`, {
+        params: { path: { idOrSlug }, ...guards(reasoned) },
+        body: because(reasoned),
+      })
+      return (await bodyOf(asked)).operation
+    },
+
+    /** The credentials of an active tenant, by default those of prod; that they were read goes into the audit trail. */
+    readCredentials: async (idOrSlug: string, request: CredentialsRequest = {}): Promise<Credentials> => {
+      const answer = await bodyOf(askCredentials(api, idOrSlug, request, {}))
+      if ('database' in answer) return answer
+      throw new NoAnswerError('not-freehold', 'the API renews credentials that were only asked for', {})
+    },
+
+    /** Has the credentials of one environment renewed, by default those of prod. */
+    rotateCredentials: async (idOrSlug: string, request: CredentialsRequest = {}): Promise<Operation> => {
+      const answer = await bodyOf(askCredentials(api, idOrSlug, request, { rotate: true }))
+      if ('operation' in answer) return answer.operation
+      throw new NoAnswerError('not-freehold', 'the API shows credentials that it was to renew', {})
+    },
+
+    /** One operation. */
+    getOperation: (id: string): Promise<Operation> =>
+      bodyOf(api.GET('/v1/operations/{id}', { params: { path: { id } } })),
+
+    /** Operations, newest first. */
+    listOperations: ({
+      limit = Infinity,
+      ...filters
+    }: {
+      tenant?: string
+      state?: OperationState
+      limit?: number
+    } = {}): Promise<Listed<Operation>> =>
+      listPages(limit, async (cursor: string | undefined, size) => {
+        const query = { ...filters, limit: size, ...(cursor === undefined ? {} : { cursor }) }
+        const { items, nextCursor } = await bodyOf(api.GET('/v1/operations', { params: { query } }))
+        return { items, next: nextCursor }
+      }),
+
+    /** Every state of an operation until it is at rest. */
+    followOperation: (id: string, follow?: FollowOptions) => followOperation(api, id, follow),
+
+    /** The last state of an operation, once it is at rest. */
+    waitForOperation: (id: string, wait?: WaitOptions) => waitForOperation(api, id, wait),
+  }
+}
+export type Client = ReturnType<typeof createClient>
+
+function askCredentials(
+  api: Api,
+  idOrSlug: string,
+  { environment, ...reasoned }: CredentialsRequest,
+  more: { rotate?: true },
+) {
+  return api.POST('/v1/tenants/{idOrSlug}/credentials', {
+    params: { path: { idOrSlug }, ...guards(reasoned) },
+    body: { ...(environment === undefined ? {} : { environment }), ...more, ...because(reasoned) },
+  })
+}
+
+/** The headers that guard a change; the transport adds an idempotency key where none is given. */
+function guards({ ifMatch, idempotencyKey }: ChangeOptions) {
+  return {
+    header: {
+      ...(ifMatch === undefined ? {} : { 'If-Match': `"${ifMatch}"` }),
+      ...(idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey }),
+    },
+  }
+}
+
+function because({ reason }: Reasoned) {
+  return reason === undefined ? {} : { reason }
+}
+
+/** A text is sent as it is, because the API counts its lines. */
+function manifestBody(wish: Wish) {
+  if (!('text' in wish)) return { body: wish }
+  const { text, type } = wish
+  // The types of the document have no place for a text; what is sent is what the serializer gives.
+  return { body: {} as TenantManifest, bodySerializer: () => text, headers: { 'content-type': type } }
+}

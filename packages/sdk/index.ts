@@ -1,0 +1,17 @@
+export { createApi, type Api } from './api.ts'
+export {
+  createClient,
+  type Applied,
+  type ChangeOptions,
+  type Client,
+  type CredentialsRequest,
+  type Reasoned,
+} from './client.ts'
+export { createTenantContexts, type TenantContexts } from './contexts.ts'
+export { ApiError, ArgumentError, NoAnswerError, OperationTimeoutError } from './errors.ts'
+export { atRest, type FollowOptions, type WaitOptions } from './operations.ts'
+export { transitions } from './generated.ts'
+export type { Listed } from './pages.ts'
+export type { OnPause } from './resend.ts'
+export type { ClientOptions } from './settings.ts'
+export type * from './types.ts'

@@ -1,0 +1,5 @@
+export { TopicError } from './errors.ts'
+export type { MessageFault, TenantMessageHandler } from './inbox.ts'
+export { openTenantLinks, type LinkFault, type TenantLinks, type TenantLinksOptions } from './links.ts'
+export { platformSubscription, tenantProperty, tenantSubscription } from './messages.ts'
+export { tenantTopics, type TenantTopic } from './tenant-topics.ts'

@@ -1,0 +1,112 @@
+import type { RecordingStack } from './stack.ts'
+
+const environments = ['prod', 'staging', 'test'].map((name) => ({ name }))
+
+/** Carries out every scenario, and gives for each recording, by kind and ending, the id of its workflow. */
+export async function* playScenarios(stack: RecordingStack): AsyncGenerator<[name: string, workflowId: string]> {
+  const { client, temporal, until, refuse, hold, holdUntilCancelled, mend } = stack
+  const workflow = (id: string) => temporal.workflow.getHandle(id)
+
+  async function provision(slug: string, spec: object = {}): Promise<string> {
+    const { operation } = await client.createTenant({
+      apiVersion: 'freehold.dev/v1alpha1',
+      kind: 'Tenant',
+      metadata: { slug, name: slug },
+      spec: { plan: 'pro', region: 'eu-north', ...spec },
+    })
+    return operation.id
+  }
+  /** Its undo failed as well. */
+  async function failed(slug: string): Promise<string> {
+    for (const name of ['migrate prod/1/database/schema', 'remove prod/topic', 'remove prod/runtime']) refuse(name)
+    const id = await provision(slug)
+    await until(id, 'failed')
+    mend()
+    return id
+  }
+
+  const succeeded = await provision('succeeded')
+  await until(succeeded, 'succeeded')
+  yield ['provision-succeeded', `provision/${succeeded}`]
+
+  const several = await provision('several', { environments })
+  await until(several, 'succeeded')
+  yield ['provision-several-environments', `provision/${several}`]
+
+  refuse('migrate prod/1/database/schema')
+  const undone = await provision('undone')
+  await until(undone, 'failed')
+  mend()
+  yield ['provision-failed', `provision/${undone}`]
+  yield ['provision-failed-unresolved', `provision/${await failed('unresolved')}`]
+
+  const beginning = hold('begin')
+  const aborted = await provision('aborted')
+  await beginning.reached
+  await client.transition('aborted', 'abort')
+  beginning.open()
+  await until(aborted, 'aborted')
+  mend()
+  yield ['provision-aborted', `provision/${aborted}`]
+
+  const inWave = holdUntilCancelled('ensure prod/1/database')
+  const cancelled = await provision('cancelled')
+  await inWave.reached
+  await workflow(`provision/${cancelled}`).cancel()
+  await until(cancelled, 'aborted')
+  mend()
+  yield ['provision-cancelled-in-wave', `provision/${cancelled}`]
+
+  const settling = hold('settle succeeded')
+  const late = await provision('late')
+  await settling.reached
+  await client.transition('late', 'abort')
+  settling.open()
+  await until(late, 'aborted')
+  mend()
+  yield ['provision-to-be-undone', `provision/${late}`]
+
+  const held = hold('ensure prod/1/database')
+  const again = await provision('again')
+  await held.reached
+  await workflow(`provision/${again}`).terminate('recorded')
+  await until(again, 'interrupted')
+  mend()
+  held.open()
+  await client.transition('again', 'retry')
+  await until(again, 'succeeded')
+  yield ['provision-second-attempt', `provision/${again}/2`]
+
+  const rotation = await client.rotateCredentials('succeeded')
+  await until(rotation.id, 'succeeded')
+  yield ['rotate-credentials-succeeded', rotation.workflowId]
+
+  const rotating = hold('rotate prod/1/database')
+  const uncancelled = await client.rotateCredentials('succeeded')
+  await rotating.reached
+  await workflow(uncancelled.workflowId).cancel()
+  rotating.open()
+  await until(uncancelled.id, 'succeeded')
+  mend()
+  yield ['rotate-credentials-cancel-ignored', uncancelled.workflowId]
+
+  refuse('rotate prod/topic')
+  const stalled = await client.rotateCredentials('succeeded')
+  await until(stalled.id, 'interrupted')
+  mend()
+  yield ['rotate-credentials-stalled', stalled.workflowId]
+
+  const purge = await client.transition('unresolved', 'purge')
+  await until(purge.id, 'succeeded')
+  yield ['purge-succeeded', purge.workflowId]
+
+  await failed('left')
+  refuse('remove prod/topic')
+  const stuck = await client.transition('left', 'purge')
+  await until(stuck.id, 'interrupted')
+  mend()
+  yield ['purge-stalled', stuck.workflowId]
+  await client.transition('left', 'retry')
+  await until(stuck.id, 'succeeded')
+  yield ['purge-retried', `${stuck.workflowId}/2`]
+}

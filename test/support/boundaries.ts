@@ -1,0 +1,28 @@
+/** Name of an environment in which no migration works, so that its tenant is undone once everything else was made. */
+export const brokenEnvironment = 'broken'
+
+const keys = (environment: string) =>
+  ['1/database', '1/network', 'object-store', 'runtime', 'secrets', 'topic'].map((key) => `${environment}/${key}`)
+const around = (activity: string) => [`before ${activity}`, `after ${activity}`]
+const through = (step: string) => [`before ${step}`, `between ${step}`, `after ${step}`]
+const removals = (environment: string) => keys(environment).flatMap((key) => through(`remove ${key}`))
+
+/**
+ * Where a worker can die in each kind of operation: before and after each of its activities, and, for a step, between what
+ * it did in the world and what it records of it.
+ */
+export const boundaries = {
+  provision: [
+    ...around('begin'),
+    ...keys('prod').flatMap((key) => through(`ensure ${key}`)),
+    ...through('migrate prod/1/database/schema'),
+    ...around('settle'),
+  ],
+  undo: [...around('beginUndo'), ...removals(brokenEnvironment), ...around('settle')],
+  'rotate-credentials': [
+    ...around('begin'),
+    ...['prod/1/database', 'prod/topic'].flatMap((key) => through(`rotate ${key}`)),
+    ...around('settle'),
+  ],
+  purge: [...around('begin'), ...removals('prod'), ...around('settle')],
+} as const

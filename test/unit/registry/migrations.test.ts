@@ -1,0 +1,24 @@
+import { createHash } from 'node:crypto'
+import { expect, it } from 'vitest'
+import { migrationNames, migrationText } from '../../../registry/migrations.ts'
+
+/** SHA-256 of every released migration. A registry that exists has run it as it was, so a change would never reach it. */
+const released = {
+  '20261121000000-initial': '78066738d5b36c74065438c3288af74c0f5ee6b5bf59c49b5e109de9248c6218',
+  '20261121120000-bus-and-network': '099fb47f7f7316ba146e8c5cc125a1549a706e8575f59d4de2f2662dd4781876',
+  '20261121130000-deliveries-by-bus': '409ef53ecdb362502028b144025b0ca971cb70781057aa45a379b91d49a7457d',
+}
+
+it('has every released migration as it was released', async () => {
+  const hashes = Object.keys(released).map(async (name) => {
+    const text = await migrationText(name)
+    return [name, createHash('sha256').update(text).digest('hex')]
+  })
+  expect(Object.fromEntries(await Promise.all(hashes))).toEqual(released)
+})
+
+it('runs new migrations after the released ones, under names that sort by time', async () => {
+  const names = await migrationNames()
+  expect(names.slice(0, Object.keys(released).length)).toEqual(Object.keys(released))
+  expect(names.filter((name) => !/^\d{14}-[a-z0-9-]+$/.test(name))).toEqual([])
+})
