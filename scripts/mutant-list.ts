@@ -65,6 +65,7 @@ export const mutants: readonly Mutant[] = [
     swaps: [
       [' or (r.claimed_by = o.id and r.claimed_attempt = o.attempt)', ''],
       ['make_interval(secs => $5::float8 / 1000)', 'make_interval(secs => $5::float8)'],
+      ['make_interval(secs => $4::float8 / 1000)', 'make_interval(secs => $4::float8)'],
     ],
     test: `${integration}/provision/killed-worker.test.ts`,
     only: 'of a provision, and of the undo',
