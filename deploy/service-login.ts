@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { scramVerifier } from '../crypto/scram.ts'
 import { FreeholdError } from '../domain/errors.ts'
+import { reservedConnections, unmet } from '../isolation/mappers/database/bootstrap-plan.ts'
 import { requireRegistry } from '../registry/require.ts'
 import { servicesRole } from '../registry/orm.ts'
 
@@ -39,10 +40,7 @@ async function makeLogin(adminUrl: string, name: string, password: string): Prom
     if (rows.length === 0) await client.query(`create role ${role} login`)
     await client.query(`alter role ${role} password ${verifier}`)
     await client.query(`grant ${pg.escapeIdentifier(servicesRole)} to ${role} with inherit false`)
-    // Tenants on the same server may take all connections that anybody may have.
-    await client.query(`do $$ begin
-      if exists (select from pg_roles r where r.rolname = 'pg_use_reserved_connections' and pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION'))
-      then execute format('grant pg_use_reserved_connections to %I', ${pg.escapeLiteral(name)}); end if; end $$`)
+    for (const statement of await unmet(client, [reservedConnections(name)])) await client.query(statement)
     const { rows: here } = await client.query<{ name: string }>('select current_database() as name')
     for (const database of here)
       await client.query(`grant connect on database ${pg.escapeIdentifier(database.name)} to ${role}`)

@@ -3,7 +3,7 @@ import pg from 'pg'
 import type { Target } from '../../mapper.ts'
 import { together, type Connections } from './connections.ts'
 import { endingStatements } from './sessions.ts'
-import { tenantsRole } from './tenants-role.ts'
+import { tenantsRoleHere } from './tenants-role.ts'
 
 /** Time enough for a lock of a moment to be given up. */
 const lookMs = 300
@@ -44,7 +44,7 @@ async function endBlockers(connections: Connections, target: Target<'database'>,
   const blockers = `select distinct usename as role from pg_catalog.pg_stat_activity
     where ${isBlocking} and usename not in (${[ownerRole, appRole].map(pg.escapeLiteral).join(', ')})
       and exists (select from pg_catalog.pg_auth_members m join pg_catalog.pg_roles g on g.oid = m.roleid
-        where m.member = usesysid and m.inherit_option and g.rolname = ${tenantsRole('pg_catalog.current_database()')})`
+        where m.member = usesysid and m.inherit_option and g.rolname = ${tenantsRoleHere})`
   await connections.use(target, async (client) => {
     const [found] = await together(client, blockers)
     for (const { role } of (found?.rows ?? []) as { role: string }[])

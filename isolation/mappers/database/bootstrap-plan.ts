@@ -1,6 +1,7 @@
 import pg, { type ClientBase } from 'pg'
-import { databaseIdentifier, quoteIdentifier } from '../../../domain/names.ts'
+import { quoteIdentifier } from '../../../domain/names.ts'
 import { tenancyNeeds, type Need } from './tenancy-schema.ts'
+import { tenantsRole } from './tenants-role.ts'
 
 /** What one database cluster is prepared with. */
 export type BootstrapInput = {
@@ -35,7 +36,7 @@ export function clusterNeeds(
 ): Need[] {
   const provisioner = quoteIdentifier(provisionerRole)
   const role = pg.escapeLiteral(provisionerRole)
-  const tenants = tenantsOf(database)
+  const tenants = tenantsRole(database)
   const has = (condition: string) => `exists (select from pg_roles where rolname = ${condition})`
   const closed = lockDown === true ? ['postgres', 'template1'] : []
   return [
@@ -53,18 +54,26 @@ export function clusterNeeds(
         where g.rolname = ${pg.escapeLiteral(tenants)} and p.rolname = ${role} and m.admin_option)`,
       statement: `grant ${quoteIdentifier(tenants)} to ${provisioner} with admin true, inherit false, set false`,
     },
-    {
-      // Tenants may take all connections that anybody may have. Not every administrator can give this right.
-      lacks: `exists (select from pg_roles r where r.rolname = 'pg_use_reserved_connections'
-        and pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION') and not exists (
-          select from pg_auth_members m join pg_roles p on p.oid = m.member where m.roleid = r.oid and p.rolname = ${role}))`,
-      statement: `grant pg_use_reserved_connections to ${provisioner}`,
-    },
+    reservedConnections(provisionerRole),
     ...closed.map((name) => ({
       lacks: `exists (select from aclexplode(${aclOf(name)}) a where a.grantee = 0)`,
       statement: `revoke all on database ${name} from public`,
     })),
   ]
+}
+
+/**
+ * The right to connections that are kept from tenants, who may take all others, for a login of the platform. Not every
+ * administrator can give it.
+ */
+export function reservedConnections(login: string): Need {
+  return {
+    lacks: `exists (select from pg_roles r where r.rolname = 'pg_use_reserved_connections'
+      and pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION') and not exists (
+        select from pg_auth_members m join pg_roles p on p.oid = m.member
+        where m.roleid = r.oid and p.rolname = ${pg.escapeLiteral(login)}))`,
+    statement: `grant pg_use_reserved_connections to ${pg.escapeIdentifier(login)}`,
+  }
 }
 
 /** The statement that makes the database. */
@@ -81,7 +90,7 @@ export async function databaseNeeds(
   { database, provisionerRole }: BootstrapInput,
 ): Promise<Need[]> {
   const name = quoteIdentifier(database)
-  const tenants = tenantsOf(database)
+  const tenants = tenantsRole(database)
   const provisioner = pg.escapeLiteral(provisionerRole)
   return [
     {
@@ -129,5 +138,3 @@ export async function unmet(client: ClientBase, needs: readonly Need[]): Promise
   const { rows } = await client.query<{ lacks: boolean[] }>(`select array[${columns.join(',\n')}] as lacks`)
   return needs.filter((_, index) => rows[0]?.lacks[index] !== false).map(({ statement }) => statement)
 }
-
-const tenantsOf = (database: string) => databaseIdentifier(database, 'tenants')

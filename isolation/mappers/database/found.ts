@@ -3,7 +3,7 @@ import { FreeholdError } from '../../../domain/errors.ts'
 import { readOwnerTag } from '../../../domain/owner-tag.ts'
 import type { ResourceProperties } from '../../../domain/resources.ts'
 import type { Target } from '../../mapper.ts'
-import { tenantsRole } from './tenants-role.ts'
+import { tenantsRoleHere } from './tenants-role.ts'
 
 /** One thing of a tenant in the catalogues, with whose it says it is. */
 type Part = { readonly name: string; readonly owner: string | undefined }
@@ -46,7 +46,7 @@ export function findStatement({ schema, ownerRole, appRole }: ResourceProperties
   union all
   select 'role', rolname::text, shobj_description(r.oid, 'pg_authid'), '', rolcanlogin, rolconnlimit,
     exists (select from pg_auth_members m join pg_roles g on g.oid = m.roleid
-      where m.member = r.oid and m.inherit_option and g.rolname = ${tenantsRole('current_database()')}),
+      where m.member = r.oid and m.inherit_option and g.rolname = ${tenantsRoleHere}),
     exists (select from pg_database d, aclexplode(d.datacl) a where d.datname = current_database() and a.grantee = r.oid)
   from pg_roles r where rolname in (${roles.join(', ')})
   union all

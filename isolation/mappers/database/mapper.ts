@@ -11,7 +11,6 @@ import { observeDatabase } from './observe.ts'
 import { absent, claimed, claimedSide, claimToEnsure, claimToFreeze, claimToThaw, readPlacement } from './placement.ts'
 import { removeDatabase } from './remove.ts'
 import { rotateDatabase } from './rotate.ts'
-import { endSessions } from './sessions.ts'
 import { ensureStatements, openStatements } from './statements.ts'
 
 /** A file that takes too long is told by name; its login is closed in this time. */
@@ -49,13 +48,12 @@ export function createDatabaseMapper(options: ConnectionOptions = {}): DatabaseM
   async function freeze(target: DatabaseTarget) {
     const { appRole } = target.spec.properties
     const first = [claimToFreeze(target), findStatement(target.spec.properties)]
-    const closed = await closeRoles(connections, target, first, ([claim, catalogue]) => {
+    await closeRoles(connections, target, first, ([claim, catalogue]) => {
       claimed(claim, target)
       const found = readFound(catalogue, target)
       refuseForeign(found, target.tenantId)
       return { found, roles: found.appRole === undefined ? [] : [appRole] }
     })
-    for (const role of closed) await endSessions(connections, target, role)
   }
 
   function thaw(target: DatabaseTarget): Promise<void> {

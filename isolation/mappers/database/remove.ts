@@ -4,7 +4,6 @@ import { closeRoles } from './close.ts'
 import type { Connections } from './connections.ts'
 import { findStatement, foreignIn, partsOf, readFound, type Found } from './found.ts'
 import { claimed, claimToRemove } from './placement.ts'
-import { endSessions } from './sessions.ts'
 import { dropStatements } from './statements.ts'
 
 /**
@@ -14,12 +13,11 @@ import { dropStatements } from './statements.ts'
 export async function removeDatabase(connections: Connections, target: Target<'database'>): Promise<Removal> {
   const names = target.spec.properties
   const first = [claimToRemove(target), findStatement(names)]
-  const closed = await closeRoles(connections, target, first, ([claim, catalogue]) => {
+  await closeRoles(connections, target, first, ([claim, catalogue]) => {
     claimed(claim, target)
     const found = readFound(catalogue, target)
     return { found, roles: doomedOf(found, target).roles }
   })
-  for (const role of closed) await endSessions(connections, target, role)
   let pid: number | undefined
   const self = 'select pg_catalog.pg_backend_pid() as pid'
   const dropping = connections.transaction<Removal>(target, [...first, self], ([claim, catalogue, process]) => {

@@ -35,7 +35,6 @@ export async function rotateDatabase(
   // Before anything is stored: what is not there, or not this claim's, keeps its secret.
   await closeRoles(connections, target, first, look)
   const verifier = await scramVerifier(await renewSecret(target.secrets, names.passwordSecret, rotation, newPassword))
-  await endSessions(connections, target, names.appRole)
   await connections.transaction(target, first, (results) => {
     const { found, isOpen } = look(results)
     return { last: passwordStatements(found, names, isOpen, verifier), result: undefined }

@@ -9,8 +9,8 @@ const lookAgainMs = 50
 const maxLooks = 20
 
 /**
- * Statements, for inside of a transaction, that end every session of a role, or those of a condition. As the role itself, which
- * needs no further right. The second gives a row for each session.
+ * Statements, for inside of a transaction, that end every session of a role, or those of a condition. As the role itself,
+ * which needs no further right. The second gives a row for each session.
  */
 export function endingStatements(role: string, condition = 'true'): string[] {
   return [
@@ -23,7 +23,8 @@ export function endingStatements(role: string, condition = 'true'): string[] {
 
 /**
  * Ends every session of a role that can log in no more, or those that began before a time, and gives when none is left.
- * Looks once more after a moment: a login that was let in just before shows up late. Throws `substrate_unavailable` when sessions will not end.
+ * Looks once more after a moment: a login that was let in just before shows up late. Throws `substrate_unavailable` when
+ * sessions will not end.
  */
 export async function endSessions(
   connections: Connections,

@@ -4,6 +4,7 @@ import { ownerTag } from '../../../domain/owner-tag.ts'
 import type { ResourceProperties } from '../../../domain/resources.ts'
 import type { Target } from '../../mapper.ts'
 import type { Found } from './found.ts'
+import { tenantsRole } from './tenants-role.ts'
 
 type Names = ResourceProperties<'database'>
 
@@ -71,7 +72,7 @@ function enterStatement(found: Found, roles: readonly string[]): string {
   return `grant ${tenantsOf(found)} to ${roles.join(', ')} with inherit true, set false`
 }
 
-const tenantsOf = ({ database }: Found) => pg.escapeIdentifier(`${database}_tenants`)
+const tenantsOf = ({ database }: Found) => quoteIdentifier(tenantsRole(database))
 
 /** Keeps roles out of the database from their next login on. Waits for nothing that a tenant can hold. */
 export function leaveStatements(found: Found, roles: readonly string[]): string[] {
