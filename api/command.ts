@@ -1,5 +1,4 @@
 import type { Context } from 'hono'
-import pg from 'pg'
 import { sha256 } from '../crypto/tokens.ts'
 import { FreeholdError, errorText } from '../domain/errors.ts'
 import { platformStream, type Actor } from '../domain/events.ts'
@@ -12,6 +11,7 @@ import { appendEvents } from '../registry/events.ts'
 import { findAnswer, keepAnswer } from '../registry/idempotency.ts'
 import { transaction } from '../registry/pool.ts'
 import type { Sql } from '../registry/sql.ts'
+import { hasCode, isConflict } from '../registry/unavailable.ts'
 import type { ApiDeps, ApiEnv } from './deps.ts'
 
 /** Who commands, and under which conditions. */
@@ -83,16 +83,15 @@ export async function runCommand<B extends object>(
   }
 }
 
-/** Two found the same free network segment; the second finds another. And locks that were waited for in a circle. */
-const passing = ['23P01', '40P01', '40001']
+/** Two found the same free network segment; the second finds another. */
+const overlaps = '23P01'
 
 async function inTransaction<T>({ orm }: ApiDeps, work: (sql: Sql) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await transaction(orm.pool, work)
     } catch (error) {
-      const passes =
-        error instanceof RoomTaken || (error instanceof pg.DatabaseError && passing.includes(error.code ?? ''))
+      const passes = error instanceof RoomTaken || isConflict(error) || hasCode(error, overlaps)
       if (!passes || attempt === attempts) throw error
     }
   }

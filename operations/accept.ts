@@ -7,7 +7,7 @@ import type { OperationRow } from '../registry/entities/operation.ts'
 import { eventsJson } from '../registry/events.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import { findTenantId } from '../registry/tenants.ts'
-import { operationColumns, tenantFacts, type TenantFacts } from './rows.ts'
+import { isOpenNow, operationColumns, tenantFacts, type TenantFacts } from './rows.ts'
 import { operationEvent } from './operation-event.ts'
 
 /** Who asks, and on whose trail. */
@@ -45,7 +45,7 @@ export async function refuseWhileHeld(sql: Sql, { id, slug }: Pick<TenantFacts, 
   const [open] = await sql<Pick<OperationRow, 'id' | 'kind' | 'state'>>({
     name: 'open-operation',
     text: `select id, kind, state from operations
-      where tenant_id = $1 and exclusive and state in ('accepted', 'running', 'interrupted')`,
+      where tenant_id = $1 and exclusive and ${isOpenNow}`,
     values: [id],
   })
   if (open === undefined) return

@@ -8,6 +8,7 @@ import { eventsJson } from '../registry/events.ts'
 import { sqlOf, transaction } from '../registry/pool.ts'
 import type { Sql } from '../registry/sql.ts'
 import type { Claim } from './claim.ts'
+import { raiseConditions } from './conditions.ts'
 import { operationEvent } from './operation-event.ts'
 
 /** What a try of a step did: public facts for the ledger, and what to say of it, if anything. */
@@ -132,9 +133,7 @@ export async function releaseClaim(sql: Sql, claim: Claim, refused?: Refused): P
         update operations set error = $5::jsonb, revision = revision + 1, updated_at = now()
         where id = $4 and state = 'running' and $5::jsonb is not null and exists (select from released) returning id
       ), raised as (
-        insert into conditions (tenant_id, type, reason, message)
-        select $1, 'NeedsAttention', $5::jsonb ->> 'code', $5::jsonb ->> 'message' from told where $6
-        on conflict (tenant_id, type) do update set reason = excluded.reason, message = excluded.message
+        ${raiseConditions(`select $1, 'NeedsAttention', $5::jsonb ->> 'code', $5::jsonb ->> 'message' from told where $6`)}
       )
       select exists (select from released) as released`,
     values: [

@@ -3,6 +3,7 @@ import type { OperationRow } from '../registry/entities/operation.ts'
 import { eventsJson } from '../registry/events.ts'
 import { transaction } from '../registry/pool.ts'
 import type { Sql } from '../registry/sql.ts'
+import { raiseConditions } from './conditions.ts'
 import { lockOperation } from './rows.ts'
 import { operationEvent } from './operation-event.ts'
 
@@ -23,9 +24,7 @@ export function interruptOperation(pool: pg.Pool, seen: Seen, standing: 'closed'
       text: `with interrupted as (
           update operations set state = 'interrupted', error = $3::jsonb, revision = revision + 1, updated_at = now() where id = $1
         )
-        insert into conditions (tenant_id, type, reason, message)
-        values ($2, 'NeedsAttention', 'interrupted', $3::jsonb ->> 'message')
-        on conflict (tenant_id, type) do update set reason = excluded.reason, message = excluded.message`,
+        ${raiseConditions(`values ($2::uuid, 'NeedsAttention', 'interrupted', $3::jsonb ->> 'message')`)}`,
       values: [operation.id, tenant.id, JSON.stringify({ code: 'workflow_lost', message })],
     })
     await appendSweepEvent(sql, operation, 'TENANCY_OPERATION_INTERRUPTED', { kind: operation.kind, standing })

@@ -4,13 +4,13 @@ import { isOpen } from '../domain/operation.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import { refuseWhileHeld, appendCommandEvent, type Requester } from './accept.ts'
-import { lockOperation, operationColumns, type LockedOperation } from './rows.ts'
+import { isOpenNow, lockOperation, operationColumns, type LockedOperation } from './rows.ts'
 
 /** The tenant's operation that is open, else its newest. Throws `operation_not_found`. */
 export async function lockCurrent(sql: Sql, tenant: string): Promise<LockedOperation> {
   const [found] = await sql<{ id: string }>({
     text: `select id from operations where tenant_id = $1
-      order by (exclusive and state in ('accepted', 'running', 'interrupted')) desc, id desc limit 1`,
+      order by (exclusive and ${isOpenNow}) desc, id desc limit 1`,
     values: [tenant],
   })
   if (found === undefined) throw new FreeholdError('operation_not_found', `tenant ${tenant} has no operation`)

@@ -2,7 +2,11 @@ import type { OperationRow } from '../registry/entities/operation.ts'
 import type { TenantRow } from '../registry/entities/tenant.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import { isUuid } from '../domain/names.ts'
+import { openStates } from '../domain/operation.ts'
 import type { Sql } from '../registry/sql.ts'
+
+/** SQL: the operation is open. */
+export const isOpenNow = `state in (${openStates.map((state) => `'${state}'`).join(', ')})`
 
 /** Columns of an operation under the names of its row; `o` is the table. */
 export const operationColumns = `o.id, o.tenant_id as tenant, o.kind, o.exclusive, o.generation, o.parameters, o.attempt, o.state,

@@ -7,6 +7,7 @@ import { transaction } from '../registry/pool.ts'
 import type { Sql } from '../registry/sql.ts'
 import { isCurrent } from './begin.ts'
 import { refused, requireOwn } from './caller.ts'
+import { raiseConditions } from './conditions.ts'
 import { kindOf } from './kinds/index.ts'
 import { lockOperation, type LockedOperation } from './rows.ts'
 import { operationEvent, stateChangeEvents } from './operation-event.ts'
@@ -118,8 +119,6 @@ const write = `with settled as (
   ), cleared as (
     delete from conditions where tenant_id = $2 and type = 'NeedsAttention' and not $6
   ), raised as (
-  insert into conditions (tenant_id, type, reason, message)
-  select $2, 'NeedsAttention', $5::jsonb ->> 'code', $5::jsonb ->> 'message' where $6
-  on conflict (tenant_id, type) do update set reason = excluded.reason, message = excluded.message
+    ${raiseConditions(`select $2, 'NeedsAttention', $5::jsonb ->> 'code', $5::jsonb ->> 'message' where $6`)}
   )
   select append_events($2::uuid::text, $7::jsonb)`

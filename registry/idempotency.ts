@@ -1,6 +1,7 @@
 import { FreeholdError } from '../domain/errors.ts'
 import type { Json } from '../domain/json.ts'
 import type { Sql } from './sql.ts'
+import { hasCode } from './unavailable.ts'
 
 /** What was answered to a mutation, as it is given again to the same call. */
 export type KeptAnswer = { status: number; headers: Record<string, string>; body: Json }
@@ -22,7 +23,7 @@ export async function findAnswer(sql: Sql, call: IdempotentCall): Promise<KeptAn
       values: [`${call.apiKey}/${call.key}`],
     })
   } catch (cause) {
-    if ((cause as { code?: unknown }).code !== '55P03') throw cause
+    if (!hasCode(cause, '55P03')) throw cause
     throw new FreeholdError(
       'idempotency_in_progress',
       'the first call with this Idempotency-Key is still being answered; send it again',

@@ -20,12 +20,17 @@ export function isUnavailable(error: unknown): boolean {
 
 /** Whether the transaction lost against another and may be run again at once: serialization failure, or deadlock. */
 export function isConflict(error: unknown): boolean {
-  return error instanceof Error && ['40001', '40P01'].includes(String((error as { code?: unknown }).code))
+  return hasCode(error, '40001', '40P01')
 }
 
 /** Whether another held a row for longer than we wait: lock not available, or the statement was ended by its timeout. */
 export function isHeldUp(error: unknown): boolean {
-  return error instanceof Error && ['55P03', '57014'].includes(String((error as { code?: unknown }).code))
+  return hasCode(error, '55P03', '57014')
+}
+
+/** Whether it is an error with one of these codes of PostgreSQL. */
+export function hasCode(error: unknown, ...wanted: string[]): boolean {
+  return error instanceof Error && wanted.includes(String((error as { code?: unknown }).code))
 }
 
 /** The error as `registry_unavailable` when it is one, else as it is. What the driver said stays in `cause`. */
