@@ -1,7 +1,5 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { freePorts } from '../../local/ports.ts'
+import { spawnService } from '../../bench/service-process.ts'
 
 export type Service = {
   url: string
@@ -18,27 +16,14 @@ export async function startService(
   service: 'api' | 'worker',
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<Service> {
-  const [port = 0] = await freePorts(1)
-  const { PATH, HOME } = process.env
   const said = { LOG_LEVEL: 'trace', LOG_FORMAT: 'json' }
-  const listens = { [service === 'api' ? 'FREEHOLD_PORT' : 'FREEHOLD_METRICS_PORT']: String(port) }
-  const child = spawn(process.execPath, [`${service}/main.ts`], {
-    env: { PATH, HOME, ...environment, ...said, ...listens },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const { child, url, ready } = await spawnService(service, { ...environment, ...said }, ['ignore', 'pipe', 'pipe'])
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (output += chunk.toString()))
   const closed = once(child, 'close')
-  const url = `http://127.0.0.1:${port}`
-  const isReady = () =>
-    fetch(`${url}/readyz`).then(
-      ({ ok }) => ok,
-      () => false,
-    )
-  while (!(await isReady())) {
-    if (child.exitCode !== null) throw new Error(`the ${service} ended: ${output}`)
-    await sleep(50)
-  }
+  await ready().catch((cause: unknown) => {
+    throw new Error(`the ${service} ended: ${output}`, { cause })
+  })
   return {
     url,
     output: () => output,

@@ -2,7 +2,17 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createDatabaseMapper } from '../../../isolation/mappers/database/mapper.ts'
 import { ownerTag } from '../../../domain/owner-tag.ts'
-import { codeOf, loginAs, namesOf, queryAs, testCell, testTenant, type TestCell, type TestTenant } from './support.ts'
+import {
+  codeOf,
+  loginAs,
+  namesOf,
+  queryAs,
+  ensuredTenant,
+  testCell,
+  testTenant,
+  type TestCell,
+  type TestTenant,
+} from './support.ts'
 
 let cell: TestCell
 const mapper = createDatabaseMapper()
@@ -44,11 +54,7 @@ async function catalogues() {
   return rows[0]?.catalogue
 }
 
-async function ensured(connections?: number): Promise<TestTenant> {
-  const tenant = testTenant(cell.cell, connections === undefined ? {} : { connections })
-  await mapper.ensure(tenant.target('database'))
-  return tenant
-}
+const ensured = (connections?: number) => ensuredTenant(mapper, cell, connections)
 
 describe('ensure', () => {
   test('gives the tenant a schema of its own, used by one role and owned by another', async () => {

@@ -1,7 +1,16 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { createDatabaseMapper } from '../../../isolation/mappers/database/mapper.ts'
-import { codeOf, loginAs, namesOf, queryAs, testCell, testTenant, type TestCell, type TestTenant } from './support.ts'
+import {
+  codeOf,
+  loginAs,
+  namesOf,
+  queryAs,
+  ensuredTenant,
+  testCell,
+  type TestCell,
+  type TestTenant,
+} from './support.ts'
 
 let cell: TestCell
 /** What waits for a lock gives up soon. */
@@ -15,11 +24,7 @@ afterAll(async () => {
   await cell.drop()
 })
 
-async function ensured(): Promise<TestTenant> {
-  const tenant = testTenant(cell.cell)
-  await mapper.ensure(tenant.target('database'))
-  return tenant
-}
+const ensured = () => ensuredTenant(mapper, cell)
 
 /** Opens a session of the tenant that stays in a transaction with these statements. */
 async function holding(tenant: TestTenant, sql: string): Promise<pg.Client> {

@@ -3,7 +3,16 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDatabaseMapper } from '../../../isolation/mappers/database/mapper.ts'
 import { openMigrationSource, type Migration } from '../../../base/migration-source.ts'
-import { codeOf, namesOf, queryAs, testCell, testTenant, type TestCell, type TestTenant } from './support.ts'
+import {
+  codeOf,
+  namesOf,
+  queryAs,
+  ensuredTenant,
+  testCell,
+  testTenant,
+  type TestCell,
+  type TestTenant,
+} from './support.ts'
 
 const examples = openMigrationSource(join(import.meta.dirname, '../../../examples/schemas'))
 const mapper = createDatabaseMapper()
@@ -17,11 +26,7 @@ afterAll(async () => {
   await cell.drop()
 })
 
-async function ensured(): Promise<TestTenant> {
-  const tenant = testTenant(cell.cell)
-  await mapper.ensure(tenant.target('database'))
-  return tenant
-}
+const ensured = () => ensuredTenant(mapper, cell)
 
 const migration = (file: string, sql: string): Migration => ({
   version: file.slice(0, file.indexOf('/')),

@@ -8,6 +8,7 @@ import { newCode, newPassword } from '../../../crypto/tokens.ts'
 import type { ResourceKind, ResourceSpec } from '../../../domain/resources.ts'
 import type { BusAccess, CellAccess, Target, TenantSecrets } from '../../../isolation/mapper.ts'
 import { bootstrapCell } from '../../../isolation/mappers/database/bootstrap.ts'
+import type { DatabaseMapper } from '../../../isolation/mappers/database/mapper.ts'
 import { resourcesOf } from '../../../isolation/strategies/by-profile.ts'
 
 /** Secrets in memory with the contract of the real ones. */
@@ -169,4 +170,15 @@ export async function codeOf(work: Promise<unknown>): Promise<string> {
     () => 'done',
     (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : String(error)),
   )
+}
+
+/** A tenant with a database that this mapper has made. */
+export async function ensuredTenant(
+  mapper: DatabaseMapper,
+  { cell }: TestCell,
+  connections?: number,
+): Promise<TestTenant> {
+  const tenant = testTenant(cell, connections === undefined ? {} : { connections })
+  await mapper.ensure(tenant.target('database'))
+  return tenant
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDatabaseMapper } from '../../../isolation/mappers/database/mapper.ts'
-import { codeOf, loginAs, namesOf, queryAs, testCell, testTenant, type TestCell, type TestTenant } from './support.ts'
+import { codeOf, loginAs, namesOf, queryAs, ensuredTenant, testCell, type TestCell } from './support.ts'
 
 let cell: TestCell
 const mapper = createDatabaseMapper()
@@ -13,11 +13,7 @@ afterAll(async () => {
   await cell.drop()
 })
 
-async function ensured(connections?: number): Promise<TestTenant> {
-  const tenant = testTenant(cell.cell, connections === undefined ? {} : { connections })
-  await mapper.ensure(tenant.target('database'))
-  return tenant
-}
+const ensured = (connections?: number) => ensuredTenant(mapper, cell, connections)
 
 test('a tenant sees and touches nothing of another', async () => {
   const [mine, other] = [await ensured(), await ensured()]
