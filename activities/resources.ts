@@ -30,6 +30,21 @@ export function createResourceActivities(deps: ActivityDeps) {
         return { facts: { schemaVersion: version }, ...(isNews ? { event } : {}) }
       }),
 
+    /** Closes the resource to the tenant. */
+    freeze: (given: StepInput) =>
+      carryOut(deps, 'freeze', given, async (mapper, target) => {
+        await mapper.freeze(target)
+        return { event: { type: 'TENANCY_RESOURCE_CLOSED' as const } }
+      }),
+
+    /** Opens the resource again, unless the latch of suspend was set meanwhile. */
+    thaw: (given: StepInput) =>
+      carryOut(deps, 'thaw', given, async (mapper, target, { suspended }) => {
+        if (suspended) return {}
+        await mapper.thaw(target)
+        return { event: { type: 'TENANCY_RESOURCE_OPENED' as const } }
+      }),
+
     /** Destroys the resource with its data. What is there and was made by another is left alone. */
     remove: (given: StepInput) =>
       carryOut(deps, 'remove', given, async (mapper, target, { wasPresent }) => {

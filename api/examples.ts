@@ -52,6 +52,7 @@ export const exampleTenant = {
   region: 'eu-north',
   state: 'active',
   conditions: [],
+  purgeAfter: null,
   generation: 1,
   observedGeneration: 1,
   environments: [{ name: 'prod', placement: 1, cell: 'eu-north-1', state: 'active', epoch: 1 }],

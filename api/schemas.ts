@@ -94,6 +94,7 @@ export const tenantSchema = z
     region: z.string(),
     state: tenantState,
     conditions: z.array(conditionSchema),
+    purgeAfter: time.nullable(),
     generation: z.int(),
     observedGeneration: z.int(),
     environments: z.array(environmentSchema),

@@ -1,5 +1,5 @@
 import type { z } from '@hono/zod-openapi'
-import { allowedCommands, isAbortable } from '../domain/lifecycle.ts'
+import { allowedCommands, commandsBeside, isAbortable } from '../domain/lifecycle.ts'
 import { isOpen, workflowId } from '../domain/operation.ts'
 import type { EventRow } from '../registry/entities/event.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
@@ -25,6 +25,7 @@ export function tenantView(row: TenantSummary): TenantView {
     region,
     state,
     conditions,
+    purgeAfter: row.purgeAfter?.toISOString() ?? null,
     generation,
     observedGeneration: row.observedGeneration,
     environments: row.placements.map(({ environment, number, cell, state: side, epoch }) => ({
@@ -38,7 +39,7 @@ export function tenantView(row: TenantSummary): TenantView {
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
     // An open operation holds the tenant: see the operation for whether it can be retried or aborted.
-    allowed: newest !== null && isOpen(newest.state) ? [] : allowedCommands(state),
+    allowed: newest !== null && isOpen(newest.state) ? commandsBeside(newest.kind) : allowedCommands(state),
     operation: newest,
   }
 }

@@ -42,6 +42,8 @@ export function timingOf(
       operation: short,
       ensure: short,
       migrate: config.FREEHOLD_MIGRATION_TIMEOUT_MS,
+      freeze: short,
+      thaw: short,
       remove: short,
       rotate: short,
     },

@@ -8,7 +8,7 @@ import type { Topology } from './topology.ts'
  * readers of the same facts get the same bytes and the same ETag.
  */
 export function tenantContext(
-  tenant: { id: string; slug: string; code: string; dataKey: string; state: TenantState },
+  tenant: { id: string; slug: string; code: string; dataKey: string; state: TenantState; suspended: boolean },
   { spec }: ResolvedManifest,
   placement: Omit<Placement, 'bus'>,
   topology: Topology,
@@ -19,7 +19,8 @@ export function tenantContext(
     slug: tenant.slug,
     environment: placement.environment,
     region: spec.region,
-    state: tenant.state,
+    // The latch is set before the doors are closed: whoever watches learns of it first.
+    state: tenant.state === 'active' && tenant.suspended ? ('suspending' as const) : tenant.state,
     profile: placement.profile,
     epoch: placement.epoch,
     dataKey: tenant.dataKey,

@@ -20,7 +20,7 @@ export type TenantState = (typeof tenantStates)[number]
 /**
  * One command of the lifecycle. `through` is the state of the tenant meanwhile (`keeps`: it does not change). In `failsTo`,
  * `before` is the state that the operation found; in `to`, the state that delete put aside. An `exclusive` one holds the
- * tenant alone. `urgency` puts its work before (1) or behind (5) that of others. `available`: this release can do it.
+ * tenant alone; one that is not is accepted beside whatever holds it. `urgency` puts its work before (1) or behind (5) that of others. `available`: this release can do it.
  */
 type Transition = {
   readonly from: readonly TenantState[]
@@ -66,14 +66,14 @@ export const lifecycle = {
     available: false,
   },
   suspend: {
-    from: ['active', 'failed'],
+    from: ['active'],
     through: 'suspending',
     to: 'suspended',
     cannotFinish: 'goes-forward',
     failsTo: 'suspending',
     exclusive: false,
     urgency: 1,
-    available: false,
+    available: true,
   },
   resume: {
     from: ['suspended'],
@@ -83,7 +83,7 @@ export const lifecycle = {
     failsTo: 'suspended',
     exclusive: true,
     urgency: 2,
-    available: false,
+    available: true,
   },
   archive: {
     from: ['active', 'suspended'],
@@ -113,7 +113,7 @@ export const lifecycle = {
     failsTo: 'deleting',
     exclusive: true,
     urgency: 3,
-    available: false,
+    available: true,
   },
   undelete: {
     from: ['soft-deleted'],
@@ -123,7 +123,7 @@ export const lifecycle = {
     failsTo: 'soft-deleted',
     exclusive: true,
     urgency: 3,
-    available: false,
+    available: true,
   },
   purge: {
     from: ['failed', 'soft-deleted'],
@@ -157,6 +157,20 @@ export function allowedCommands(state: TenantState): Command[] {
   )
 }
 
+const ending: readonly Command[] = ['delete', 'purge']
+
+/** Whether a command is accepted beside an open operation of another command, unless that one ends the tenant anyway. */
+export function runsBeside(command: Command, open: Command): boolean {
+  return !lifecycle[command].exclusive && command !== open && !ending.includes(open)
+}
+
+/** The commands that can be given while an operation is open. */
+export function commandsBeside(open: Command): Command[] {
+  return (Object.keys(lifecycle) as Command[]).filter(
+    (command) => lifecycle[command].available && runsBeside(command, open),
+  )
+}
+
 /** Throws `transition_not_allowed`, with the commands that are allowed, unless the table lets `command` start from `state`. */
 export function assertTransition(command: Command, state: TenantState): void {
   if ((lifecycle[command].from as readonly TenantState[]).includes(state)) return
@@ -177,6 +191,16 @@ export function isAbortable(command: Command): boolean {
   return cannotFinish === 'compensates' || through === 'keeps'
 }
 
+/**
+ * State of a tenant while an operation of this command is carried out. A command that is not exclusive leaves the state to the
+ * operation beside it, if that has changed it.
+ */
+export function stateDuring(command: Command, state: TenantState): TenantState {
+  const { through, exclusive, from } = lifecycle[command]
+  const isFree = exclusive || (from as readonly TenantState[]).includes(state)
+  return through === 'keeps' || !isFree ? state : through
+}
+
 /** What is known of a tenant when an operation ends. */
 export type StateFacts = {
   readonly state: TenantState
@@ -187,9 +211,13 @@ export type StateFacts = {
   readonly suspended: boolean
 }
 
-/** State of a tenant once an operation ended this way. The latch of suspend holds: what would be active is suspended. */
+/**
+ * State of a tenant once an operation ended this way; one that is not exclusive ends only what it began. The
+ * latch of suspend holds: what would be active is suspended.
+ */
 export function stateAfter(command: Command, outcome: 'succeeded' | 'failed', facts: StateFacts): TenantState {
-  const { to, failsTo } = lifecycle[command]
+  const { to, failsTo, through, exclusive } = lifecycle[command]
+  if (!exclusive && through !== facts.state) return facts.state
   const reached: Transition['to'] = outcome === 'succeeded' ? to : failsTo
   const before = outcome === 'succeeded' ? (facts.putAside ?? facts.found) : facts.found
   const state = reached === 'keeps' ? facts.state : reached === 'before' ? before : reached

@@ -28,7 +28,8 @@ export type Intent = 'forward' | 'compensate'
 
 export const stepStates = ['pending', 'done', 'failed', 'undone'] as const
 export type StepState = (typeof stepStates)[number]
-export type StepAction = 'ensure' | 'migrate' | 'remove' | 'rotate'
+export const stepActions = ['ensure', 'migrate', 'freeze', 'thaw', 'remove', 'rotate'] as const
+export type StepAction = (typeof stepActions)[number]
 
 /**
  * One step of an operation, as it is recorded and shown. `after` lets a reader tell what is under way: pending, with

@@ -64,3 +64,17 @@ export function rotationSteps(specs: readonly ResourceSpec[], environment: strin
     .filter((spec) => withCredential.includes(spec.kind) && spec.environment === environment)
     .map((spec) => step(spec, { action: 'rotate', title: `credentials of ${resourceTitle(spec)}`, after: [] }))
 }
+
+/** Closing every door of the tenant; what is not made yet is born closed then. The doors wait for nobody, for each other neither. */
+export function freezeSteps(specs: readonly ResourceSpec[]): Step[] {
+  return specs.map((spec) =>
+    step(spec, { action: 'freeze', key: `${spec.key}/freeze`, title: `close the ${resourceTitle(spec)}`, after: [] }),
+  )
+}
+
+/** The exact inverse. */
+export function thawSteps(specs: readonly ResourceSpec[]): Step[] {
+  return specs.map((spec) =>
+    step(spec, { action: 'thaw', key: `${spec.key}/thaw`, title: `open the ${resourceTitle(spec)}`, after: [] }),
+  )
+}

@@ -1,12 +1,13 @@
 import type { Actor } from '../domain/events.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/json.ts'
-import { assertTransition, lifecycle } from '../domain/lifecycle.ts'
+import { assertTransition, lifecycle, runsBeside } from '../domain/lifecycle.ts'
 import type { OperationKind } from '../domain/operation.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { eventsJson } from '../registry/events.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import { findTenantId } from '../registry/tenants.ts'
+import { kindOf } from './kinds/index.ts'
 import { isOpenNow, operationColumns, tenantFacts, type TenantFacts } from './rows.ts'
 import { operationEvent } from './operation-event.ts'
 
@@ -40,26 +41,36 @@ export async function requireTenantId(sql: Sql, idOrSlug: string): Promise<strin
   return id
 }
 
-/** Throws `operation_in_progress` while an open operation holds the tenant. The tenant is locked by the caller. */
-export async function refuseWhileHeld(sql: Sql, { id, slug }: Pick<TenantFacts, 'id' | 'slug'>): Promise<void> {
-  const [open] = await sql<Pick<OperationRow, 'id' | 'kind' | 'state'>>({
-    name: 'open-operation',
-    text: `select id, kind, state from operations
-      where tenant_id = $1 and exclusive and ${isOpenNow}`,
+type Open = Pick<OperationRow, 'id' | 'kind' | 'state'>
+
+/**
+ * Throws unless a command may start now: `operation_in_progress` while an open operation is in its way, and
+ * `transition_not_allowed` by the lifecycle table. What runs beside an open operation is possible in every state. The tenant is
+ * locked by the caller.
+ */
+export async function assertMayStart(
+  sql: Sql,
+  kind: OperationKind,
+  { id, slug, state }: Pick<TenantFacts, 'id' | 'slug' | 'state'>,
+): Promise<void> {
+  const open = await sql<Open>({
+    name: 'in-the-way',
+    text: `select id, kind, state from operations where tenant_id = $1 and ${isOpenNow} order by id`,
     values: [id],
   })
-  if (open === undefined) return
-  throw new FreeholdError(
-    'operation_in_progress',
-    `operation ${open.id} (${open.kind}, ${open.state}) holds tenant ${slug}; wait for it or abort it`,
-    { facts: { operationId: open.id, kind: open.kind, state: open.state } },
-  )
+  const inTheWay = open.find((one) => !runsBeside(kind, one.kind))
+  if (inTheWay !== undefined)
+    throw new FreeholdError(
+      'operation_in_progress',
+      `operation ${inTheWay.id} (${inTheWay.kind}, ${inTheWay.state}) holds tenant ${slug}; wait for it or abort it`,
+      { facts: { operationId: inTheWay.id, kind: inTheWay.kind, state: inTheWay.state } },
+    )
+  if (open.length === 0) assertTransition(kind, state)
 }
 
 /**
  * Accepts a command for a tenant that the caller has locked. One that is due later is `scheduled`: it holds nothing, and is
- * checked when it is due. Throws `operation_in_progress` while another holds the tenant, and `transition_not_allowed` by
- * the lifecycle table.
+ * checked when it is due. Throws what `assertMayStart` throws.
  */
 export async function acceptOperation(
   sql: Sql,
@@ -69,8 +80,8 @@ export async function acceptOperation(
 ): Promise<OperationRow> {
   const { exclusive } = lifecycle[kind]
   if (dueAt === undefined) {
-    if (exclusive) await refuseWhileHeld(sql, tenant)
-    assertTransition(kind, tenant.state)
+    await assertMayStart(sql, kind, tenant)
+    await kindOf(kind).accepted?.(sql, tenant)
   }
   const operation = await one(
     sql<OperationRow>({

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import type { NewEvent } from '../domain/events.ts'
-import { assertTransition, lifecycle } from '../domain/lifecycle.ts'
+import { assertTransition, lifecycle, stateDuring } from '../domain/lifecycle.ts'
 import { isOpen, type OperationInput, type WorkflowStep } from '../domain/operation.ts'
 import type { Platform } from '../domain/platform.ts'
 import { removalSteps } from '../domain/steps.ts'
@@ -44,18 +44,20 @@ export function begin({ pool, platform }: Registry, caller: Caller): Promise<Beg
     if (operation.intent === 'compensate') return { proceed: 'compensate', slug: tenant.slug, steps: [] }
     if (operation.state === 'running' && operation.phase !== 'accepted')
       return { proceed: 'forward', slug: tenant.slug, steps: forWorkflow(operation.steps) }
-    const { through } = lifecycle[operation.kind]
-    if (through !== 'keeps' && tenant.state !== through) assertTransition(operation.kind, tenant.state)
+    const { kind } = operation
+    const state = stateDuring(kind, tenant.state)
+    if (lifecycle[kind].exclusive && state !== tenant.state) assertTransition(kind, tenant.state)
+    const more = (await kindOf(kind).begun?.(sql, held)) ?? []
     const facts = await readFacts(sql, held, platform)
     const { ledger, rewritten } = rewrittenLedger(facts)
-    const { specs, steps } = kindOf(operation.kind).prepare({ ...facts, ledger })
+    const { specs, steps } = kindOf(kind).prepare({ ...facts, ledger })
     const planned = specs.filter(({ key }) => !ledger.some((entry) => entry.key === key))
-    const state = through === 'keeps' ? tenant.state : through
     const events: NewEvent[] = [
       operationEvent(operation, actor, 'TENANCY_OPERATION_STARTED', {
-        kind: operation.kind,
+        kind,
         attempt: operation.attempt,
       }),
+      ...more,
       ...stateChangeEvents(operation, actor, tenant.state, state),
       ...planned.map(({ key, name, cell }) =>
         operationEvent(operation, actor, 'TENANCY_RESOURCE_PLANNED', { key, name, cell }),
@@ -103,7 +105,7 @@ const write = `with begun as (
   )
   select append_events($2::uuid::text, $8::jsonb)`
 
-/** Steps that undo what an operation made, whichever attempt made it; null when it is settled, or no longer this attempt's. */
+/** Steps that undo what an operation did, whichever attempt did it; null when it is settled, or no longer this attempt's. */
 export function beginUndo({ pool, platform }: Registry, caller: Caller): Promise<WorkflowStep[] | null> {
   const { input } = caller
   return transaction(pool, async (sql) => {
@@ -115,7 +117,7 @@ export function beginUndo({ pool, platform }: Registry, caller: Caller): Promise
     const facts = await readFacts(sql, held, platform)
     const { ledger, rewritten } = rewrittenLedger(facts)
     const made = ledger.filter(({ createdBy }) => createdBy === operation.id)
-    const undo = removalSteps(made.map(({ spec }) => spec))
+    const undo = kindOf(operation.kind).undo?.({ ...facts, ledger }) ?? removalSteps(made.map(({ spec }) => spec))
     await recordUndo(sql, operation, undo, rewritten)
     return forWorkflow(undo)
   })

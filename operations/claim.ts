@@ -66,7 +66,7 @@ type Row = {
  * Claims the resource of a step, by one statement: when it is free, when the lease of its claim has run out, or when the
  * claim is this attempt's already. The fence rises, so whoever had the claim can neither finish nor write where the target
  * compares fences.
- * @returns `done` when the step was finished before, `absent` when what it removes is no longer in the ledger
+ * @returns `done` when the step was finished before, `absent` when what it removes or closes is no longer in the ledger
  * Throws `step_refused` for a step that is not among the recorded steps or a workflow that is not the operation's,
  * `operation_superseded` when the operation is settled or another attempt's, `operation_aborted` once it is to be undone,
  * `spec_version_unknown`, and `substrate_unavailable` while another try holds the claim.
@@ -125,7 +125,9 @@ const claim = `with o as (
       and o.step ->> 'state' in ('pending', 'failed')
       and o.state = 'running' and o.attempt = $2 and o.workflow = $6
       and o.tenant_id::text = $8 and r.spec_version = $7
-      and (r.claimed_until is null or r.claimed_until < now() or (r.claimed_by = o.id and r.claimed_attempt = o.attempt))
+      and (r.claimed_until is null or r.claimed_until < now() or (r.claimed_by = o.id and r.claimed_attempt = o.attempt)
+        -- To close goes before what may take hours, where the target itself refuses who is late.
+        or (r.kind = 'database' and $4 = 'freeze'))
     returning r.*
   )
   select o.tenant_id as tenant, o.kind, o.state, o.attempt, o.intent, o.correlation_id as "correlationId", o.step,
@@ -162,7 +164,7 @@ function checked(row: Row | undefined, { input, action, step: key, workflow }: C
   throw refused(input.operationId, `${action} ${key.slice(0, 100)} is not among the recorded steps`)
 }
 
-/** Why nothing was claimed: `absent` when it is to be removed and no longer in the ledger; anything else is an error. */
+/** Why nothing was claimed: `absent` when it is to be removed or closed and no longer in the ledger; anything else is an error. */
 function explainNoClaim(row: Row | undefined, step: Step, { input }: ClaimRequest): 'absent' {
   if (row?.state === 'interrupted')
     throw new FreeholdError(
@@ -170,7 +172,7 @@ function explainNoClaim(row: Row | undefined, step: Step, { input }: ClaimReques
       `operation ${input.operationId} is interrupted and not yet resumed`,
     )
   if (row === undefined || row.wanted.key === null) {
-    if (step.action === 'remove') return 'absent'
+    if (step.action === 'remove' || step.action === 'freeze') return 'absent'
     throw new FreeholdError('operation_superseded', `${step.resource} is no longer in the ledger`)
   }
   readSpec(row.wanted.spec, row.wanted.specVersion)

@@ -1,8 +1,8 @@
 import type pg from 'pg'
 import { FreeholdError } from '../domain/errors.ts'
-import { assertTransition, lifecycle } from '../domain/lifecycle.ts'
 import { sqlOf, transaction } from '../registry/pool.ts'
-import { refuseWhileHeld } from './accept.ts'
+import { assertMayStart } from './accept.ts'
+import { kindOf } from './kinds/index.ts'
 import { lockOperation } from './rows.ts'
 
 /** What stands in the way of an operation that is due, and passes: it is looked at again. */
@@ -53,8 +53,8 @@ function acceptOne(pool: pg.Pool, id: string): Promise<boolean> {
       })
       return false
     }
-    if (lifecycle[operation.kind].exclusive) await refuseWhileHeld(sql, tenant)
-    assertTransition(operation.kind, tenant.state)
+    await assertMayStart(sql, operation.kind, tenant)
+    await kindOf(operation.kind).accepted?.(sql, tenant)
     await sql({
       text: `update operations set state = 'accepted', phase = 'accepted', generation = $2, revision = revision + 1,
         updated_at = now() where id = $1`,

@@ -35,7 +35,7 @@ export async function finishStep(pool: pg.Pool, claim: Claim, { facts = {}, even
         claim.step.key,
         removes ? 'removing' : phases[claim.step.action],
         eventsJson(events),
-        ...(removes ? [] : [JSON.stringify(facts)]),
+        ...(removes ? [] : [JSON.stringify(facts), claim.step.action !== 'freeze']),
       ],
     })
     if (row?.finished === true) return
@@ -58,13 +58,21 @@ export function superseded({ spec }: Pick<Claim, 'spec'>): FreeholdError {
   )
 }
 
-const phases = { ensure: 'resources', migrate: 'schema', rotate: 'credentials' } as const
+const phases = {
+  ensure: 'resources',
+  migrate: 'schema',
+  freeze: 'closing',
+  thaw: 'opening',
+  rotate: 'credentials',
+} as const
 
-/** Marks the step; one that undoes also marks the step that it undid. */
+/** Marks the step; one that undoes also marks the steps that it undid. */
 const marked = (state: 'done' | 'undone') => `
   phase = $6, revision = revision + 1, updated_at = now(), error = null,
-  steps = (select coalesce(jsonb_agg(case when ${state === 'done' ? `s ->> 'key' = $5` : `s ->> 'resource' = $3`}
-      then jsonb_set(s, '{state}', '"${state}"') else s end order by place), '[]')
+  steps = (select coalesce(jsonb_agg(case
+      when intent = 'compensate' and s ->> 'resource' = $3 then jsonb_set(s, '{state}', '"undone"')
+      when intent = 'forward' and s ->> 'key' = $5 then jsonb_set(s, '{state}', '"${state}"')
+      else s end order by place), '[]')
     from jsonb_array_elements(steps) with ordinality as t (s, place)),
   undo = (select coalesce(jsonb_agg(case when s ->> 'key' = $5 and intent = 'compensate'
       then jsonb_set(s, '{state}', '"undone"') else s end order by place), '[]')
@@ -84,7 +92,8 @@ const statement = (state: 'done' | 'undone', held: string) => `with locked as (
 
 const finish = statement(
   'done',
-  `update resources r set state = 'present', facts = facts || $8::jsonb, failures = 0, claimed_by = null,
+  // To close what was not made yet makes it no more present.
+  `update resources r set state = case when $9 then 'present' else r.state end, facts = facts || $8::jsonb, failures = 0, claimed_by = null,
       claimed_attempt = null, claimed_until = null, updated_at = now()
     from locked where r.tenant_id = $2 and r.key = $3 and r.fence = $4 and r.claimed_by = $1
       and r.claimed_attempt = locked.attempt and r.claimed_until is not null returning locked.id`,
@@ -96,13 +105,15 @@ const finishRemoval = statement(
       and r.claimed_attempt = locked.attempt and r.claimed_until is not null returning locked.id`,
 )
 
-/** Marks a removal as done whose resource is no longer in the ledger. */
+/** Marks a step as done that removes or closes what is no longer in the ledger. */
 export async function finishAbsent(sql: Sql, input: OperationInput, step: string): Promise<void> {
   await sql({
     text: `update operations set revision = revision + 1, updated_at = now(),
       ${['steps', 'undo']
         .map(
-          (list) => `${list} = (select coalesce(jsonb_agg(case when s ->> 'key' = $3 and s ->> 'action' = 'remove'
+          (
+            list,
+          ) => `${list} = (select coalesce(jsonb_agg(case when s ->> 'key' = $3 and s ->> 'action' in ('remove', 'freeze')
             then jsonb_set(s, '{state}', '"undone"') else s end order by place), '[]')
           from jsonb_array_elements(${list}) with ordinality as t (s, place))`,
         )

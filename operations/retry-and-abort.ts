@@ -1,16 +1,26 @@
 import { FreeholdError } from '../domain/errors.ts'
-import { assertTransition, isAbortable } from '../domain/lifecycle.ts'
+import { isAbortable } from '../domain/lifecycle.ts'
 import { isOpen } from '../domain/operation.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { one, type Sql } from '../registry/sql.ts'
-import { refuseWhileHeld, appendCommandEvent, type Requester } from './accept.ts'
+import { appendCommandEvent, assertMayStart, type Requester } from './accept.ts'
+import { kindOf } from './kinds/index.ts'
 import { isOpenNow, lockOperation, operationColumns, type LockedOperation } from './rows.ts'
 
-/** The tenant's operation that is open, else its newest. Throws `operation_not_found`. */
-export async function lockCurrent(sql: Sql, tenant: string): Promise<LockedOperation> {
+/**
+ * The operation that is meant where only the tenant is named: one that is open, before all others the one that was interrupted,
+ * or the one that holds the tenant alone; else its newest. The purge that a delete has scheduled is called off by undelete alone.
+ * Throws `operation_not_found`.
+ */
+export async function lockCurrent(
+  sql: Sql,
+  tenant: string,
+  prefer: 'interrupted' | 'exclusive',
+): Promise<LockedOperation> {
+  const first = prefer === 'interrupted' ? `state = 'interrupted'` : `exclusive and ${isOpenNow}`
   const [found] = await sql<{ id: string }>({
-    text: `select id from operations where tenant_id = $1
-      order by (exclusive and ${isOpenNow}) desc, id desc limit 1`,
+    text: `select id from operations where tenant_id = $1 and not (state = 'scheduled' and kind = 'purge')
+      order by (${first}) desc, (${isOpenNow}) desc, id desc limit 1`,
     values: [tenant],
   })
   if (found === undefined) throw new FreeholdError('operation_not_found', `tenant ${tenant} has no operation`)
@@ -32,8 +42,8 @@ export async function retryOperation(
     throw notOpen(operation, 'retry is possible for one that was interrupted, failed, or aborted after it had begun')
   // It may have waited for its lock until another one was accepted, or has even ended.
   if (hasEnded) {
-    await refuseWhileHeld(sql, tenant)
-    assertTransition(kind, tenant.state)
+    await assertMayStart(sql, kind, tenant)
+    await kindOf(kind).accepted?.(sql, tenant)
   }
   const again = await write(sql, operation.id, beginAgain, 'forward')
   await appendCommandEvent(sql, again, requester, 'TENANCY_OPERATION_RETRIED')

@@ -115,7 +115,9 @@ const write = `with settled as (
       finished_at = case $3 when 'interrupted' then null else now() end, revision = revision + 1, updated_at = now()
     where id = $1
   ), entered as (
-    update tenants set state = $4, updated_at = now() where id = $2 and state <> $4
+    -- What ends suspended has the latch set, whoever released it meanwhile.
+    update tenants set state = $4, suspended = suspended or $4 = 'suspended', updated_at = now()
+    where id = $2 and state <> $4
   ), cleared as (
     delete from conditions where tenant_id = $2 and type = 'NeedsAttention' and not $6
   ), raised as (

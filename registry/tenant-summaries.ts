@@ -19,7 +19,7 @@ export async function tenantSummaries(sql: Sql, ids: readonly string[]): Promise
 const instant = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`
 const summaries = `
   select t.id, t.code, t.slug, t.name, t.labels, t.data_key as "dataKey", t.profile, t.plan, t.region, t.state, t.suspended,
-    t.state_before as "stateBefore", t.generation, t.observed_generation as "observedGeneration",
+    t.state_before as "stateBefore", t.purge_after as "purgeAfter", t.generation, t.observed_generation as "observedGeneration",
     t.created_at as "createdAt", t.updated_at as "updatedAt",
     (select coalesce(jsonb_agg(jsonb_build_object('environment', p.environment, 'number', p.number, 'cell', p.cell,
         'state', p.state, 'epoch', p.epoch) order by p.environment, p.number), '[]')

@@ -303,7 +303,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'what is due waits while the tenant is held',
     file: 'operations/due.ts',
-    swaps: [['if (lifecycle[operation.kind].exclusive) await refuseWhileHeld(sql, tenant)', '']],
+    swaps: [['await assertMayStart(sql, operation.kind, tenant)', '']],
     test: `${integration}/operations/due.test.ts`,
     only: 'waits while the tenant is held',
   },
@@ -359,7 +359,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'retry is a transition like any other',
     file: 'operations/retry-and-abort.ts',
-    swaps: [['    assertTransition(kind, tenant.state)\n', '']],
+    swaps: [['    await assertMayStart(sql, kind, tenant)\n', '']],
     test: `${integration}/api/commands.test.ts`,
     only: 'was purged meanwhile',
   },

@@ -1,6 +1,6 @@
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities, workflowInfo } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
-import { busQueue, type Timing, type WorkflowStep } from '../domain/operation.ts'
+import { busQueue, type StepAction, type Timing, type WorkflowStep } from '../domain/operation.ts'
 
 /**
  * Opening and closing an operation is tried until it works: an outage of the registry must not lose an outcome. Each is one
@@ -18,7 +18,7 @@ export function operationActivities(timing: Timing) {
  * the registry or a killed worker uses up nobody's tries, and says when it gives up.
  */
 export function resourceActivities(timing: Timing, step: WorkflowStep) {
-  return proxyActivities<Pick<Activities, 'ensure' | 'migrate' | 'remove' | 'rotate'>>({
+  return proxyActivities<Pick<Activities, StepAction>>({
     ...withoutEnd(timing),
     startToCloseTimeout: timing.tryMs[step.action],
     heartbeatTimeout: timing.heartbeatMs,

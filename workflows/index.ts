@@ -1,3 +1,7 @@
+export { deleteTenant as delete } from './delete.ts'
 export { provision } from './provision.ts'
 export { purge } from './purge.ts'
+export { resume } from './resume.ts'
 export { rotateCredentials } from './rotate-credentials.ts'
+export { suspend } from './suspend.ts'
+export { undelete } from './undelete.ts'

@@ -76,8 +76,8 @@ function plainKinds(deps: ApiDeps): Command[] {
 }
 
 function ofOperations(deps: ApiDeps): Command[] {
-  const current = async (sql: Sql, call: Call, named: string) => {
-    const held = await lockCurrent(sql, await requireTenantId(sql, named))
+  const current = async (sql: Sql, call: Call, named: string, prefer: 'interrupted' | 'exclusive') => {
+    const held = await lockCurrent(sql, await requireTenantId(sql, named), prefer)
     requireGeneration(call, held.tenant)
     return held
   }
@@ -86,7 +86,7 @@ function ofOperations(deps: ApiDeps): Command[] {
       name: 'retry',
       summary: 'Roll the interrupted or failed operation forward again',
       async accept(sql, call, named) {
-        const held = await current(sql, call, named)
+        const held = await current(sql, call, named, 'interrupted')
         return operationAnswer(deps, held.tenant, await retryOperation(sql, held, call), 'start')
       },
     },
@@ -94,7 +94,7 @@ function ofOperations(deps: ApiDeps): Command[] {
       name: 'abort',
       summary: 'Have the open operation undo what it made',
       async accept(sql, call, named) {
-        const held = await current(sql, call, named)
+        const held = await current(sql, call, named, 'exclusive')
         const told = { running: 'cancel', scheduled: 'nothing' } as const
         const tell = held.operation.state in told ? told[held.operation.state as keyof typeof told] : 'start'
         return operationAnswer(deps, held.tenant, await abortOperation(sql, held, call), tell)

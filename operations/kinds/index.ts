@@ -1,14 +1,22 @@
 import type { OperationKind } from '../../domain/operation.ts'
+import { deleteTenant } from './delete.ts'
 import type { Kind } from './kind.ts'
 import { provision } from './provision.ts'
 import { purge } from './purge.ts'
+import { resume } from './resume.ts'
 import { rotateCredentials } from './rotate-credentials.ts'
+import { suspend } from './suspend.ts'
+import { undelete } from './undelete.ts'
 
 /** Every kind of operation that the lifecycle table says is available; the compiler notices one too many or too few. */
 export const kinds = {
   provision,
   purge,
   'rotate-credentials': rotateCredentials,
+  suspend,
+  resume,
+  delete: deleteTenant,
+  undelete,
 } satisfies Record<OperationKind, Kind>
 
 /** The particulars of a kind. */

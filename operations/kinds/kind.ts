@@ -38,6 +38,12 @@ export type Kind = {
   readonly summary?: string
   /** Prepares, from facts alone, and changes nothing. */
   readonly prepare: (facts: Facts) => Work
+  /** The steps that undo it, from facts alone. Those that remove what it has made, unless it says so. */
+  readonly undo?: (facts: Facts) => Step[]
+  /** What changes as soon as the command is accepted, in the transaction that accepts. The tenant is locked. */
+  readonly accepted?: (sql: Sql, tenant: Pick<TenantFacts, 'id'>) => Promise<void>
+  /** What changes when an attempt takes it up, before its facts are read, in the transaction that begins; gives the events of it. */
+  readonly begun?: (sql: Sql, held: LockedOperation) => Promise<NewEvent[]>
   /**
    * What success changes besides the state of the tenant, in the transaction that settles; gives the events of it. Rows
    * that many tenants share are to be changed last.

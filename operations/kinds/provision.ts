@@ -1,4 +1,5 @@
 import { provisionSteps } from '../../domain/steps.ts'
+import { openPlacements } from '../doors.ts'
 import { wantedResources } from '../wanted-resources.ts'
 import type { Kind } from './kind.ts'
 
@@ -9,16 +10,13 @@ export const provision: Kind = {
     return { specs, steps: provisionSteps(specs, facts.manifest.spec.schema.appVersion) }
   },
 
-  async succeed(sql, { operation, tenant }) {
+  async succeed(sql, held) {
+    const { operation, tenant } = held
     await sql({
       name: 'provision-succeeded',
-      text: `with opened as (
-          update placements set state = case when $3 then 'suspended' else 'active' end, updated_at = now()
-          where tenant_id = $1 and state = 'standby'
-        )
-        update tenants set observed_generation = $2 where id = $1`,
-      values: [tenant.id, operation.generation, tenant.suspended],
+      text: 'update tenants set observed_generation = $2 where id = $1',
+      values: [tenant.id, operation.generation],
     })
-    return []
+    return openPlacements(sql, held, 'standby')
   },
 }

@@ -21,6 +21,8 @@ export const Tenant = defineEntity({
     suspended: p.boolean().default(false),
     /** State before delete, which undelete gives back. */
     stateBefore: p.text().$type<TenantState>().nullable(),
+    /** When a deleted tenant is purged. */
+    purgeAfter: instant().nullable(),
     generation: p.integer().default(1),
     observedGeneration: p.integer().default(0),
     createdAt: instant(),

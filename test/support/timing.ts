@@ -1,8 +1,14 @@
-import type { Timing } from '../../domain/operation.ts'
+import { stepActions, type Timing } from '../../domain/operation.ts'
+
+/** The same time for one try of everything. */
+export function tries(ms: number): Timing['tryMs'] {
+  const byAction = Object.fromEntries(stepActions.map((action) => [action, ms])) as Omit<Timing['tryMs'], 'operation'>
+  return { ...byAction, operation: ms }
+}
 
 /** Steps give up after seconds, so a killed worker's work is taken up within a test. */
 export const testTiming: Timing = {
-  tryMs: { operation: 2_000, ensure: 2_000, migrate: 2_000, remove: 2_000, rotate: 2_000 },
+  tryMs: tries(2_000),
   heartbeatMs: 1_000,
   initialRetryMs: 50,
   maximumRetryMs: 500,

@@ -1,4 +1,4 @@
-import type { StepAction } from '../../domain/operation.ts'
+import { stepActions, type StepAction } from '../../domain/operation.ts'
 import { resourceKinds } from '../../domain/resources.ts'
 import type { Mapper, Target } from '../../isolation/mapper.ts'
 import type { Mappers } from '../../isolation/mappers/index.ts'
@@ -8,7 +8,8 @@ export type Call = { readonly action: StepAction; readonly target: Target; reado
 /** Stands in for a verb; `run` is the verb itself, on the same target unless another is given. */
 export type Around = (call: Call, run: (target?: Target) => Promise<unknown>) => Promise<unknown>
 
-const actions: readonly string[] = ['ensure', 'migrate', 'remove', 'rotate'] satisfies StepAction[]
+const actions: readonly string[] = stepActions
+const keyOf: Partial<Record<StepAction, string>> = { migrate: '/schema', freeze: '/freeze', thaw: '/thaw' }
 
 /** The same mappers, with something around every verb that a step calls: how tests inject faults from outside. */
 export function aroundVerbs(mappers: Mappers, around: Around): Mappers {
@@ -21,7 +22,7 @@ export function aroundVerbs(mappers: Mappers, around: Around): Mappers {
       return [
         name,
         (target: Target, ...more: unknown[]) => {
-          const step = action === 'migrate' ? `${target.spec.key}/schema` : target.spec.key
+          const step = `${target.spec.key}${keyOf[action] ?? ''}`
           return around({ action, target, step }, async (other = target) => call(other, ...more))
         },
       ]

@@ -35,6 +35,7 @@ export type SeenTenant = {
   slug: string
   state: string
   conditions: { type: string }[]
+  purgeAfter: string | null
   generation: number
   observedGeneration: number
 }

@@ -6,10 +6,11 @@ import { NativeConnection, Worker } from '@temporalio/worker'
 import { inject } from 'vitest'
 import type { Activities } from '../../activities/index.ts'
 import { operationStarter } from '../../base/temporal.ts'
-import { busQueue, workflowId } from '../../domain/operation.ts'
+import { busQueue, stepActions, workflowId } from '../../domain/operation.ts'
 import type { OperationError, OperationInput, OperationKind, Timing, WorkflowStep } from '../../domain/operation.ts'
 import type { ErrorCode } from '../../domain/errors.ts'
 import type { Progress } from '../../workflows/progress.ts'
+import { tries } from '../support/timing.ts'
 import { workflowBundle } from '../../worker/workflow-bundle.ts'
 
 /** What an activity does instead of its work, at one of its tries. */
@@ -21,13 +22,13 @@ type Call = { readonly name: string; readonly activity: string; readonly given: 
 type Ending = { status: 'completed' | 'cancelled' } | { status: 'failed'; code: string; message: string }
 
 const timing: Timing = {
-  tryMs: { operation: 20_000, ensure: 20_000, migrate: 20_000, remove: 20_000, rotate: 20_000 },
+  tryMs: tries(20_000),
   heartbeatMs: 2_000,
   initialRetryMs: 5,
   maximumRetryMs: 10,
   maximumAttempts: 3,
 }
-const activities = ['begin', 'beginUndo', 'settle', 'ensure', 'migrate', 'remove', 'rotate'] as const
+const activities = ['begin', 'beginUndo', 'settle', ...stepActions] as const
 activities satisfies readonly (keyof Activities)[]
 
 /** A Temporal worker with the real workflows, and with activities that do what a script says. */

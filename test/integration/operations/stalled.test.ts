@@ -9,7 +9,7 @@ import { sqlOf } from '../../../registry/pool.ts'
 import { activitiesOf } from '../../support/activity.ts'
 import { everyRow } from '../../support/every-row.ts'
 import { nothing, remainsOf, whole } from '../../support/remains.ts'
-import { testTiming } from '../../support/timing.ts'
+import { testTiming, tries } from '../../support/timing.ts'
 import { aroundVerbs } from '../../support/verbs.ts'
 import { createWorld, manifest, type SeenOperation, type SeenTenant, type World } from '../../support/world.ts'
 
@@ -176,7 +176,7 @@ describe.concurrent.for(seeds)('two tries of one step, seed %i', (seed) => {
     attempt,
     timing: {
       ...testTiming,
-      tryMs: { operation: 30_000, ensure: 30_000, migrate: 30_000, remove: 30_000, rotate: 30_000 },
+      tryMs: tries(30_000),
     },
   })
 

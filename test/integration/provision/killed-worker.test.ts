@@ -8,12 +8,13 @@ import { sqlOf } from '../../../registry/pool.ts'
 import { boundaries, brokenEnvironment } from '../../support/boundaries.ts'
 import { eventCounts, nothing, remainsOf, whole } from '../../support/remains.ts'
 import { aroundVerbs } from '../../support/verbs.ts'
+import { tries } from '../../support/timing.ts'
 import { createWorld, type SeenOperation, type SeenTenant, type World } from '../../support/world.ts'
 
 type Doomed = { boundary: string; tenant: SeenTenant; operation: string; end: SeenOperation['state'] }
 
 /** Long tries, so that what takes a step up again is the silence of the dead worker. */
-const timing = { tryMs: { operation: 30_000, ensure: 30_000, migrate: 30_000, remove: 30_000, rotate: 30_000 } }
+const timing = { tryMs: tries(30_000) }
 
 /**
  * A worker killed by SIGKILL in the middle of many operations, each at another boundary: another worker ends them, nothing
@@ -95,6 +96,7 @@ describe('a worker killed at every boundary', { timeout: 240_000 }, () => {
       expect(await eventCounts(world, tenant), `${boundary}`).toEqual({
         ...once_,
         TENANCY_OPERATION_SUCCEEDED: 1,
+        TENANCY_PLACEMENT_CHANGED: 1,
         TENANCY_SCHEMA_MIGRATED: 1,
       })
       expect(await world.tenant(tenant.slug), `${boundary}`).toMatchObject({ state: 'active' })

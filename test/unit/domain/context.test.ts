@@ -88,7 +88,14 @@ test('a move changes roles and the password, not the schema, the prefixes and th
 test('two readers of the same facts get the same bytes of the context', () => {
   const read = () => {
     const { resolved } = resolveManifest(readManifest(manifestText()), platform, [])
-    const tenant = { id: 'id', slug: 'acme', code: 'k3v9x2ab', dataKey: 'key', state: 'active' as const }
+    const tenant = {
+      id: 'id',
+      slug: 'acme',
+      code: 'k3v9x2ab',
+      dataKey: 'key',
+      state: 'active' as const,
+      suspended: false,
+    }
     return JSON.stringify(tenantContext(tenant, freeze(resolved), placement, topologyOf({ tenant, placement, site })))
   }
   expect(read()).toBe(read())

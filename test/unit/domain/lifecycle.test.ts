@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest'
-import { allowedCommands, assertTransition, lifecycle, tenantStates, type Command } from '../../../domain/lifecycle.ts'
+import {
+  allowedCommands,
+  assertTransition,
+  commandsBeside,
+  lifecycle,
+  stateAfter,
+  stateDuring,
+  tenantStates,
+  type Command,
+} from '../../../domain/lifecycle.ts'
 import { workflowId } from '../../../domain/operation.ts'
 import { failureOf } from './support.ts'
 
@@ -46,6 +55,32 @@ test('a refusal says what is possible instead', () => {
 test('nothing leads out of purged, and every other state has a way out or a command under way', () => {
   const leaving: string[] = commands.flatMap((command) => [lifecycle[command].through, ...lifecycle[command].from])
   for (const state of tenantStates) expect([state, leaving.includes(state)]).toEqual([state, state !== 'purged'])
+})
+
+test('suspend is possible beside whatever runs, but not beside what ends the tenant, and nothing else is', () => {
+  for (const open of commands)
+    expect([open, commandsBeside(open)]).toEqual([
+      open,
+      ['suspend', 'delete', 'purge'].includes(open) ? [] : ['suspend'],
+    ])
+})
+
+test('suspend changes the state of a tenant that nobody else is changing, and leaves it to who is', () => {
+  const facts = { found: 'active', putAside: null, suspended: true } as const
+  expect(stateDuring('suspend', 'active')).toBe('suspending')
+  expect(stateAfter('suspend', 'succeeded', { ...facts, state: 'suspending' })).toBe('suspended')
+  for (const state of ['provisioning', 'resuming', 'restoring', 'failed'] as const) {
+    expect(stateDuring('suspend', state)).toBe(state)
+    expect(stateAfter('suspend', 'succeeded', { ...facts, state })).toBe(state)
+  }
+})
+
+test('the latch outlives every other operation: what would be active is suspended', () => {
+  for (const command of ['provision', 'resume', 'undelete'] as const) {
+    const facts = { state: 'restoring', found: 'suspended', putAside: 'active' } as const
+    expect(stateAfter(command, 'succeeded', { ...facts, suspended: true })).toBe('suspended')
+    expect(stateAfter(command, 'succeeded', { ...facts, suspended: false })).toBe('active')
+  }
 })
 
 test('each attempt has a workflow id of its own, the first without a number', () => {

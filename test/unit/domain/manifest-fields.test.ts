@@ -56,7 +56,14 @@ test('nothing that is accepted gets lost', () => {
 
 test('what is marked as handed on is in the tenant context', () => {
   const { resolved } = resolve(available)
-  const tenant = { id: 'id', slug: 'acme', code: 'k3v9x2ab', dataKey: 'key', state: 'active' as const }
+  const tenant = {
+    id: 'id',
+    slug: 'acme',
+    code: 'k3v9x2ab',
+    dataKey: 'key',
+    state: 'active' as const,
+    suspended: false,
+  }
   const cell = {
     name: 'cell-a',
     region: 'eu-west',

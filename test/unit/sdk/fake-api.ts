@@ -80,6 +80,7 @@ export function tenant(slug: string): Tenant {
     region: 'eu-north',
     state: 'active',
     conditions: [],
+    purgeAfter: null,
     generation: 1,
     observedGeneration: 1,
     environments: [{ name: 'prod', placement: 1, cell: 'c1', state: 'active', epoch: 1 }],

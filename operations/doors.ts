@@ -1,0 +1,59 @@
+import type { NewEvent } from '../domain/events.ts'
+import type { PlacementState } from '../domain/placement.ts'
+import type { Sql } from '../registry/sql.ts'
+import { operationEvent } from './operation-event.ts'
+import type { LockedOperation } from './rows.ts'
+
+type Side = { environment: string; number: number; state: PlacementState; epoch: number }
+
+/** Sets or releases the latch of suspend: what ends while it is set ends suspended, and nothing is opened. */
+export async function setLatch(sql: Sql, tenant: string, suspended: boolean): Promise<void> {
+  await sql({
+    name: 'set-latch',
+    text: 'update tenants set suspended = $2, updated_at = now() where id = $1',
+    values: [tenant, suspended],
+  })
+}
+
+/**
+ * Gives every placement of the tenant the next epoch, so that whoever comes with an earlier one is refused, and closes what was
+ * active. One that is to be opened is suspended until its doors are open; one that never was stays standby.
+ */
+export function fencePlacements(sql: Sql, { operation, tenant }: LockedOperation): Promise<NewEvent[]> {
+  return changed(operation, () =>
+    sql<Side>({
+      name: 'fence-placements',
+      text: `update placements set epoch = epoch + 1, updated_at = now(),
+          state = case state when 'active' then 'suspended' else state end
+        where tenant_id = $1 and state <> 'released' returning ${side}`,
+      values: [tenant.id],
+    }),
+  )
+}
+
+/** Opens what is in this state, or leaves it closed while the latch is set. */
+export function openPlacements(
+  sql: Sql,
+  { operation, tenant }: LockedOperation,
+  from: 'standby' | 'suspended',
+): Promise<NewEvent[]> {
+  return changed(operation, () =>
+    sql<Side>({
+      name: 'open-placements',
+      text: `update placements p set state = t.opened, updated_at = now()
+        from (select case when suspended then 'suspended' else 'active' end as opened from tenants where id = $1) t
+        where p.tenant_id = $1 and p.state = $2 and p.state <> t.opened returning ${side}`,
+      values: [tenant.id, from],
+    }),
+  )
+}
+
+const side = 'environment, number, state, epoch::float8 as epoch'
+
+async function changed(operation: LockedOperation['operation'], change: () => Promise<Side[]>): Promise<NewEvent[]> {
+  const placements = (await change()).toSorted(
+    (a, b) => a.environment.localeCompare(b.environment) || a.number - b.number,
+  )
+  if (placements.length === 0) return []
+  return [operationEvent(operation, 'system:worker', 'TENANCY_PLACEMENT_CHANGED', { placements })]
+}
