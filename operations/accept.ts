@@ -7,6 +7,7 @@ import type { OperationRow } from '../registry/entities/operation.ts'
 import { eventsJson } from '../registry/events.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import { findTenantId } from '../registry/tenants.ts'
+import { judgeTenant } from './judge.ts'
 import { isOpenNow, operationColumns, tenantFacts, type TenantFacts } from './rows.ts'
 import { operationEvent } from './operation-event.ts'
 
@@ -58,8 +59,8 @@ export async function refuseWhileHeld(sql: Sql, { id, slug }: Pick<TenantFacts, 
 
 /**
  * Accepts a command for a tenant that the caller has locked. One that is due later is `scheduled`: it holds nothing, and is
- * checked when it is due. Throws `operation_in_progress` while another holds the tenant, and `transition_not_allowed` by
- * the lifecycle table.
+ * checked and judged when it is due. Throws `operation_in_progress` while another holds the tenant, `transition_not_allowed`
+ * by the lifecycle table, and `policy_denied`.
  */
 export async function acceptOperation(
   sql: Sql,
@@ -72,12 +73,14 @@ export async function acceptOperation(
     if (exclusive) await refuseWhileHeld(sql, tenant)
     assertTransition(kind, tenant.state)
   }
+  const policyVersion = dueAt === undefined ? await judgeTenant(sql, kind, tenant) : 0
   const operation = await one(
     sql<OperationRow>({
       name: 'accept',
       text: `insert into operations as o
-          (tenant_id, kind, exclusive, generation, parameters, state, phase, actor, reason, correlation_id, due_at)
-        select $1, $2, $3, $4, $5::jsonb, s, s, $6, $7, $8, coalesce($9::timestamptz, now())
+          (tenant_id, kind, exclusive, generation, parameters, state, phase, actor, reason, correlation_id, due_at,
+            policy_version)
+        select $1, $2, $3, $4, $5::jsonb, s, s, $6, $7, $8, coalesce($9::timestamptz, now()), $10
         from (select case when $9::timestamptz is null then 'accepted' else 'scheduled' end as s)
         returning ${operationColumns}`,
       values: [
@@ -90,6 +93,7 @@ export async function acceptOperation(
         requester.reason ?? null,
         requester.correlationId,
         dueAt ?? null,
+        policyVersion,
       ],
     }),
   )

@@ -4,6 +4,7 @@ import { isOpen } from '../domain/operation.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import { refuseWhileHeld, appendCommandEvent, type Requester } from './accept.ts'
+import { judgeTenant } from './judge.ts'
 import { isOpenNow, lockOperation, operationColumns, type LockedOperation } from './rows.ts'
 
 /** The tenant's operation that is open, else its newest. Throws `operation_not_found`. */
@@ -18,8 +19,9 @@ export async function lockCurrent(sql: Sql, tenant: string): Promise<LockedOpera
 }
 
 /**
- * Another attempt, forward, at an operation that was interrupted, failed, or was aborted after it had begun. Throws
- * `operation_not_open`, `operation_in_progress`, and `transition_not_allowed` when the tenant's state changed since.
+ * Another attempt, forward, at an operation that was interrupted, failed, or was aborted after it had begun. One that had
+ * ended is judged anew. Throws `operation_not_open`, `operation_in_progress`, `transition_not_allowed` when the tenant's
+ * state changed since, and `policy_denied`.
  */
 export async function retryOperation(
   sql: Sql,
@@ -31,11 +33,14 @@ export async function retryOperation(
   if (state !== 'interrupted' && !hasEnded)
     throw notOpen(operation, 'retry is possible for one that was interrupted, failed, or aborted after it had begun')
   // It may have waited for its lock until another one was accepted, or has even ended.
+  let how = beginAgain
   if (hasEnded) {
     await refuseWhileHeld(sql, tenant)
     assertTransition(kind, tenant.state)
+    const judged = await judgeTenant(sql, kind, { id: tenant.id, generation: operation.generation })
+    how += `, verdict = null, policy_version = ${judged}`
   }
-  const again = await write(sql, operation.id, beginAgain, 'forward')
+  const again = await write(sql, operation.id, how, 'forward')
   await appendCommandEvent(sql, again, requester, 'TENANCY_OPERATION_RETRIED')
   return again
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { EventType } from '../domain/events.ts'
+import { isDenial } from '../domain/governance.ts'
 import { lifecycle, stateAfter } from '../domain/lifecycle.ts'
 import type { OperationError, OperationInput, Outcome } from '../domain/operation.ts'
 import { eventsJson } from '../registry/events.ts'
@@ -70,6 +71,7 @@ export function settle(pool: pg.Pool, { input, outcome, error }: Settling, workf
         told === undefined ? null : JSON.stringify(told),
         needsAttention,
         eventsJson(events),
+        isDenial(operation.verdict),
       ],
     })
     return 'settled'
@@ -98,6 +100,8 @@ function withHalfDone(error: OperationError, keys: readonly string[]): Operation
 
 function nextState({ operation, tenant }: LockedOperation, outcome: Outcome) {
   if (outcome === 'stalled') return tenant.state
+  // It was denied before it began: the tenant is as it was found, but for one that was born for it.
+  if (isDenial(operation.verdict) && tenant.state !== lifecycle[operation.kind].through) return tenant.state
   return stateAfter(operation.kind, outcome === 'succeeded' ? 'succeeded' : 'failed', {
     state: tenant.state,
     found: operation.stateBefore ?? tenant.state,
@@ -117,7 +121,7 @@ const write = `with settled as (
   ), entered as (
     update tenants set state = $4, updated_at = now() where id = $2 and state <> $4
   ), cleared as (
-    delete from conditions where tenant_id = $2 and type = 'NeedsAttention' and not $6
+    delete from conditions where tenant_id = $2 and type = 'NeedsAttention' and not $6 and not $8
   ), raised as (
     ${raiseConditions(`select $2, 'NeedsAttention', $5::jsonb ->> 'code', $5::jsonb ->> 'message' where $6`)}
   )

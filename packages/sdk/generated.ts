@@ -207,6 +207,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rules in force, or those of an earlier version */
+        get: operations["getPolicy"];
+        /** Put rules in force instead of those that are; changes nothing when they are the same */
+        put: operations["applyPolicy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/whoami": {
         parameters: {
             query?: never;
@@ -523,6 +541,10 @@ export interface components {
             message: string;
             line?: number;
             column?: number;
+            /** @description Of a denial: the rule that is broken */
+            rule?: string;
+            /** @description Of a denial: how to satisfy the rule */
+            remedy?: string;
         };
         /**
          * @example {
@@ -764,6 +786,8 @@ export interface components {
          *       "correlationId": "6f1c7a52-6f5a-4d1a-9d52-7c1c2f6f1b6a",
          *       "error": null,
          *       "result": null,
+         *       "policyVersion": 1,
+         *       "verdict": null,
          *       "workflowId": "provision/019a8f10-3c07-7d02-8f44-21c9a6be7730/1",
          *       "links": {},
          *       "createdAt": "2026-11-20T14:03:07.000Z",
@@ -797,6 +821,10 @@ export interface components {
             result: {
                 [key: string]: unknown;
             } | null;
+            /** @description Version of the policy that judged it; 0: there were no rules */
+            policyVersion: number;
+            /** @description What the governance endpoint said of this attempt */
+            verdict: components["schemas"]["Verdict"] | null;
             workflowId: string;
             links: {
                 workflow?: string;
@@ -819,6 +847,20 @@ export interface components {
             message: string;
             step?: string;
             unresolved?: string[];
+        };
+        Verdict: {
+            /**
+             * @description `open`, `closed`: it gave no valid answer, and the command goes on, or ends
+             * @enum {string}
+             */
+            outcome: "allow" | "deny" | "open" | "closed";
+            code?: string;
+            message: string;
+            reasons: {
+                rule: string;
+                message: string;
+                remedy?: string;
+            }[];
         };
         /**
          * @example {
@@ -858,6 +900,128 @@ export interface components {
             keyName: string;
             key: string;
             connectionString: string;
+        };
+        /**
+         * @example {
+         *       "version": 1,
+         *       "rules": [
+         *         {
+         *           "name": "keep-30-days",
+         *           "kind": "retention",
+         *           "minimumDays": 30
+         *         }
+         *       ],
+         *       "actor": "key:admin",
+         *       "reason": "ticket 4711",
+         *       "createdAt": "2026-11-20T14:03:07.000Z"
+         *     }
+         */
+        Policy: {
+            /** @description 0: there never were rules */
+            version: number;
+            rules: components["schemas"]["PolicyRule"][];
+            actor: string | null;
+            reason: string | null;
+            /** Format: date-time */
+            createdAt: string | null;
+        };
+        PolicyRule: {
+            name: string;
+            applies?: {
+                commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                tenants?: {
+                    profiles?: string[];
+                    plans?: string[];
+                    regions?: string[];
+                    labels?: {
+                        [key: string]: string;
+                    };
+                };
+            };
+            remedy?: string;
+            /** @enum {string} */
+            kind: "residency";
+            allowed: {
+                regions?: string[];
+                residencies?: string[];
+            };
+        } | {
+            name: string;
+            applies?: {
+                commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                tenants?: {
+                    profiles?: string[];
+                    plans?: string[];
+                    regions?: string[];
+                    labels?: {
+                        [key: string]: string;
+                    };
+                };
+            };
+            remedy?: string;
+            /** @enum {string} */
+            kind: "encryption";
+            /** @enum {string} */
+            required: "tenant-key";
+        } | {
+            name: string;
+            applies?: {
+                commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                tenants?: {
+                    profiles?: string[];
+                    plans?: string[];
+                    regions?: string[];
+                    labels?: {
+                        [key: string]: string;
+                    };
+                };
+            };
+            remedy?: string;
+            /** @enum {string} */
+            kind: "retention";
+            minimumDays?: number;
+            maximumDays?: number;
+        } | {
+            name: string;
+            applies?: {
+                commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                tenants?: {
+                    profiles?: string[];
+                    plans?: string[];
+                    regions?: string[];
+                    labels?: {
+                        [key: string]: string;
+                    };
+                };
+            };
+            remedy?: string;
+            /** @enum {string} */
+            kind: "plan";
+            allowed: {
+                plans?: string[];
+                profiles?: string[];
+            };
+        } | {
+            name: string;
+            applies?: {
+                commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                tenants?: {
+                    profiles?: string[];
+                    plans?: string[];
+                    regions?: string[];
+                    labels?: {
+                        [key: string]: string;
+                    };
+                };
+            };
+            remedy?: string;
+            /** @enum {string} */
+            kind: "quota";
+            maximum: {
+                storageGiB?: number;
+                requestsPerSecond?: number;
+                concurrentTasks?: number;
+            };
         };
     };
     responses: never;
@@ -1082,7 +1246,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has another generation than If-Match asks for */
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -1371,7 +1535,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has another generation than If-Match asks for */
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -1732,7 +1896,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has another generation than If-Match asks for */
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -1863,7 +2027,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has another generation than If-Match asks for */
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -1994,7 +2158,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has another generation than If-Match asks for */
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -2140,7 +2304,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has another generation than If-Match asks for */
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -2340,6 +2504,281 @@ export interface operations {
             };
             /** @description There is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPolicy: {
+        parameters: {
+            query?: {
+                /** @description Default: the one in force */
+                version?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules; ETag: their version */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    applyPolicy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; the same call under the same key gives the same answer */
+                "Idempotency-Key"?: string;
+                /** @description Version the policy must have, in quotes */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "rules": [
+                 *         {
+                 *           "name": "keep-30-days",
+                 *           "kind": "retention",
+                 *           "minimumDays": 30
+                 *         }
+                 *       ],
+                 *       "reason": "ticket 4711"
+                 *     }
+                 */
+                "application/json": {
+                    rules: ({
+                        name: string;
+                        applies?: {
+                            commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                            tenants?: {
+                                profiles?: string[];
+                                plans?: string[];
+                                regions?: string[];
+                                labels?: {
+                                    [key: string]: string;
+                                };
+                            };
+                        };
+                        remedy?: string;
+                        /** @constant */
+                        kind: "residency";
+                        allowed: {
+                            regions?: string[];
+                            residencies?: string[];
+                        };
+                    } | {
+                        name: string;
+                        applies?: {
+                            commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                            tenants?: {
+                                profiles?: string[];
+                                plans?: string[];
+                                regions?: string[];
+                                labels?: {
+                                    [key: string]: string;
+                                };
+                            };
+                        };
+                        remedy?: string;
+                        /** @constant */
+                        kind: "encryption";
+                        /** @enum {string} */
+                        required: "tenant-key";
+                    } | {
+                        name: string;
+                        applies?: {
+                            commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                            tenants?: {
+                                profiles?: string[];
+                                plans?: string[];
+                                regions?: string[];
+                                labels?: {
+                                    [key: string]: string;
+                                };
+                            };
+                        };
+                        remedy?: string;
+                        /** @constant */
+                        kind: "retention";
+                        minimumDays?: number;
+                        maximumDays?: number;
+                    } | {
+                        name: string;
+                        applies?: {
+                            commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                            tenants?: {
+                                profiles?: string[];
+                                plans?: string[];
+                                regions?: string[];
+                                labels?: {
+                                    [key: string]: string;
+                                };
+                            };
+                        };
+                        remedy?: string;
+                        /** @constant */
+                        kind: "plan";
+                        allowed: {
+                            plans?: string[];
+                            profiles?: string[];
+                        };
+                    } | {
+                        name: string;
+                        applies?: {
+                            commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                            tenants?: {
+                                profiles?: string[];
+                                plans?: string[];
+                                regions?: string[];
+                                labels?: {
+                                    [key: string]: string;
+                                };
+                            };
+                        };
+                        remedy?: string;
+                        /** @constant */
+                        kind: "quota";
+                        maximum: {
+                            storageGiB?: number;
+                            requestsPerSecond?: number;
+                            concurrentTasks?: number;
+                        };
+                    })[];
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description In force; ETag: the version */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        policy: components["schemas"]["Policy"];
+                        changed: boolean;
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something else is in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content type is not understood */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
