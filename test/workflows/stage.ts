@@ -27,7 +27,7 @@ const timing: Timing = {
   maximumRetryMs: 10,
   maximumAttempts: 3,
 }
-const activities = ['begin', 'beginUndo', 'settle', 'ensure', 'migrate', 'remove', 'rotate'] as const
+const activities = ['begin', 'askGovernance', 'beginUndo', 'settle', 'ensure', 'migrate', 'remove', 'rotate'] as const
 activities satisfies readonly (keyof Activities)[]
 
 /** A Temporal worker with the real workflows, and with activities that do what a script says. */
