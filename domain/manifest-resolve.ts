@@ -12,11 +12,13 @@ export type Contact = { role: string; email: string }
  * give the same result. Throws `not_available` or `isolation_not_available` for what is not built yet,
  * `…_not_configured`, `schema_version_unknown` and `policy_denied`, each naming the path and what is possible.
  * @param schemaVersions versions of the migration source, ascending; empty where none is configured
+ * @param tenantId the tenant that is there already, so that a denial is told on its stream
  */
 export function resolveManifest(
   manifest: Manifest,
   platform: Platform,
   schemaVersions: readonly string[],
+  tenantId?: string,
 ): { resolved: ResolvedManifest; contacts: Contact[] } {
   refuseUnavailable(manifest)
   const { spec } = manifest
@@ -27,7 +29,7 @@ export function resolveManifest(
   const residency = spec.policies?.residency ?? region.residency
   const resolved = resolve(manifest, plan, residency, schemaVersion(spec.schema?.appVersion, schemaVersions))
   const violations = beyondPlatform(resolved, plan, region)
-  if (violations.length > 0) throw denied(violations)
+  if (violations.length > 0) throw denied(violations, tenantId === undefined ? {} : { tenantId })
   return { resolved, contacts: spec.contacts ?? [] }
 }
 

@@ -140,6 +140,14 @@ describe('a command', () => {
     ])
   })
 
+  test('that goes beyond the plan is denied by the platform file, on the stream of the tenant that is there', async () => {
+    const { tenant } = await api.settled('active')
+    const body = manifest({ slug: tenant.slug, spec: { quotas: { storageGiB: 51 } } })
+    const { status, body: answer } = await api.call('PUT', `/v1/tenants/${tenant.slug}`, { body })
+    expect([status, answer.code, answer.errors[0].rule]).toEqual([422, 'policy_denied', 'platform/plan-pro'])
+    expect(await eventsOf(tenant.id, 'TENANCY_DENIED')).toMatchObject([{ path: 'spec.quotas.storageGiB' }])
+  })
+
   test('that no rule is about is accepted, whatever the tenant breaks', async () => {
     const { tenant } = await api.settled('failed', short)
     await put([keep30])

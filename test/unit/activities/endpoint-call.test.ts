@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
@@ -28,11 +29,11 @@ afterAll(() => {
 function ask(
   command: Question['command'],
   labels: Record<string, string>,
-  more: { secret?: string; now?: number } = {},
+  more: { secret?: string; now?: number; port?: number; timeoutMs?: number } = {},
 ) {
   const { port } = server.address() as AddressInfo
   return callEndpoint({
-    url: `http://127.0.0.1:${port}/`,
+    url: `http://127.0.0.1:${more.port ?? port}/`,
     key: signatureKey(more.secret ?? secret, 'the secret'),
     id: 'operation.1',
     question: {
@@ -45,7 +46,7 @@ function ask(
       at: '2026-01-01T00:00:00.000Z',
     },
     now: more.now ?? Math.floor(Date.now() / 1_000),
-    timeoutMs: 5_000,
+    timeoutMs: more.timeoutMs ?? 5_000,
     signal: new AbortController().signal,
   })
 }
@@ -69,6 +70,27 @@ test.each([
     code: 'governance_unavailable',
     message: 'the governance endpoint answers with status 401',
   })
+})
+
+test.each([
+  ['after its head', (response: ServerResponse) => response.flushHeaders()],
+  ['in the middle of its body', (response: ServerResponse) => response.write('{')],
+])('an answer that stops %s is no longer waited for', async (_, begin) => {
+  const stopping = createServer((_request, response) => {
+    begin(response)
+  })
+  stopping.listen(0, '127.0.0.1')
+  await once(stopping, 'listening')
+  try {
+    const { port } = stopping.address() as AddressInfo
+    await expect(ask('purge', {}, { port, timeoutMs: 200 })).rejects.toMatchObject({
+      code: 'governance_unavailable',
+      message: 'the governance endpoint did not answer within 200 ms',
+    })
+  } finally {
+    stopping.close()
+    stopping.closeAllConnections()
+  }
 })
 
 test('the example of rules can be put in force on the example of a platform', () => {
