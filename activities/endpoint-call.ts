@@ -1,5 +1,5 @@
 import { isSigned, signMessage } from '../crypto/message-signature.ts'
-import { errorText, FreeholdError } from '../domain/errors.ts'
+import { FreeholdError } from '../domain/errors.ts'
 import { governanceAnswer, verdictOf, type Question, type Verdict } from '../domain/governance.ts'
 
 const maximumBytes = 64 * 1024
@@ -49,9 +49,14 @@ export async function callEndpoint(call: EndpointCall): Promise<Verdict> {
     if (error instanceof FreeholdError) throw error
     if (signal.aborted) throw signal.reason
     if (timeout.aborted) throw unavailable(`did not answer within ${timeoutMs} ms`)
-    const { cause } = error as { cause?: unknown }
-    throw unavailable(`cannot be reached (${errorText(cause ?? error).slice(0, 200)})`, error)
+    throw unavailable(`cannot be reached (${reasonOf(error)})`, error)
   }
+}
+
+/** Why there is no connection, without an address: tenants read what is told of it. */
+function reasonOf(error: unknown): string {
+  const { cause } = error as { cause?: { code?: unknown } }
+  return typeof cause?.code === 'string' ? cause.code : 'no connection'
 }
 
 /** Text of a body, read no further than it may be long. */

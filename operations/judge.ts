@@ -12,14 +12,19 @@ export type Judged = {
   readonly tenantId?: string
 }
 
+/** Every rule in force that a command breaks, and the version that says so; for who only wants to know. */
+export async function violationsNow(sql: Sql, { command, manifest }: Omit<Judged, 'tenantId'>) {
+  const { version, rules } = await readPolicy(sql)
+  return { version, violations: brokenRules(rules, { command, manifest }) }
+}
+
 /**
  * Judges a command by the policy in force, in the transaction that accepts it.
  * @returns the version that judged it
  * @throws `policy_denied` with every rule that is broken
  */
 export async function judge(sql: Sql, { command, manifest, tenantId }: Judged): Promise<number> {
-  const { version, rules } = await readPolicy(sql)
-  const violations = brokenRules(rules, { command, manifest })
+  const { version, violations } = await violationsNow(sql, { command, manifest })
   if (violations.length === 0) return version
   throw denied(violations, { command, policyVersion: version, ...(tenantId === undefined ? {} : { tenantId }) })
 }

@@ -191,7 +191,13 @@ describe('no answer', () => {
     expect(new Set(governance.askedOf('faulty').map(({ id }) => id)).size).toBe(1)
     await governance.down()
     const { operation, tenant } = await world.apply('while-down')
-    expect(await ended(operation.id)).toMatchObject({ state: 'failed', error: { code: 'governance_unavailable' } })
+    // Tenants read it: it says nothing of where the endpoint is.
+    const message =
+      'the governance endpoint cannot be reached (ECONNREFUSED); provision was not begun: retry it once the endpoint answers'
+    expect(await ended(operation.id)).toMatchObject({
+      state: 'failed',
+      error: { code: 'governance_unavailable', message },
+    })
     expect(await remainsOf(world, tenant)).toEqual(nothing)
     await governance.up()
     await command('while-down', 'retry')
