@@ -20,7 +20,7 @@ export function createGovernanceActivities({
 }: Pick<ActivityDeps, 'orm' | 'platform' | 'resolveSecret'>) {
   return {
     /** Asks, and records the verdict on the operation; `begin` goes by it. */
-    async askGovernance(input: OperationInput): Promise<void> {
+    askGovernance: async (input: OperationInput): Promise<void> => {
       const caller = { input, workflow: callingWorkflow() }
       const prepared = await prepareQuestion(pool, caller)
       if (prepared === undefined) return

@@ -1,8 +1,8 @@
 import type pg from 'pg'
 import { isDenial, isOpenTo, type GovernanceEndpoint, type Question, type Verdict } from '../domain/governance.ts'
-import type { ResolvedManifest } from '../domain/manifest-resolve.ts'
-import type { Command } from '../domain/lifecycle.ts'
 import type { NewEvent } from '../domain/events.ts'
+import type { Command } from '../domain/lifecycle.ts'
+import type { ResolvedManifest } from '../domain/manifest-resolve.ts'
 import { eventsJson } from '../registry/events.ts'
 import { transaction } from '../registry/pool.ts'
 import { one, type Sql } from '../registry/sql.ts'
@@ -20,7 +20,7 @@ export function prepareQuestion(
     const held = await lockOperation(sql, caller.input.operationId)
     const { operation, tenant } = held
     requireOwn(operation, caller)
-    if (!isCurrent(held, caller.input) || operation.intent === 'compensate' || operation.verdict) return undefined
+    if (!awaitsAnswer(held, caller)) return undefined
     const { manifest, at } = await factsOf(sql, held)
     const { id, kind: command, generation, policyVersion, attempt } = operation
     const { profile, plan, region } = manifest.spec
@@ -35,6 +35,12 @@ export function prepareQuestion(
     }
     return { id: `${id}.${attempt}`, question }
   })
+}
+
+/** Whether an answer is of use still: the attempt has not begun, nobody aborts it, and no verdict is recorded. */
+function awaitsAnswer(held: LockedOperation, { input }: Caller): boolean {
+  const { phase, intent, verdict } = held.operation
+  return isCurrent(held, input) && phase === 'accepted' && intent === 'forward' && !verdict
 }
 
 function factsOf(sql: Sql, { operation, tenant }: LockedOperation) {
@@ -56,7 +62,7 @@ export function recordVerdict(pool: pg.Pool, caller: Caller, verdict: Verdict): 
     const held = await lockOperation(sql, caller.input.operationId)
     const { operation, tenant } = held
     requireOwn(operation, caller)
-    if (!isCurrent(held, caller.input) || operation.verdict) return
+    if (!awaitsAnswer(held, caller)) return
     await sql({
       name: 'record-verdict',
       text: `with recorded as (

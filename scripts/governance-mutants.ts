@@ -40,8 +40,8 @@ export const governanceMutants: readonly Mutant[] = [
   {
     name: 'a verdict that is recorded is not asked for again',
     file: 'operations/governance.ts',
-    swaps: [[" || operation.intent === 'compensate' || operation.verdict)", " || operation.intent === 'compensate')"]],
-    test: `${integration}/governance/killed-worker.test.ts`,
-    only: 'takes up what was asked',
+    swaps: [[" && intent === 'forward' && !verdict", " && intent === 'forward' && verdict !== undefined"]],
+    test: `${integration}/governance/asking.test.ts`,
+    only: 'is done once',
   },
 ]

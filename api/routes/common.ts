@@ -28,7 +28,7 @@ const refusals = {
   412: 'Another generation of the tenant, or version of the policy, than If-Match asks for',
   413: 'The body is too large',
   415: 'The content type is not understood',
-  422: 'The manifest asks for what is not possible',
+  422: 'The manifest asks for what is not possible, or the policy denies the command',
 } as const
 type Refusal = keyof typeof refusals
 type Problem = { description: string; content: { 'application/problem+json': { schema: typeof problemSchema } } }
