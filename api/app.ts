@@ -13,6 +13,7 @@ import { newApp } from './routes/common.ts'
 import { credentialRoutes } from './routes/credentials.ts'
 import { signingKeyRoutes } from './routes/signing-keys.ts'
 import { operationRoutes } from './routes/operations.ts'
+import { policyRoutes } from './routes/policies.ts'
 import { streamRoutes } from './routes/stream.ts'
 import { systemRoutes } from './routes/system.ts'
 import { tenantRoutes } from './routes/tenants.ts'
@@ -48,6 +49,7 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
   )
   const groups = [tenantRoutes, manifestRoutes, transitionRoutes, credentialRoutes, operationRoutes, streamRoutes]
   for (const group of groups) app.route('/', group(deps))
+  app.route('/', policyRoutes(deps))
   app.route('/', systemRoutes(deps))
   app.route('/', signingKeyRoutes(deps))
   serveOpenApi(app)

@@ -37,7 +37,7 @@ export async function apply(sql: Sql, deps: ApiDeps, call: Call, given: Given): 
     return { ...created, body: { ...created.body, changed: true } }
   }
   const tenant = await lockNamed(sql, call, found)
-  if (!(await isInForce(sql, deps.platformKey, tenant, given.manifest, () => resolved(deps, given))))
+  if (!(await isInForce(sql, deps.platformKey, tenant, given.manifest, () => resolved(deps, given, tenant.id))))
     throw new FreeholdError(
       'not_available',
       `tenant ${slug} exists with another manifest, and update is not available in this release`,
@@ -46,6 +46,6 @@ export async function apply(sql: Sql, deps: ApiDeps, call: Call, given: Given): 
   return { status: 200, headers: {}, body: { tenant: view, operation: null, changed: false } }
 }
 
-async function resolved({ platform, migrations }: ApiDeps, given: Given): Promise<Wish> {
-  return { ...given, ...resolveManifest(given.manifest, platform, await migrations.versions()) }
+async function resolved({ platform, migrations }: ApiDeps, given: Given, tenantId?: string): Promise<Wish> {
+  return { ...given, ...resolveManifest(given.manifest, platform, await migrations.versions(), tenantId) }
 }

@@ -6,6 +6,7 @@ import type { Json } from '../domain/json.ts'
 import type { Startable } from '../base/temporal.ts'
 import { lockTenant } from '../operations/accept.ts'
 import { RoomTaken } from '../operations/create-tenant.ts'
+import { denialData } from '../operations/note-denial.ts'
 import type { TenantFacts } from '../operations/rows.ts'
 import { appendEvents } from '../registry/events.ts'
 import { findAnswer, keepAnswer } from '../registry/idempotency.ts'
@@ -21,7 +22,7 @@ export type Call = {
   readonly correlationId: string
   readonly idempotencyKey: string | undefined
   readonly requestHash: string
-  /** Generations one of which the tenant must have; `any`: it must exist; undefined: nothing is asked. */
+  /** Generations one of which the tenant must have (or versions, the policy); `any`: it must exist; undefined: nothing is asked. */
   readonly ifMatch: readonly number[] | 'any' | undefined
 }
 
@@ -58,7 +59,10 @@ function generationsOf(header: string): readonly number[] | 'any' {
   return header.split(',').map((tag) => {
     const number = /^"(\d{1,9})"$/.exec(tag.trim())?.[1]
     if (number === undefined)
-      throw new FreeholdError('invalid_request', 'If-Match must be the generation in quotes, such as "3"')
+      throw new FreeholdError(
+        'invalid_request',
+        'If-Match must be the generation (of the policy: the version) in quotes, such as "3"',
+      )
     return Number(number)
   })
 }
@@ -78,7 +82,7 @@ export async function runCommand<B extends object>(
     notifyWorkflow(deps, accepted)
     return accepted
   } catch (error) {
-    if (error instanceof FreeholdError && error.code === 'policy_denied') await noteDenial(deps, call, error)
+    if (error instanceof FreeholdError && error.code === 'policy_denied') await tellDenial(deps, call, error)
     throw error
   }
 }
@@ -129,17 +133,15 @@ function notifyWorkflow({ starter, log }: ApiDeps, { start, cancel }: Accepted<u
     })
 }
 
-async function noteDenial(deps: ApiDeps, call: Call, error: FreeholdError): Promise<void> {
-  await deps.orm.em.fork().transactional((em) =>
-    appendEvents(em, platformStream, [
-      {
-        type: 'TENANCY_DENIED',
-        actor: call.actor,
-        correlationId: call.correlationId,
-        data: { code: error.code, path: error.details[0]?.path ?? null, message: error.message },
-      },
-    ]),
-  )
+/** On the stream of the tenant that the command was for; on that of the platform where there is none. */
+async function tellDenial(deps: ApiDeps, { actor, correlationId }: Call, error: FreeholdError): Promise<void> {
+  const { tenantId } = error.facts
+  const stream = typeof tenantId === 'string' ? tenantId : platformStream
+  await deps.orm.em
+    .fork()
+    .transactional((em) =>
+      appendEvents(em, stream, [{ type: 'TENANCY_DENIED', actor, correlationId, data: denialData(error) }]),
+    )
 }
 
 /** A tenant, locked until the commit. Throws what `lockTenant` throws, and `generation_mismatch` by If-Match. */

@@ -34,11 +34,23 @@ export const exampleOperation = {
   correlationId: '6f1c7a52-6f5a-4d1a-9d52-7c1c2f6f1b6a',
   error: null,
   result: null,
+  policyVersion: 1,
+  verdict: null,
   workflowId: `provision/${ids.operation}/1`,
   links: {},
   createdAt: time,
   startedAt: time,
   finishedAt: null,
+}
+
+const exampleRules = [{ name: 'keep-30-days', kind: 'retention' as const, minimumDays: 30 }]
+export const examplePolicyChange = { rules: exampleRules, reason: 'ticket 4711' }
+export const examplePolicy = {
+  version: 1,
+  rules: exampleRules,
+  actor: 'key:admin',
+  reason: 'ticket 4711',
+  createdAt: time,
 }
 
 export const exampleTenant = {

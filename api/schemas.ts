@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { outcomes } from '../domain/governance.ts'
 import { lifecycle, tenantStates, type Command } from '../domain/lifecycle.ts'
 import type { ResolvedManifest } from '../domain/manifest-resolve.ts'
 import { environmentPattern } from '../domain/names.ts'
@@ -41,6 +42,15 @@ const operationErrorSchema = z
   })
   .openapi('OperationError')
 
+const verdictSchema = z
+  .object({
+    outcome: z.enum(outcomes).describe('`open`, `closed`: it gave no valid answer, and the command goes on, or ends'),
+    code: z.string().optional(),
+    message: z.string(),
+    reasons: z.array(z.object({ rule: z.string(), message: z.string(), remedy: z.string().optional() })),
+  })
+  .openapi('Verdict')
+
 export const operationSchema = z
   .object({
     id: z.uuid(),
@@ -60,6 +70,8 @@ export const operationSchema = z
     // Not `.nullable()`: a nullable reference is written in a way that JSON Schema reads as never null.
     error: z.union([operationErrorSchema, z.null()]),
     result: facts.nullable(),
+    policyVersion: z.int().describe('Version of the policy that judged it; 0: there were no rules'),
+    verdict: z.union([verdictSchema, z.null()]).describe('What the governance endpoint said of this attempt'),
     workflowId: z.string(),
     links: z.object({ workflow: z.string().optional() }),
     createdAt: time,
@@ -239,6 +251,8 @@ const problemDetailSchema = z
     message: z.string(),
     line: z.int().optional(),
     column: z.int().optional(),
+    rule: z.string().optional().describe('Of a denial: the rule that is broken'),
+    remedy: z.string().optional().describe('Of a denial: how to satisfy the rule'),
   })
   .openapi('ProblemDetail')
 

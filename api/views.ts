@@ -75,6 +75,8 @@ export function operationView(
     correlationId,
     error: row.error ?? null,
     result: row.result ?? null,
+    policyVersion: row.policyVersion,
+    verdict: row.verdict ? { ...row.verdict, reasons: [...row.verdict.reasons] } : null,
     workflowId: workflow,
     links: link,
     createdAt: row.createdAt.toISOString(),

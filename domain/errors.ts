@@ -14,6 +14,10 @@ export const errorCodes = {
   region_not_configured: { status: 422, retry: false },
   schema_version_unknown: { status: 422, retry: false },
   policy_denied: { status: 422, retry: false },
+  policy_version_unknown: { status: 404, retry: false },
+  policy_version_mismatch: { status: 412, retry: false },
+  governance_answer_invalid: { status: 502, retry: false },
+  governance_unavailable: { status: 503, retry: true },
   unauthenticated: { status: 401, retry: false },
   forbidden: { status: 403, retry: false },
   not_found: { status: 404, retry: false },
@@ -52,8 +56,18 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes
 
-/** One place of a bad input: `path` as in `spec.environments.0.name`; `line` and `column` count from 1. */
-export type ErrorDetail = { path?: string; message: string; line?: number; column?: number }
+/**
+ * One place of a bad input: `path` as in `spec.environments.0.name`; `line` and `column` count from 1. Of a denial also the
+ * `rule` that is broken and the `remedy`.
+ */
+export type ErrorDetail = {
+  path?: string
+  message: string
+  line?: number
+  column?: number
+  rule?: string
+  remedy?: string
+}
 
 /**
  * The one error class of the product. The message says what was wrong, where, and what to do; it is shown to people and

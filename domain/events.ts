@@ -23,7 +23,9 @@ export const eventTypes = {
   TENANCY_KEY_DESTROYED: 'the key of a tenant was destroyed',
   TENANCY_CREDENTIALS_READ: 'somebody was given credentials of a tenant',
   TENANCY_CREDENTIALS_ROTATED: 'the credentials of a tenant were renewed',
-  TENANCY_DENIED: 'a command was refused by policy',
+  TENANCY_DENIED: 'a command was denied by policy or by the governance endpoint',
+  TENANCY_GOVERNANCE_UNANSWERED: 'the governance endpoint gave no answer, and a command went on without one',
+  TENANCY_POLICY_CHANGED: 'the rules of the policy were changed',
   TENANCY_CELL_CHANGED: 'a cell was added or changed',
   TENANCY_API_KEY_CREATED: 'an API key was made',
 } as const

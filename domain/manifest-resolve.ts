@@ -1,6 +1,7 @@
 import { FreeholdError, type ErrorDetail } from './errors.ts'
 import type { Manifest } from './manifest.ts'
 import type { Plan, Platform } from './platform.ts'
+import { denied, quotasBeyond, type Violation } from './policy-evaluate.ts'
 
 /** A manifest with every default filled in and frozen; contacts are apart, because they are stored sealed. */
 export type ResolvedManifest = ReturnType<typeof resolve>
@@ -11,11 +12,13 @@ export type Contact = { role: string; email: string }
  * give the same result. Throws `not_available` or `isolation_not_available` for what is not built yet,
  * `…_not_configured`, `schema_version_unknown` and `policy_denied`, each naming the path and what is possible.
  * @param schemaVersions versions of the migration source, ascending; empty where none is configured
+ * @param tenantId the tenant that is there already, so that a denial is told on its stream
  */
 export function resolveManifest(
   manifest: Manifest,
   platform: Platform,
   schemaVersions: readonly string[],
+  tenantId?: string,
 ): { resolved: ResolvedManifest; contacts: Contact[] } {
   refuseUnavailable(manifest)
   const { spec } = manifest
@@ -24,16 +27,26 @@ export function resolveManifest(
   if (!platform.cells.some((cell) => cell.profiles.includes(spec.profile)))
     throw refusal('profile_not_configured', 'spec.profile', `no cell offers profile "${spec.profile}"`)
   const residency = spec.policies?.residency ?? region.residency
-  if (residency !== region.residency)
-    throw refusal(
-      'policy_denied',
-      'spec.policies.residency',
-      `residency "${residency}" is not met by region "${region.name}", whose residency is "${region.residency}"`,
-    )
-  return {
-    resolved: resolve(manifest, plan, residency, schemaVersion(spec.schema?.appVersion, schemaVersions)),
-    contacts: spec.contacts ?? [],
+  const resolved = resolve(manifest, plan, residency, schemaVersion(spec.schema?.appVersion, schemaVersions))
+  const violations = beyondPlatform(resolved, plan, region)
+  if (violations.length > 0) throw denied(violations, tenantId === undefined ? {} : { tenantId })
+  return { resolved, contacts: spec.contacts ?? [] }
+}
+
+/** Rules that the platform file makes by what it offers; they are told as those of the policy are. */
+function beyondPlatform({ spec }: ResolvedManifest, plan: Plan, region: Platform['regions'][number]): Violation[] {
+  const { residency } = spec.policies
+  const path = 'spec.policies.residency'
+  const unmet = {
+    rule: 'platform/region-residency',
+    path,
+    message: `residency "${residency}" is not met by region "${region.name}", whose residency is "${region.residency}"`,
+    remedy: `leave ${path} out, or take a region of that residency`,
   }
+  return [
+    ...(residency === region.residency ? [] : [unmet]),
+    ...quotasBeyond(spec.quotas, plan.quotas).map((finding) => ({ ...finding, rule: `platform/plan-${plan.name}` })),
+  ]
 }
 
 function resolve(
@@ -53,7 +66,7 @@ function resolve(
       environments: spec.environments.map(({ name }) => ({ name })),
       isolation: { database: 'schema' as const },
       schema: { appVersion },
-      quotas: withinPlan(spec.quotas ?? {}, plan),
+      quotas: quotasOf(spec.quotas ?? {}, plan),
       policies: {
         residency,
         retention: spec.policies?.retention ?? 'P30D',
@@ -108,7 +121,7 @@ function refuseIsolation(path: string, isolation: Manifest['spec']['isolation'])
     )
 }
 
-function withinPlan(
+function quotasOf(
   wanted: {
     storageGiB?: number | undefined
     requestsPerSecond?: number | undefined
@@ -116,20 +129,10 @@ function withinPlan(
   },
   plan: Plan,
 ) {
-  const quota = (name: keyof Plan['quotas']): number => {
-    const value = wanted[name] ?? plan.quotas[name]
-    if (value > plan.quotas[name])
-      throw refusal(
-        'policy_denied',
-        `spec.quotas.${name}`,
-        `${value} is more than plan "${plan.name}" allows (${plan.quotas[name]})`,
-      )
-    return value
-  }
   return {
-    storageGiB: quota('storageGiB'),
-    requestsPerSecond: quota('requestsPerSecond'),
-    concurrentTasks: quota('concurrentTasks'),
+    storageGiB: wanted.storageGiB ?? plan.quotas.storageGiB,
+    requestsPerSecond: wanted.requestsPerSecond ?? plan.quotas.requestsPerSecond,
+    concurrentTasks: wanted.concurrentTasks ?? plan.quotas.concurrentTasks,
   }
 }
 
@@ -160,8 +163,7 @@ function refusal(
     | 'profile_not_configured'
     | 'plan_not_configured'
     | 'region_not_configured'
-    | 'schema_version_unknown'
-    | 'policy_denied',
+    | 'schema_version_unknown',
   path: string,
   message: string,
 ): FreeholdError {

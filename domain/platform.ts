@@ -1,12 +1,12 @@
 import { z } from 'zod'
+import { governanceEndpoint } from './governance.ts'
 import { environmentPattern } from './names.ts'
-import { machineName, plainText } from './text.ts'
+import { machineName, plainText, secretReference } from './text.ts'
 
-/**
+/*
  * The platform file: what the operator of Freehold offers to tenants, and where. Read at start and recorded in the
  * registry; credentials are references (`env:NAME` or `file:PATH`), never values.
  */
-const secretReference = z.string().regex(/^(env:[A-Z][A-Z0-9_]*|file:.+)$/, 'must be env:NAME or file:PATH')
 
 /** What takes tenants up to its capacity; the number is the operator's own soft cap, below what the substrate can hold. */
 const shared = {
@@ -89,8 +89,15 @@ export const platformSchema = z
     plans: z.array(plan).min(1).refine(unique, 'names a plan twice'),
     cells: z.array(cell).min(1).refine(unique, 'names a cell twice'),
     buses: z.array(bus).default([]).refine(unique, 'names a bus twice'),
-    /** Where the events of all tenants go for those who govern. */
-    governance: z.strictObject({ bus: machineName, topic: machineName.default('governance') }).optional(),
+    /** For those who govern: where the events of all tenants go, and who is asked before a command begins. */
+    governance: z
+      .strictObject({
+        bus: machineName.optional(),
+        topic: machineName.default('governance'),
+        endpoint: governanceEndpoint.optional(),
+      })
+      .refine(({ bus, endpoint }) => bus !== undefined || endpoint !== undefined, 'names neither a bus nor an endpoint')
+      .optional(),
   })
   .refine(
     (platform) => platform.cells.every((item) => platform.regions.some((region) => region.name === item.region)),
@@ -101,9 +108,18 @@ export const platformSchema = z
     'has a bus in a region that is not listed',
   )
   .refine(
-    ({ governance, buses }) => governance === undefined || buses.some((item) => item.name === governance.bus),
+    ({ governance, buses }) => governance?.bus === undefined || buses.some((item) => item.name === governance.bus),
     'has a governance topic on a bus that is not listed',
   )
+  .transform(({ governance, ...rest }) => {
+    const { bus, topic = '', endpoint } = governance ?? {}
+    return {
+      ...rest,
+      /** The topic that all events go to, where there is one. */
+      governance: bus === undefined ? undefined : { bus, topic },
+      governanceEndpoint: endpoint,
+    }
+  })
 
 export type Platform = z.output<typeof platformSchema>
 export type Plan = Platform['plans'][number]

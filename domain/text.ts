@@ -17,3 +17,6 @@ export const machineName = z
   .string()
   .max(63)
   .regex(/^[A-Za-z][A-Za-z0-9._/-]*$/, 'must start with a letter and hold letters, digits and . _ / - only')
+
+/** Where a secret is to be found, never the secret itself. */
+export const secretReference = z.string().regex(/^(env:[A-Z][A-Z0-9_]*|file:.+)$/, 'must be env:NAME or file:PATH')

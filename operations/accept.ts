@@ -7,6 +7,7 @@ import type { OperationRow } from '../registry/entities/operation.ts'
 import { eventsJson } from '../registry/events.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import { findTenantId } from '../registry/tenants.ts'
+import { judgeTenant } from './judge.ts'
 import { kindOf } from './kinds/index.ts'
 import { isOpenNow, operationColumns, tenantFacts, type TenantFacts } from './rows.ts'
 import { operationEvent } from './operation-event.ts'
@@ -70,7 +71,7 @@ export async function assertMayStart(
 
 /**
  * Accepts a command for a tenant that the caller has locked. One that is due later is `scheduled`: it holds nothing, and is
- * checked when it is due. Throws what `assertMayStart` throws.
+ * checked and judged when it is due. Throws what `assertMayStart` throws, and `policy_denied`.
  */
 export async function acceptOperation(
   sql: Sql,
@@ -79,16 +80,19 @@ export async function acceptOperation(
   requester: Requester,
 ): Promise<OperationRow> {
   const { exclusive } = lifecycle[kind]
+  let policyVersion = 0
   if (dueAt === undefined) {
     await assertMayStart(sql, kind, tenant)
+    policyVersion = await judgeTenant(sql, kind, tenant)
     await kindOf(kind).accepted?.(sql, tenant)
   }
   const operation = await one(
     sql<OperationRow>({
       name: 'accept',
       text: `insert into operations as o
-          (tenant_id, kind, exclusive, generation, parameters, state, phase, actor, reason, correlation_id, due_at)
-        select $1, $2, $3, $4, $5::jsonb, s, s, $6, $7, $8, coalesce($9::timestamptz, now())
+          (tenant_id, kind, exclusive, generation, parameters, state, phase, actor, reason, correlation_id, due_at,
+            policy_version)
+        select $1, $2, $3, $4, $5::jsonb, s, s, $6, $7, $8, coalesce($9::timestamptz, now()), $10
         from (select case when $9::timestamptz is null then 'accepted' else 'scheduled' end as s)
         returning ${operationColumns}`,
       values: [
@@ -101,6 +105,7 @@ export async function acceptOperation(
         requester.reason ?? null,
         requester.correlationId,
         dueAt ?? null,
+        policyVersion,
       ],
     }),
   )

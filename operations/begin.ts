@@ -1,7 +1,8 @@
 import type pg from 'pg'
 import type { NewEvent } from '../domain/events.ts'
+import { askingMs, isDenial, isToBeAsked } from '../domain/governance.ts'
 import { assertTransition, lifecycle, stateDuring } from '../domain/lifecycle.ts'
-import { isOpen, type OperationInput, type WorkflowStep } from '../domain/operation.ts'
+import { isOpen, type OperationError, type OperationInput, type WorkflowStep } from '../domain/operation.ts'
 import type { Platform } from '../domain/platform.ts'
 import { removalSteps } from '../domain/steps.ts'
 import { specVersion } from '../domain/resources.ts'
@@ -17,8 +18,15 @@ import { lockOperation, type LockedOperation } from './rows.ts'
 import { operationEvent, stateChangeEvents } from './operation-event.ts'
 import { rewrittenLedger } from './wanted-resources.ts'
 
-/** What a workflow needs to know to go on. `done`: another attempt settled it, or it is no longer this attempt's. */
-export type Begun = { proceed: 'forward' | 'compensate' | 'done'; slug: string; steps: WorkflowStep[] }
+/**
+ * What a workflow needs to know to go on. `done`: another attempt settled it, or it is no longer this attempt's.
+ * `to-be-judged`: the governance endpoint is to be asked first, which may take `askMs`. `denied`: it ends before it began.
+ */
+export type Begun = { slug: string; steps: WorkflowStep[] } & (
+  | { proceed: 'forward' | 'compensate' | 'done' }
+  | { proceed: 'to-be-judged'; askMs: number }
+  | { proceed: 'denied'; error: OperationError }
+)
 type Registry = { readonly pool: pg.Pool; readonly platform: Platform }
 
 const actor = 'system:worker'
@@ -44,6 +52,8 @@ export function begin({ pool, platform }: Registry, caller: Caller): Promise<Beg
     if (operation.intent === 'compensate') return { proceed: 'compensate', slug: tenant.slug, steps: [] }
     if (operation.state === 'running' && operation.phase !== 'accepted')
       return { proceed: 'forward', slug: tenant.slug, steps: forWorkflow(operation.steps) }
+    const unjudged = awaitsVerdict(held, platform)
+    if (unjudged !== undefined) return { ...unjudged, slug: tenant.slug, steps: [] }
     const { kind } = operation
     const state = stateDuring(kind, tenant.state)
     if (lifecycle[kind].exclusive && state !== tenant.state) assertTransition(kind, tenant.state)
@@ -56,6 +66,7 @@ export function begin({ pool, platform }: Registry, caller: Caller): Promise<Beg
       operationEvent(operation, actor, 'TENANCY_OPERATION_STARTED', {
         kind,
         attempt: operation.attempt,
+        ...(operation.verdict ? { verdict: operation.verdict.outcome } : {}),
       }),
       ...more,
       ...stateChangeEvents(operation, actor, tenant.state, state),
@@ -79,6 +90,15 @@ export function begin({ pool, platform }: Registry, caller: Caller): Promise<Beg
     })
     return { proceed: 'forward', slug: tenant.slug, steps: forWorkflow(steps) }
   })
+}
+
+/** What stands between an operation and its beginning: a verdict of the governance endpoint, still to come or a denial. */
+function awaitsVerdict({ operation, tenant }: LockedOperation, { governanceEndpoint: endpoint }: Platform) {
+  const { kind: command, verdict } = operation
+  if (isDenial(verdict)) return { proceed: 'denied' as const, error: { code: verdict.code, message: verdict.message } }
+  return endpoint !== undefined && isToBeAsked(endpoint, { command, verdict, state: tenant.state })
+    ? { proceed: 'to-be-judged' as const, askMs: askingMs(endpoint) }
+    : undefined
 }
 
 /** Writes what was described anew; the arguments are places of values. */

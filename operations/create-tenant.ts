@@ -12,6 +12,7 @@ import { newTenantKey, type Sealer } from '../registry/tenant-keys.ts'
 import { freeSegment } from '../registry/segments.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import type { Requester } from './accept.ts'
+import { judge } from './judge.ts'
 import { operationColumns } from './rows.ts'
 import { operationEvent } from './operation-event.ts'
 
@@ -27,7 +28,7 @@ type Place = { environment: string; cell: string; bus: string | null; segment: s
 
 /**
  * Accepts a tenant that does not exist: tenant, key, generation, places and the operation that provisions it. Throws
- * `slug_taken`, `cell_exhausted`, `bus_exhausted` and `network_exhausted`; and `RoomTaken` when others were faster, for the
+ * `policy_denied`, `slug_taken`, `cell_exhausted`, `bus_exhausted` and `network_exhausted`; and `RoomTaken` when others were faster, for the
  * caller to begin again.
  */
 export async function createTenant(
@@ -37,6 +38,7 @@ export async function createTenant(
   requester: Requester,
 ): Promise<OperationRow> {
   const { spec, metadata } = wish.resolved
+  const policyVersion = await judge(sql, { command: 'provision', manifest: wish.resolved })
   const code = newCode()
   const { id, ...room } = await roomIn(sql, spec.region)
   const places = await choosePlaces(sql, platform, wish.resolved, { code, ...room })
@@ -62,6 +64,7 @@ export async function createTenant(
     JSON.stringify(places),
     requester.actor,
     requester.correlationId,
+    policyVersion,
   ])
   const of = { id: operation.id, correlationId: requester.correlationId }
   const environments = places.map(({ environment }) => environment)
@@ -143,5 +146,5 @@ const create = `with tenant as (
     select $1, p.environment, 1, $7, p.cell, p.bus, p.segment
     from jsonb_to_recordset($15::jsonb) as p (environment text, cell text, bus text, segment cidr)
   )
-  insert into operations as o (tenant_id, kind, generation, actor, correlation_id)
-  values ($1, 'provision', 1, $16, $17) returning ${operationColumns}`
+  insert into operations as o (tenant_id, kind, generation, actor, correlation_id, policy_version)
+  values ($1, 'provision', 1, $16, $17, $18) returning ${operationColumns}`

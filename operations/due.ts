@@ -1,16 +1,20 @@
 import type pg from 'pg'
 import { FreeholdError } from '../domain/errors.ts'
 import { sqlOf, transaction } from '../registry/pool.ts'
+import type { Sql } from '../registry/sql.ts'
 import { assertMayStart } from './accept.ts'
+import { judgeTenant } from './judge.ts'
 import { kindOf } from './kinds/index.ts'
-import { lockOperation } from './rows.ts'
+import { noteDenial } from './note-denial.ts'
+import { lockOperation, type LockedOperation } from './rows.ts'
 
 /** What stands in the way of an operation that is due, and passes: it is looked at again. */
 const passes = ['operation_in_progress', 'transition_not_allowed']
 
 /**
  * Accepts scheduled operations whose time has come, by the database's clock; from then on they hold their tenants. One whose
- * tenant is held by another, or in a state that does not allow it, stays scheduled and is looked at again.
+ * tenant is held by another, or in a state that does not allow it, stays scheduled and is looked at again; and so does one
+ * that the policy denies, which is told once.
  * @param limit how many are looked at at a time
  * @returns how many were accepted
  */
@@ -54,12 +58,26 @@ function acceptOne(pool: pg.Pool, id: string): Promise<boolean> {
       return false
     }
     await assertMayStart(sql, operation.kind, tenant)
+    const policyVersion = await allowedBy(sql, { operation, tenant })
+    if (policyVersion === undefined) return false
     await kindOf(operation.kind).accepted?.(sql, tenant)
     await sql({
-      text: `update operations set state = 'accepted', phase = 'accepted', generation = $2, revision = revision + 1,
-        updated_at = now() where id = $1`,
-      values: [id, tenant.generation],
+      text: `update operations set state = 'accepted', phase = 'accepted', generation = $2, policy_version = $3, error = null,
+        revision = revision + 1, updated_at = now() where id = $1`,
+      values: [id, tenant.generation, policyVersion],
     })
     return true
   })
+}
+
+/** The version of the policy that lets the operation go on; undefined when it denies it, which is told. */
+async function allowedBy(sql: Sql, held: LockedOperation): Promise<number | undefined> {
+  const { operation, tenant } = held
+  try {
+    return await judgeTenant(sql, operation.kind, tenant)
+  } catch (error) {
+    if (!(error instanceof FreeholdError && error.code === 'policy_denied')) throw error
+    await noteDenial(sql, operation, error)
+    return undefined
+  }
 }

@@ -4,6 +4,7 @@ import { isOpen } from '../domain/operation.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import { appendCommandEvent, assertMayStart, type Requester } from './accept.ts'
+import { judgeTenant } from './judge.ts'
 import { kindOf } from './kinds/index.ts'
 import { isOpenNow, lockOperation, operationColumns, type LockedOperation } from './rows.ts'
 
@@ -28,8 +29,9 @@ export async function lockCurrent(
 }
 
 /**
- * Another attempt, forward, at an operation that was interrupted, failed, or was aborted after it had begun. Throws
- * `operation_not_open`, `operation_in_progress`, and `transition_not_allowed` when the tenant's state changed since.
+ * Another attempt, forward, at an operation that was interrupted, failed, or was aborted after it had begun. One that had
+ * ended is judged anew. Throws `operation_not_open`, `operation_in_progress`, `transition_not_allowed` when the tenant's
+ * state changed since, and `policy_denied`.
  */
 export async function retryOperation(
   sql: Sql,
@@ -41,11 +43,14 @@ export async function retryOperation(
   if (state !== 'interrupted' && !hasEnded)
     throw notOpen(operation, 'retry is possible for one that was interrupted, failed, or aborted after it had begun')
   // It may have waited for its lock until another one was accepted, or has even ended.
+  let how = beginAgain
   if (hasEnded) {
     await assertMayStart(sql, kind, tenant)
+    const judged = await judgeTenant(sql, kind, { id: tenant.id, generation: operation.generation })
+    how += `, verdict = null, policy_version = ${judged}`
     await kindOf(kind).accepted?.(sql, tenant)
   }
-  const again = await write(sql, operation.id, beginAgain, 'forward')
+  const again = await write(sql, operation.id, how, 'forward')
   await appendCommandEvent(sql, again, requester, 'TENANCY_OPERATION_RETRIED')
   return again
 }

@@ -11,7 +11,8 @@ export const isOpenNow = `state in (${openStates.map((state) => `'${state}'`).jo
 /** Columns of an operation under the names of its row; `o` is the table. */
 export const operationColumns = `o.id, o.tenant_id as tenant, o.kind, o.exclusive, o.generation, o.parameters, o.attempt, o.state,
   o.intent, o.phase, o.steps, o.undo, o.state_before as "stateBefore", o.revision, o.actor, o.reason,
-  o.correlation_id as "correlationId", o.error, o.result, o.created_at as "createdAt", o.due_at as "dueAt",
+  o.correlation_id as "correlationId", o.error, o.result, o.policy_version as "policyVersion", o.verdict,
+  o.created_at as "createdAt", o.due_at as "dueAt",
   o.started_at as "startedAt", o.finished_at as "finishedAt", o.updated_at as "updatedAt"`
 
 /** What an operation needs to know of its tenant. */

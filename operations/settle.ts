@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { EventType } from '../domain/events.ts'
+import { isDenial } from '../domain/governance.ts'
 import { lifecycle, stateAfter } from '../domain/lifecycle.ts'
 import type { OperationError, OperationInput, Outcome } from '../domain/operation.ts'
 import { eventsJson } from '../registry/events.ts'
@@ -50,7 +51,9 @@ export function settle(pool: pg.Pool, { input, outcome, error }: Settling, workf
           outcome === 'aborted' ? await halfDone(sql, held) : [],
         )
     const needsAttention = outcome === 'stalled' || (told?.unresolved ?? []).length > 0
-    const more = succeeded ? await kindOf(operation.kind).succeed?.(sql, held) : undefined
+    const kind = kindOf(operation.kind)
+    const change = succeeded ? kind.succeed : outcome === 'stalled' ? undefined : kind.fail
+    const more = await change?.(sql, held)
     const events = [
       ...(more ?? []),
       ...stateChangeEvents(operation, 'system:worker', tenant.state, state),
@@ -70,6 +73,7 @@ export function settle(pool: pg.Pool, { input, outcome, error }: Settling, workf
         told === undefined ? null : JSON.stringify(told),
         needsAttention,
         eventsJson(events),
+        isDenial(operation.verdict),
       ],
     })
     return 'settled'
@@ -98,6 +102,8 @@ function withHalfDone(error: OperationError, keys: readonly string[]): Operation
 
 function nextState({ operation, tenant }: LockedOperation, outcome: Outcome) {
   if (outcome === 'stalled') return tenant.state
+  // It was denied before it began: the tenant is as it was found, but for one that was born for it.
+  if (isDenial(operation.verdict) && tenant.state !== lifecycle[operation.kind].through) return tenant.state
   return stateAfter(operation.kind, outcome === 'succeeded' ? 'succeeded' : 'failed', {
     state: tenant.state,
     found: operation.stateBefore ?? tenant.state,
@@ -117,9 +123,9 @@ const write = `with settled as (
   ), entered as (
     -- What ends suspended has the latch set, whoever released it meanwhile.
     update tenants set state = $4, suspended = suspended or $4 = 'suspended', updated_at = now()
-    where id = $2 and state <> $4
+    where id = $2 and (state <> $4 or ($4 = 'suspended' and not suspended))
   ), cleared as (
-    delete from conditions where tenant_id = $2 and type = 'NeedsAttention' and not $6
+    delete from conditions where tenant_id = $2 and type = 'NeedsAttention' and not $6 and not $8
   ), raised as (
     ${raiseConditions(`select $2, 'NeedsAttention', $5::jsonb ->> 'code', $5::jsonb ->> 'message' where $6`)}
   )

@@ -6,6 +6,7 @@ import { ApiKey, IdempotencyRecord } from './entities/api-key.ts'
 import { Delivery, Event, EventStream } from './entities/event.ts'
 import { Operation } from './entities/operation.ts'
 import { Bus, Cell, Placement } from './entities/placement.ts'
+import { Policy } from './entities/policy.ts'
 import { Resource } from './entities/resource.ts'
 import { Secret, TenantKey } from './entities/secret.ts'
 import { Condition, Generation, Tenant } from './entities/tenant.ts'
@@ -38,6 +39,7 @@ const entities = [
   IdempotencyRecord,
   TenantKey,
   Secret,
+  Policy,
 ]
 
 /**

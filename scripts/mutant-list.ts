@@ -1,3 +1,5 @@
+import { governanceMutants } from './governance-mutants.ts'
+
 /** One mechanism and how to switch it off: texts of one file that are replaced, each found exactly once. */
 export type Mutant = {
   readonly name: string
@@ -363,4 +365,5 @@ export const mutants: readonly Mutant[] = [
     test: `${integration}/api/commands.test.ts`,
     only: 'was purged meanwhile',
   },
+  ...governanceMutants,
 ]

@@ -7,6 +7,7 @@ import type { Closing } from '../base/closing.ts'
 import type { Config } from '../base/config.ts'
 import { workerMetrics, type WorkerMetrics } from '../base/metrics.ts'
 import { temporalConnectionOptions } from '../base/temporal-connection.ts'
+import { signatureKey } from '../crypto/message-signature.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import { createMappers } from '../isolation/mappers/index.ts'
 import { applyPlatform } from '../registry/apply-platform.ts'
@@ -25,6 +26,9 @@ export async function composeWorker(composition: Composition, closing: Closing):
   for (const { name, objectStore, network } of platform.cells)
     for (const folder of [...(objectStore.kind === 'file-system' ? [objectStore.root] : []), network.policies])
       await prepareFolder(folder, name, config)
+  const { governanceEndpoint: asked } = platform
+  // Told now, and not by the first command that is asked about.
+  if (asked !== undefined) signatureKey(await resolveSecret(asked.secret), asked.secret)
   const manageBus = createBusAdministration(await busTrust(config))
   const mappers = createMappers({
     database: { connections: config.FREEHOLD_WORKER_CONCURRENCY },

@@ -14,6 +14,20 @@ export function operationActivities(timing: Timing) {
 }
 
 /**
+ * Asking the governance endpoint, which has tries of its own. What is tried here is what cannot be the endpoint's fault: an
+ * outage of the registry, a killed worker.
+ * @param askMs how long all its tries may take together
+ */
+export function governanceActivities(timing: Timing, askMs: number) {
+  return proxyActivities<Pick<Activities, 'askGovernance'>>({
+    ...withoutEnd(timing),
+    startToCloseTimeout: askMs,
+    heartbeatTimeout: timing.heartbeatMs,
+    summary: 'ask the governance endpoint',
+  })
+}
+
+/**
  * Work on one resource is tried until it works or cannot: the activity counts what the world refuses, so that an outage of
  * the registry or a killed worker uses up nobody's tries, and says when it gives up.
  */

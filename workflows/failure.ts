@@ -15,9 +15,19 @@ export class StepFailure extends Error {
   }
 }
 
+/** The operation was denied before it began: there is nothing to undo. */
+export class Denied extends Error {
+  readonly error: OperationError
+  constructor(error: OperationError) {
+    super(error.message)
+    this.name = 'Denied'
+    this.error = error
+  }
+}
+
 /** What to tell of a failure: of a failed activity its code and message as it gave them. */
 export function operationError(failure: unknown): OperationError {
-  if (failure instanceof StepFailure) return failure.error
+  if (failure instanceof StepFailure || failure instanceof Denied) return failure.error
   const cause = failure instanceof ActivityFailure ? failure.cause : failure
   if (cause instanceof ApplicationFailure && cause.type != null && cause.type in errorCodes)
     return { code: cause.type as ErrorCode, message: cause.message }

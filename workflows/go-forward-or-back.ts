@@ -1,20 +1,21 @@
-import { ApplicationFailure, CancelledFailure } from '@temporalio/workflow'
+import { ApplicationFailure, CancellationScope, CancelledFailure } from '@temporalio/workflow'
 import type { OperationInput } from '../domain/operation.ts'
 import { operationActivities } from './activities.ts'
-import { isAborted, operationError } from './failure.ts'
+import { Denied, isAborted, operationError } from './failure.ts'
 import { trackProgress } from './progress.ts'
 import { carryOutAndSettle } from './steps.ts'
+import { takeUp } from './take-up.ts'
 import { undoAndSettle } from './undo.ts'
 
 /**
  * Begin, the steps, settle, for what rolls back: what fails or is cancelled is undone, and only what this operation made;
- * then it is settled `failed` or `aborted`.
+ * then it is settled `failed` or `aborted`. What is denied before it began ends `failed`, with nothing to undo.
  */
 export async function goForwardOrBack(input: OperationInput, phase: string): Promise<void> {
-  const { begin } = operationActivities(input.timing)
+  const { settle } = operationActivities(input.timing)
   const progress = trackProgress()
   try {
-    const { proceed, steps } = await begin(input)
+    const { proceed, steps } = await takeUp(input, progress)
     if (proceed === 'done') return
     if (proceed === 'compensate') throw new CancelledFailure('an operator asked to abort')
     progress.setSteps(steps)
@@ -23,6 +24,11 @@ export async function goForwardOrBack(input: OperationInput, phase: string): Pro
     if (settled === 'to-be-undone') throw new CancelledFailure('an operator asked to abort')
     progress.phase('done')
   } catch (failure) {
+    if (failure instanceof Denied) {
+      await CancellationScope.nonCancellable(() => settle({ input, outcome: 'failed', error: failure.error }))
+      progress.phase('failed')
+      throw ApplicationFailure.nonRetryable(failure.message, failure.error.code)
+    }
     if (isAborted(failure)) {
       if (!(await undoAndSettle(input, { outcome: 'aborted', error: aborted }, progress))) return
       throw new CancelledFailure(aborted.message)

@@ -1,23 +1,24 @@
 import { ApplicationFailure, CancellationScope, CancelledFailure } from '@temporalio/workflow'
 import type { OperationInput } from '../domain/operation.ts'
 import { operationActivities } from './activities.ts'
-import { operationError } from './failure.ts'
+import { Denied, operationError } from './failure.ts'
 import { trackProgress } from './progress.ts'
 import { carryOutAndSettle } from './steps.ts'
+import { takeUp } from './take-up.ts'
 
 const givenUp = { code: 'operation_aborted', message: 'given up on request; what was done stays done' } as const
 
 /**
  * Begin, the steps, settle, for what never rolls back. What may pass is tried without end; what cannot leaves the operation
  * open with `NeedsAttention`, to be retried. A cancel from outside changes nothing; an abort, where the kind allows one,
- * ends it before its next step.
+ * ends it before its next step. What is denied before it began ends `failed`, and nothing was done.
  */
 export async function goForward(input: OperationInput, phase: string): Promise<void> {
-  const { begin, settle } = operationActivities(input.timing)
+  const { settle } = operationActivities(input.timing)
   const progress = trackProgress()
   await CancellationScope.nonCancellable(async () => {
     try {
-      const { proceed, steps } = await begin(input)
+      const { proceed, steps } = await takeUp(input, progress)
       if (proceed === 'done') return
       progress.setSteps(steps)
       progress.phase(phase)
@@ -31,8 +32,9 @@ export async function goForward(input: OperationInput, phase: string): Promise<v
         progress.phase('aborted')
         throw new CancelledFailure(givenUp.message)
       }
-      await settle({ input, outcome: 'stalled', error })
-      progress.phase('stalled')
+      const outcome = failure instanceof Denied ? 'failed' : 'stalled'
+      await settle({ input, outcome, error })
+      progress.phase(outcome)
       throw ApplicationFailure.nonRetryable(error.message, error.code)
     }
   })

@@ -25,10 +25,10 @@ const refusals = {
   404: 'There is no such thing',
   409: 'Not now: something else is in the way',
   410: 'The tenant is gone; its audit trail is left',
-  412: 'The tenant has another generation than If-Match asks for',
+  412: 'Another generation of the tenant, or version of the policy, than If-Match asks for',
   413: 'The body is too large',
   415: 'The content type is not understood',
-  422: 'The manifest asks for what is not possible',
+  422: 'The manifest asks for what is not possible, or the policy denies the command',
 } as const
 type Refusal = keyof typeof refusals
 type Problem = { description: string; content: { 'application/problem+json': { schema: typeof problemSchema } } }
@@ -82,14 +82,15 @@ const header = (name: string, description: string) => ({
   description,
 })
 
+const idempotencyKey = header(
+  'Idempotency-Key',
+  '1 to 255 visible ASCII characters; the same call under the same key gives the same answer',
+)
+
 /** The headers that guard a mutation, for the OpenAPI document. */
-export const guards = [
-  header(
-    'Idempotency-Key',
-    '1 to 255 visible ASCII characters; the same call under the same key gives the same answer',
-  ),
-  header('If-Match', 'Generation the tenant must have, in quotes'),
-]
+export const guards = [idempotencyKey, header('If-Match', 'Generation the tenant must have, in quotes')]
+/** The same for a change of the policy. */
+export const policyGuards = [idempotencyKey, header('If-Match', 'Version the policy must have, in quotes')]
 
 /** `apiKey` is needed; nothing is, for what everybody may read. */
 export const security = [{ apiKey: [] }]

@@ -41,7 +41,7 @@ export function credentialRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       responses: {
         200: json(credentialsSchema, 'The credentials'),
         202: json(z.object({ operation: operationSchema }), 'Being renewed; Location: the operation'),
-        ...changeProblems(404, 410),
+        ...changeProblems(404, 410, 422),
       },
     }),
     async (c) => {

@@ -47,7 +47,7 @@ export function transitionRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
         request: { params: tenantParams, body: documentedBody(['application/json'], reasonBody, false, exampleReason) },
         responses: {
           202: json(z.object({ operation: operationSchema }), 'Accepted; Location: the operation'),
-          ...changeProblems(404, 410),
+          ...changeProblems(404, 410, 422),
         },
       }),
       async (c) => {

@@ -49,4 +49,6 @@ export type Kind = {
    * that many tenants share are to be changed last.
    */
   readonly succeed?: (sql: Sql, held: LockedOperation) => Promise<NewEvent[]>
+  /** What it changes, likewise, that it failed or was aborted, be it that it was denied before it began. */
+  readonly fail?: (sql: Sql, held: LockedOperation) => Promise<NewEvent[]>
 }

@@ -17,7 +17,12 @@ const steps: Readonly<Record<string, string>> = {
   plan_not_configured: offered,
   region_not_configured: offered,
   schema_version_unknown: correct,
-  policy_denied: correct,
+  policy_denied: 'do what each line says, or ask who sets the policy (freehold policies get); nothing was changed',
+  policy_version_unknown: 'see the one in force: freehold policies get',
+  policy_version_mismatch:
+    'someone else changed the policy; look at it (freehold policies get) and apply the change to it',
+  governance_answer_invalid: operator,
+  governance_unavailable: 'once the governance endpoint answers: freehold retry TENANT --wait',
   unauthenticated: 'take a key of the platform at FREEHOLD_URL; `freehold --help` says where keys are looked for',
   forbidden: 'use a key with the role platform-operator or platform-admin',
   not_found: 'check FREEHOLD_URL, and that the API is as new as this program',

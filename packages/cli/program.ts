@@ -4,6 +4,7 @@ import { apply } from './commands/apply.ts'
 import { connect } from './commands/connect.ts'
 import { describeTenant } from './commands/describe.ts'
 import { listOperations, transition, watch } from './commands/operations.ts'
+import { applyPolicies, getPolicies } from './commands/policies.ts'
 import { getTenant, listTenants, tenantContext, tenantEvents } from './commands/tenants.ts'
 import { exitCodesHelp, usageLine } from './failures.ts'
 import type { Io } from './io.ts'
@@ -85,6 +86,19 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     .option('--limit <count>', 'at most so many (default: 50)', positive)
     .action(to(listOperations))
   command('watch <operation-or-tenant>', 'follow an operation, or the newest of a tenant').action(to(watch))
+  const policies = command('policies', 'the rules that every command is judged by: `get` shows, `apply` replaces them')
+  policies
+    .command('get')
+    .description('the rules in force')
+    .option('--at <version>', 'those of an earlier version', whole)
+    .action(to(getPolicies))
+  policies
+    .command('apply')
+    .description('put the rules of a file in force instead of those that are')
+    .requiredOption('-f, --file <path>', 'file (YAML or JSON) or -')
+    .option('--if-version <version>', 'only if this version is in force', whole)
+    .option('--reason <text>', 'for the audit trail')
+    .action(to(applyPolicies))
   for (const { command: name, summary } of transitions)
     change(`${name} <tenant>`, summary.charAt(0).toLowerCase() + summary.slice(1)).action(
       to((given, tenant: string, options: { wait?: true; reason?: string }) =>

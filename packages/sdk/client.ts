@@ -10,6 +10,8 @@ import type {
   Operation,
   OperationState,
   PlainTransition,
+  Policy,
+  PolicyRule,
   Resource,
   Tenant,
   TenantContext,
@@ -140,6 +142,14 @@ export function createClient(options: ClientOptions) {
         const { items, nextCursor } = await bodyOf(api.GET('/v1/operations', { params: { query } }))
         return { items, next: nextCursor }
       }),
+
+    /** The rules that every command is judged by: those in force, or of a version. */
+    getPolicy: ({ version }: { version?: number } = {}): Promise<Policy> =>
+      bodyOf(api.GET('/v1/policies', { params: { query: version === undefined ? {} : { version } } })),
+
+    /** Puts rules in force instead of those that are; `ifMatch` is the version that must be in force. */
+    applyPolicy: (rules: readonly PolicyRule[], change: Reasoned = {}): Promise<{ policy: Policy; changed: boolean }> =>
+      bodyOf(api.PUT('/v1/policies', { params: guards(change), body: { rules: [...rules], ...because(change) } })),
 
     /** Every state of an operation until it is at rest. */
     followOperation: (id: string, follow?: FollowOptions) => followOperation(api, id, follow),

@@ -275,6 +275,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rules in force, or those of an earlier version */
+        get: operations["getPolicy"];
+        /** Put rules in force instead of those that are; changes nothing when they are the same */
+        put: operations["applyPolicy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/whoami": {
         parameters: {
             query?: never;
@@ -594,6 +612,10 @@ export interface components {
             message: string;
             line?: number;
             column?: number;
+            /** @description Of a denial: the rule that is broken */
+            rule?: string;
+            /** @description Of a denial: how to satisfy the rule */
+            remedy?: string;
         };
         /**
          * @example {
@@ -835,6 +857,8 @@ export interface components {
          *       "correlationId": "6f1c7a52-6f5a-4d1a-9d52-7c1c2f6f1b6a",
          *       "error": null,
          *       "result": null,
+         *       "policyVersion": 1,
+         *       "verdict": null,
          *       "workflowId": "provision/019a8f10-3c07-7d02-8f44-21c9a6be7730/1",
          *       "links": {},
          *       "createdAt": "2026-11-20T14:03:07.000Z",
@@ -868,6 +892,10 @@ export interface components {
             result: {
                 [key: string]: unknown;
             } | null;
+            /** @description Version of the policy that judged it; 0: there were no rules */
+            policyVersion: number;
+            /** @description What the governance endpoint said of this attempt */
+            verdict: components["schemas"]["Verdict"] | null;
             workflowId: string;
             links: {
                 workflow?: string;
@@ -890,6 +918,20 @@ export interface components {
             message: string;
             step?: string;
             unresolved?: string[];
+        };
+        Verdict: {
+            /**
+             * @description `open`, `closed`: it gave no valid answer, and the command goes on, or ends
+             * @enum {string}
+             */
+            outcome: "allow" | "deny" | "open" | "closed";
+            code?: string;
+            message: string;
+            reasons: {
+                rule: string;
+                message: string;
+                remedy?: string;
+            }[];
         };
         /**
          * @example {
@@ -929,6 +971,128 @@ export interface components {
             keyName: string;
             key: string;
             connectionString: string;
+        };
+        /**
+         * @example {
+         *       "version": 1,
+         *       "rules": [
+         *         {
+         *           "name": "keep-30-days",
+         *           "kind": "retention",
+         *           "minimumDays": 30
+         *         }
+         *       ],
+         *       "actor": "key:admin",
+         *       "reason": "ticket 4711",
+         *       "createdAt": "2026-11-20T14:03:07.000Z"
+         *     }
+         */
+        Policy: {
+            /** @description 0: there never were rules */
+            version: number;
+            rules: components["schemas"]["PolicyRule"][];
+            actor: string | null;
+            reason: string | null;
+            /** Format: date-time */
+            createdAt: string | null;
+        };
+        PolicyRule: {
+            name: string;
+            applies?: {
+                commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                tenants?: {
+                    profiles?: string[];
+                    plans?: string[];
+                    regions?: string[];
+                    labels?: {
+                        [key: string]: string;
+                    };
+                };
+            };
+            remedy?: string;
+            /** @enum {string} */
+            kind: "residency";
+            allowed: {
+                regions?: string[];
+                residencies?: string[];
+            };
+        } | {
+            name: string;
+            applies?: {
+                commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                tenants?: {
+                    profiles?: string[];
+                    plans?: string[];
+                    regions?: string[];
+                    labels?: {
+                        [key: string]: string;
+                    };
+                };
+            };
+            remedy?: string;
+            /** @enum {string} */
+            kind: "encryption";
+            /** @enum {string} */
+            required: "tenant-key";
+        } | {
+            name: string;
+            applies?: {
+                commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                tenants?: {
+                    profiles?: string[];
+                    plans?: string[];
+                    regions?: string[];
+                    labels?: {
+                        [key: string]: string;
+                    };
+                };
+            };
+            remedy?: string;
+            /** @enum {string} */
+            kind: "retention";
+            minimumDays?: number;
+            maximumDays?: number;
+        } | {
+            name: string;
+            applies?: {
+                commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                tenants?: {
+                    profiles?: string[];
+                    plans?: string[];
+                    regions?: string[];
+                    labels?: {
+                        [key: string]: string;
+                    };
+                };
+            };
+            remedy?: string;
+            /** @enum {string} */
+            kind: "plan";
+            allowed: {
+                plans?: string[];
+                profiles?: string[];
+            };
+        } | {
+            name: string;
+            applies?: {
+                commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                tenants?: {
+                    profiles?: string[];
+                    plans?: string[];
+                    regions?: string[];
+                    labels?: {
+                        [key: string]: string;
+                    };
+                };
+            };
+            remedy?: string;
+            /** @enum {string} */
+            kind: "quota";
+            maximum: {
+                storageGiB?: number;
+                requestsPerSecond?: number;
+                concurrentTasks?: number;
+            };
         };
     };
     responses: never;
@@ -1153,7 +1317,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has another generation than If-Match asks for */
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -1180,7 +1344,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The manifest asks for what is not possible */
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1442,7 +1606,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has another generation than If-Match asks for */
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -1469,7 +1633,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The manifest asks for what is not possible */
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1803,7 +1967,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has another generation than If-Match asks for */
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -1823,6 +1987,15 @@ export interface operations {
             };
             /** @description The content type is not understood */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1934,7 +2107,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has another generation than If-Match asks for */
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -1954,6 +2127,15 @@ export interface operations {
             };
             /** @description The content type is not understood */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2065,7 +2247,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has another generation than If-Match asks for */
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -2085,6 +2267,15 @@ export interface operations {
             };
             /** @description The content type is not understood */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2196,7 +2387,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has another generation than If-Match asks for */
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -2216,6 +2407,15 @@ export interface operations {
             };
             /** @description The content type is not understood */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2327,7 +2527,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has another generation than If-Match asks for */
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -2347,6 +2547,15 @@ export interface operations {
             };
             /** @description The content type is not understood */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2458,7 +2667,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has another generation than If-Match asks for */
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -2478,6 +2687,15 @@ export interface operations {
             };
             /** @description The content type is not understood */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2589,7 +2807,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has another generation than If-Match asks for */
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -2609,6 +2827,15 @@ export interface operations {
             };
             /** @description The content type is not understood */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2735,7 +2962,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tenant has another generation than If-Match asks for */
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -2755,6 +2982,15 @@ export interface operations {
             };
             /** @description The content type is not understood */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2935,6 +3171,281 @@ export interface operations {
             };
             /** @description There is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPolicy: {
+        parameters: {
+            query?: {
+                /** @description Default: the one in force */
+                version?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules; ETag: their version */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    applyPolicy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; the same call under the same key gives the same answer */
+                "Idempotency-Key"?: string;
+                /** @description Version the policy must have, in quotes */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "rules": [
+                 *         {
+                 *           "name": "keep-30-days",
+                 *           "kind": "retention",
+                 *           "minimumDays": 30
+                 *         }
+                 *       ],
+                 *       "reason": "ticket 4711"
+                 *     }
+                 */
+                "application/json": {
+                    rules: ({
+                        name: string;
+                        applies?: {
+                            commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                            tenants?: {
+                                profiles?: string[];
+                                plans?: string[];
+                                regions?: string[];
+                                labels?: {
+                                    [key: string]: string;
+                                };
+                            };
+                        };
+                        remedy?: string;
+                        /** @constant */
+                        kind: "residency";
+                        allowed: {
+                            regions?: string[];
+                            residencies?: string[];
+                        };
+                    } | {
+                        name: string;
+                        applies?: {
+                            commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                            tenants?: {
+                                profiles?: string[];
+                                plans?: string[];
+                                regions?: string[];
+                                labels?: {
+                                    [key: string]: string;
+                                };
+                            };
+                        };
+                        remedy?: string;
+                        /** @constant */
+                        kind: "encryption";
+                        /** @enum {string} */
+                        required: "tenant-key";
+                    } | {
+                        name: string;
+                        applies?: {
+                            commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                            tenants?: {
+                                profiles?: string[];
+                                plans?: string[];
+                                regions?: string[];
+                                labels?: {
+                                    [key: string]: string;
+                                };
+                            };
+                        };
+                        remedy?: string;
+                        /** @constant */
+                        kind: "retention";
+                        minimumDays?: number;
+                        maximumDays?: number;
+                    } | {
+                        name: string;
+                        applies?: {
+                            commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                            tenants?: {
+                                profiles?: string[];
+                                plans?: string[];
+                                regions?: string[];
+                                labels?: {
+                                    [key: string]: string;
+                                };
+                            };
+                        };
+                        remedy?: string;
+                        /** @constant */
+                        kind: "plan";
+                        allowed: {
+                            plans?: string[];
+                            profiles?: string[];
+                        };
+                    } | {
+                        name: string;
+                        applies?: {
+                            commands?: ("provision" | "rotate-credentials" | "update" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate")[];
+                            tenants?: {
+                                profiles?: string[];
+                                plans?: string[];
+                                regions?: string[];
+                                labels?: {
+                                    [key: string]: string;
+                                };
+                            };
+                        };
+                        remedy?: string;
+                        /** @constant */
+                        kind: "quota";
+                        maximum: {
+                            storageGiB?: number;
+                            requestsPerSecond?: number;
+                            concurrentTasks?: number;
+                        };
+                    })[];
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description In force; ETag: the version */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        policy: components["schemas"]["Policy"];
+                        changed: boolean;
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something else is in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content type is not understood */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,5 +1,6 @@
 import { defineEntity, p, type InferEntity } from '@mikro-orm/core'
 import type { JsonObject } from '../../domain/json.ts'
+import type { Verdict } from '../../domain/governance.ts'
 import type { TenantState } from '../../domain/lifecycle.ts'
 import {
   openStates,
@@ -42,6 +43,10 @@ export const Operation = defineEntity({
     correlationId: p.text(),
     error: p.json<OperationError>().nullable(),
     result: p.json<JsonObject>().nullable(),
+    /** Version of the policy that judged it; 0 where there were no rules. */
+    policyVersion: p.integer().default(0),
+    /** What the governance endpoint said of this attempt. */
+    verdict: p.json<Verdict>().nullable(),
     createdAt: instant(),
     /** One that is scheduled holds nothing before this time. */
     dueAt: instant(),

@@ -4,7 +4,7 @@ const environments = ['prod', 'staging', 'test'].map((name) => ({ name }))
 
 /** Carries out every scenario, and gives for each recording, by kind and ending, the id of its workflow. */
 export async function* playScenarios(stack: RecordingStack): AsyncGenerator<[name: string, workflowId: string]> {
-  const { client, temporal, until, refuse, hold, holdUntilCancelled, mend } = stack
+  const { client, temporal, until, governs, refuse, hold, holdUntilCancelled, mend } = stack
   const workflow = (id: string) => temporal.workflow.getHandle(id)
 
   async function provision(slug: string, spec: object = {}): Promise<string> {
@@ -76,6 +76,20 @@ export async function* playScenarios(stack: RecordingStack): AsyncGenerator<[nam
   await client.transition('again', 'retry')
   await until(again, 'succeeded')
   yield ['provision-second-attempt', `provision/${again}/2`]
+
+  governs('open')
+  const allowed = await provision('allowed')
+  await until(allowed, 'succeeded')
+  yield ['provision-allowed', `provision/${allowed}`]
+
+  governs('closed')
+  const denied = await provision('denied')
+  await until(denied, 'failed')
+  yield ['provision-denied', `provision/${denied}`]
+  const kept = await client.transition('denied', 'purge')
+  await until(kept.id, 'failed')
+  yield ['purge-denied', kept.workflowId]
+  governs(undefined)
 
   const rotation = await client.rotateCredentials('succeeded')
   await until(rotation.id, 'succeeded')

@@ -7,7 +7,9 @@ import { cancellationSignal } from '@temporalio/activity'
 import { serveApi } from '../../api/compose.ts'
 import type { Closing } from '../../base/closing.ts'
 import { FreeholdError } from '../../domain/errors.ts'
+import type { GovernanceEndpoint } from '../../domain/governance.ts'
 import type { OperationState } from '../../domain/operation.ts'
+import { governedCommands } from '../../domain/policy.ts'
 import { freePorts } from '../../local/ports.ts'
 import { startStack } from '../../local/stack.ts'
 import { compose } from '../../registry/compose.ts'
@@ -37,8 +39,21 @@ export async function startRecordingStack(closing: Closing) {
   const { signal } = new AbortController()
   const stack = await startStack(given, { signal, log: (line) => console.error(line) }, closing)
   const composed = await compose(stack.environment, { parts: ['api', 'worker'] }, closing)
-  // A workflow is cancelled by a scenario alone: the cancel that follows an abort comes sooner or later, as it likes.
-  const composition = { ...composed, starter: { ...composed.starter, cancel: async () => undefined } }
+  // Nobody answers there: whether a command goes on without an answer is all that a workflow learns of a verdict.
+  const endpoint: GovernanceEndpoint = {
+    url: 'http://127.0.0.1:1',
+    secret: composed.config.FREEHOLD_PLATFORM_KEY,
+    timeoutMs: 1_000,
+    retries: 0,
+    onFailure: 'closed',
+    commands: [],
+  }
+  const composition = {
+    ...composed,
+    platform: { ...composed.platform, governanceEndpoint: endpoint },
+    // A workflow is cancelled by a scenario alone: the cancel that follows an abort comes sooner or later, as it likes.
+    starter: { ...composed.starter, cancel: async () => undefined },
+  }
   installSdkRuntime(composition.log)
   const faults = new Map<string, Fault>()
   const worker = await startWorker(await composeWorker(composition, closing), [
@@ -54,7 +69,17 @@ export async function startRecordingStack(closing: Closing) {
   ])
   closing.add('the worker', () => worker.stop(), 20_000)
   const client = createClient({ url: await serveApi(composition, closing), apiKey: stack.adminKey })
-  return { client, temporal: composition.client, ...faultsIn(faults), until: untilIn(client) }
+  return {
+    client,
+    temporal: composition.client,
+    ...faultsIn(faults),
+    until: untilIn(client),
+    /** From now on the governance endpoint is asked, and what is asked about goes on (`open`) or ends; or it is not asked. */
+    governs: (onFailure: GovernanceEndpoint['onFailure'] | undefined): void => {
+      const commands = onFailure === undefined ? [] : [...governedCommands]
+      Object.assign(endpoint, { commands, onFailure: onFailure ?? 'closed' })
+    },
+  }
 }
 
 /** Faults by the name of the call, such as `ensure prod/topic`. */

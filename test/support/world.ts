@@ -48,6 +48,8 @@ export async function createWorld(
     environment?: Record<string, string>
     busLimits?: { topics?: number }
     timing?: Partial<Timing>
+    /** Changes the text of the platform file. */
+    platform?: (text: string) => string
   } = {},
 ) {
   const name = `w_${randomBytes(5).toString('hex')}`
@@ -70,7 +72,7 @@ export async function createWorld(
     TEMPORAL_ADDRESS: inject('temporalAddress'),
     FREEHOLD_TASK_QUEUE: name,
     FREEHOLD_STATE_DIR: stateDir,
-    FREEHOLD_PLATFORM_FILE: unhurriedPlatform(stateDir),
+    FREEHOLD_PLATFORM_FILE: unhurriedPlatform(stateDir, options.platform),
     FREEHOLD_WAREHOUSE_URL: at(`${name}_warehouse`, provisioner),
     FREEHOLD_PLATFORM_KEY: 'env:TEST_PLATFORM_KEY',
     TEST_PLATFORM_KEY: randomBytes(32).toString('base64'),
@@ -199,11 +201,11 @@ export async function createWorld(
 }
 
 /** The example platform file, without the pace that a real bus asks for: its tests are elsewhere. */
-function unhurriedPlatform(directory: string): string {
+function unhurriedPlatform(directory: string, change = (text: string) => text): string {
   const file = join(directory, 'platform.yaml')
   const credential = 'credential: env:SERVICE_BUS_CONNECTION_STRING\n'
   const pace = `${credential}    managementCallsPerSecond: 1000\n`
-  writeFileSync(file, readFileSync('examples/platform.yaml', 'utf8').replace(credential, pace))
+  writeFileSync(file, change(readFileSync('examples/platform.yaml', 'utf8').replace(credential, pace)))
   return file
 }
 

@@ -21,7 +21,9 @@ const endings = {
   provision: {
     // Told by the registry: nobody cancelled the workflow.
     aborted: 'FAILED',
+    allowed: 'COMPLETED',
     'cancelled-in-wave': 'CANCELED',
+    denied: 'FAILED',
     failed: 'FAILED',
     'failed-unresolved': 'FAILED',
     'second-attempt': 'COMPLETED',
@@ -29,7 +31,7 @@ const endings = {
     succeeded: 'COMPLETED',
     'to-be-undone': 'FAILED',
   },
-  purge: { retried: 'COMPLETED', stalled: 'FAILED', succeeded: 'COMPLETED' },
+  purge: { denied: 'FAILED', retried: 'COMPLETED', stalled: 'FAILED', succeeded: 'COMPLETED' },
   'rotate-credentials': { 'cancel-ignored': 'COMPLETED', stalled: 'FAILED', succeeded: 'COMPLETED' },
 } satisfies Partial<Record<OperationKind, Record<string, 'COMPLETED' | 'FAILED' | 'CANCELED'>>>
 

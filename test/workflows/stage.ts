@@ -28,7 +28,7 @@ const timing: Timing = {
   maximumRetryMs: 10,
   maximumAttempts: 3,
 }
-const activities = ['begin', 'beginUndo', 'settle', ...stepActions] as const
+const activities = ['begin', 'askGovernance', 'beginUndo', 'settle', ...stepActions] as const
 activities satisfies readonly (keyof Activities)[]
 
 /** A Temporal worker with the real workflows, and with activities that do what a script says. */

@@ -101,3 +101,25 @@ async function sweeps(): Promise<number> {
   const { value = 0 } = (await world.deps.metrics.sweepLastSuccess.get()).values[0] ?? {}
   return value
 }
+
+it('waits while the policy denies it, says so once, and is judged when it is due', async () => {
+  const { id, tenant } = await scheduled('denied', inAnHour())
+  const rules = (minimumDays: number) => [
+    { name: 'keep', kind: 'retention', minimumDays, applies: { commands: ['rotate-credentials'] } },
+  ]
+  const apply = async (minimumDays: number) => {
+    const { body } = await world.request('PUT', '/v1/policies', { rules: rules(minimumDays) })
+    return (body['policy'] as { version: number }).version
+  }
+  await apply(9_999)
+  await due(id, '-1 second')
+  await expect.poll(() => world.operation(id)).toMatchObject({ state: 'scheduled', error: { code: 'policy_denied' } })
+  await acceptDue(world.deps.orm.pool)
+  const told = await sqlOf(world.deps.orm.pool)({
+    text: `select 1 from events where operation_id = $1 and stream = $2 and type = 'TENANCY_DENIED'`,
+    values: [id, tenant],
+  })
+  expect(told).toHaveLength(1)
+  const version = await apply(1)
+  expect(await world.until(id, 'succeeded')).toMatchObject({ error: null, policyVersion: version })
+})

@@ -57,11 +57,12 @@ async function everything(): Promise<unknown> {
 
 /** Every activity as somebody calls it, in a workflow of this id. */
 function everyActivity(given: OperationInput, step = 'prod/secrets') {
-  const { begin, beginUndo, settle, ensure, migrate, remove, rotate } = createActivities(world.deps)
+  const { begin, askGovernance, beginUndo, settle, ensure, migrate, remove, rotate } = createActivities(world.deps)
   const stepped = { input: given, step }
   const on = (workflow: string, run: () => Promise<unknown>) => () => inWorkflow(workflow, run)
   return (workflow: string): Record<string, () => Promise<unknown>> => ({
     begin: on(workflow, () => begin(given)),
+    askGovernance: on(workflow, () => askGovernance(given)),
     beginUndo: on(workflow, () => beginUndo(given)),
     'settle as succeeded': on(workflow, () => settle({ input: given, outcome: 'succeeded' })),
     'settle as failed': on(workflow, () => settle({ input: given, outcome: 'failed' })),

@@ -55,6 +55,8 @@ export function operation(change: Partial<Operation> = {}): Operation {
     reason: null,
     correlationId: 'c',
     result: null,
+    policyVersion: 0,
+    verdict: null,
     workflowId: 'provision/1',
     links: {},
     steps: [{ key: 'database', title: 'Create the database', state: 'pending' }],
