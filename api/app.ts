@@ -8,6 +8,7 @@ import type { ApiDeps, ApiEnv } from './deps.ts'
 import { serveOpenApi } from './openapi.ts'
 import { problemHandler } from './problem.ts'
 import { requestLog } from './request-log.ts'
+import { legalHoldRoutes } from './routes/legal-hold.ts'
 import { manifestRoutes } from './routes/manifests.ts'
 import { newApp } from './routes/common.ts'
 import { credentialRoutes } from './routes/credentials.ts'
@@ -47,7 +48,15 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
     '/v1/*',
     except(({ req }) => req.method === 'GET', limitBody),
   )
-  const groups = [tenantRoutes, manifestRoutes, transitionRoutes, credentialRoutes, operationRoutes, streamRoutes]
+  const groups = [
+    tenantRoutes,
+    manifestRoutes,
+    transitionRoutes,
+    legalHoldRoutes,
+    credentialRoutes,
+    operationRoutes,
+    streamRoutes,
+  ]
   for (const group of groups) app.route('/', group(deps))
   app.route('/', policyRoutes(deps))
   app.route('/', systemRoutes(deps))

@@ -157,11 +157,14 @@ export function allowedCommands(state: TenantState): Command[] {
   )
 }
 
-const ending: readonly Command[] = ['delete', 'purge']
+/** Whether a command is on the way to the end of a tenant. */
+export function endsTenant(command: Command): boolean {
+  return command === 'delete' || command === 'purge'
+}
 
 /** Whether a command is accepted beside an open operation of another command, unless that one ends the tenant anyway. */
 export function runsBeside(command: Command, open: Command): boolean {
-  return !lifecycle[command].exclusive && command !== open && !ending.includes(open)
+  return !lifecycle[command].exclusive && command !== open && !endsTenant(open)
 }
 
 /** The commands that can be given while an operation is open. */

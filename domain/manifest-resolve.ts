@@ -71,7 +71,7 @@ function resolve(
         residency,
         retention: spec.policies?.retention ?? 'P30D',
         encryption: 'tenant-key' as const,
-        deleteProtection: false,
+        deleteProtection: spec.policies?.deleteProtection ?? false,
       },
       features: spec.features ?? {},
       settings: spec.settings ?? {},
@@ -82,13 +82,12 @@ function resolve(
 /**
  * What the schema knows and this release cannot do is refused by name: a field must never be accepted in silence. That
  * holds for a value that asks for no more than the default as well, because nothing would keep it; only what the resolved
- * manifest holds (`isolation.database: schema`, `deleteProtection: false`) may be said.
+ * manifest holds (`isolation.database: schema`) may be said.
  */
 function refuseUnavailable({ metadata, spec }: Manifest): void {
   refuseGiven('metadata.parent', metadata.parent)
   if (spec.profile === 'st-dedicated' || spec.profile === 'st-byoc')
     refuseGiven('spec.profile', spec.profile, `profile "${spec.profile}"`)
-  if (spec.policies?.deleteProtection === true) refuseGiven('spec.policies.deleteProtection', true, 'delete protection')
   refuseGiven('spec.extensions', spec.extensions)
   refuseIsolation('spec.isolation', spec.isolation)
   for (const [index, environment] of spec.environments.entries()) {

@@ -87,10 +87,7 @@ const spec = z.strictObject({
         .enum(['tenant-key'])
         .optional()
         .meta(field('enforced', 'Key that seals secrets and sensitive fields')),
-      deleteProtection: z
-        .boolean()
-        .optional()
-        .meta(field('not-available', 'Refuse delete while set; only `false` is available yet')),
+      deleteProtection: z.boolean().optional().meta(field('enforced', 'Refuse delete while set')),
     })
     .optional(),
   features: z.record(machineName, z.boolean()).optional().meta(field('context', 'Feature flags')),

@@ -9,6 +9,7 @@ import { one, type Sql } from '../registry/sql.ts'
 import { findTenantId } from '../registry/tenants.ts'
 import { judgeTenant } from './judge.ts'
 import { kindOf } from './kinds/index.ts'
+import { assertMayEnd } from './legal-hold.ts'
 import { isOpenNow, operationColumns, tenantFacts, type TenantFacts } from './rows.ts'
 import { operationEvent } from './operation-event.ts'
 
@@ -46,7 +47,7 @@ type Open = Pick<OperationRow, 'id' | 'kind' | 'state'>
 
 /**
  * Throws unless a command may start now: `operation_in_progress` while an open operation is in its way, and
- * `transition_not_allowed` by the lifecycle table. What runs beside an open operation is possible in every state. The tenant is
+ * `transition_not_allowed` by the lifecycle table, and what `assertMayEnd` throws. What runs beside an open operation is possible in every state. The tenant is
  * locked by the caller.
  */
 export async function assertMayStart(
@@ -67,6 +68,7 @@ export async function assertMayStart(
       { facts: { operationId: inTheWay.id, kind: inTheWay.kind, state: inTheWay.state } },
     )
   if (open.length === 0) assertTransition(kind, state)
+  await assertMayEnd(sql, kind, { id, slug })
 }
 
 /**

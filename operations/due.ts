@@ -9,7 +9,7 @@ import { noteDenial } from './note-denial.ts'
 import { lockOperation, type LockedOperation } from './rows.ts'
 
 /** What stands in the way of an operation that is due, and passes: it is looked at again. */
-const passes = ['operation_in_progress', 'transition_not_allowed']
+const passes = ['operation_in_progress', 'transition_not_allowed', 'legal_hold']
 
 /**
  * Accepts scheduled operations whose time has come, by the database's clock; from then on they hold their tenants. One whose

@@ -1,6 +1,11 @@
 import openapiTS, { astToString, type OpenAPI3 } from 'openapi-typescript'
 
-type Operation = { operationId?: string; summary?: string; 'x-freehold-transition'?: string }
+type Operation = {
+  operationId?: string
+  summary?: string
+  'x-freehold-transition'?: string
+  'x-freehold-confirm'?: true
+}
 
 /** What is read here of an OpenAPI 3.1 document. */
 export type OpenApi = OpenAPI3 & { paths: Record<string, Record<string, Operation>> }
@@ -24,11 +29,16 @@ export async function apiTypes(document: OpenApi): Promise<string> {
 export function plainTransitions({ paths }: OpenApi): string {
   const rows = Object.values(paths)
     .flatMap((methods) => Object.values(methods))
-    .flatMap(({ 'x-freehold-transition': command, summary }) =>
-      command === undefined ? [] : [`  { command: ${quoted(command)}, summary: ${quoted(summary ?? '')} },\n`],
+    .flatMap(({ 'x-freehold-transition': command, 'x-freehold-confirm': confirm = false, summary = '' }) =>
+      command === undefined
+        ? []
+        : [`  { command: ${quoted(command)}, confirm: ${confirm}, summary: ${quoted(summary)} },\n`],
     )
   return `
-/** The commands that \`POST /v1/tenants/{idOrSlug}/{command}\` takes with no more than a reason, and what each does. */
+/**
+ * The commands that \`POST /v1/tenants/{idOrSlug}/{command}\` takes with no more than a reason, and what each does;
+ * \`confirm\`: it cannot be undone, and the slug of the tenant is to be said as well.
+ */
 export const transitions = [
 ${rows.join('')}] as const
 `

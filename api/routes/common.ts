@@ -54,9 +54,14 @@ export function changeProblems<S extends Refusal = never>(...statuses: S[]) {
 }
 
 /** Names a plain transition of the OpenAPI document: what `POST /v1/tenants/{idOrSlug}/{command}` of a client can send. */
-export function transition(command: string, summary: string) {
+export function transition(command: string, summary: string, needsConfirmation?: true) {
   const words = command.split('-').map((word, at) => (at === 0 ? word : word.charAt(0).toUpperCase() + word.slice(1)))
-  return { operationId: `${words.join('')}Tenant`, summary, 'x-freehold-transition': command }
+  return {
+    operationId: `${words.join('')}Tenant`,
+    summary,
+    'x-freehold-transition': command,
+    'x-freehold-confirm': needsConfirmation,
+  }
 }
 
 /**

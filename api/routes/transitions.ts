@@ -1,15 +1,17 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
+import { FreeholdError } from '../../domain/errors.ts'
 import type { OperationKind } from '../../domain/operation.ts'
 import { acceptOperation, requireTenantId, type Requester } from '../../operations/accept.ts'
 import { abortOperation, lockCurrent, retryOperation } from '../../operations/retry-and-abort.ts'
 import { kindOf, kinds } from '../../operations/kinds/index.ts'
+import type { TenantFacts } from '../../operations/rows.ts'
 import type { Sql } from '../../registry/sql.ts'
 import { operationAnswer } from '../answers.ts'
 import { parseBody, readText } from '../body.ts'
 import { callOf, lockNamed, requireGeneration, runCommand, type Accepted, type Call } from '../command.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
-import { exampleReason } from '../examples.ts'
-import { operationSchema, reasonBody } from '../schemas.ts'
+import { exampleConfirmation, exampleReason } from '../examples.ts'
+import { confirmedBody, operationSchema, reasonBody } from '../schemas.ts'
 import type { OperationView } from '../views.ts'
 import {
   changeProblems,
@@ -23,10 +25,15 @@ import {
   transition,
 } from './common.ts'
 
+const reasoned = documentedBody(['application/json'], reasonBody, false, exampleReason)
+const confirmed = documentedBody(['application/json'], confirmedBody, true, exampleConfirmation)
+
+type Commanded = Call & Requester & { readonly confirm?: string | undefined }
 type Command = {
   readonly name: string
   readonly summary: string
-  readonly accept: (sql: Sql, call: Call & Requester, tenant: string) => Promise<Accepted<{ operation: OperationView }>>
+  readonly needsConfirmation?: true | undefined
+  readonly accept: (sql: Sql, call: Commanded, tenant: string) => Promise<Accepted<{ operation: OperationView }>>
 }
 
 /**
@@ -35,7 +42,7 @@ type Command = {
  */
 export function transitionRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const app = newApp()
-  for (const { name, summary, accept } of [...plainKinds(deps), ...ofOperations(deps)])
+  for (const { name, summary, needsConfirmation, accept } of [...plainKinds(deps), ...ofOperations(deps)])
     app.openapi(
       createRoute({
         method: 'post',
@@ -43,8 +50,8 @@ export function transitionRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
         tags: ['commands'],
         security,
         parameters: guards,
-        ...transition(name, summary),
-        request: { params: tenantParams, body: documentedBody(['application/json'], reasonBody, false, exampleReason) },
+        ...transition(name, summary, needsConfirmation),
+        request: { params: tenantParams, body: needsConfirmation ? confirmed : reasoned },
         responses: {
           202: json(z.object({ operation: operationSchema }), 'Accepted; Location: the operation'),
           ...changeProblems(404, 410, 422),
@@ -52,10 +59,10 @@ export function transitionRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       }),
       async (c) => {
         const text = await readText(c)
-        const { reason } = parseBody(c, text, reasonBody)
+        const given = parseBody(c, text, needsConfirmation ? confirmedBody : reasonBody)
         const tenant = idOrSlug(c.req.param('idOrSlug') ?? '')
         const call = callOf(c, text)
-        const { body, headers } = await runCommand(deps, call, (sql) => accept(sql, { ...call, reason }, tenant))
+        const { body, headers } = await runCommand(deps, call, (sql) => accept(sql, { ...call, ...given }, tenant))
         c.set('tenantId', body.operation.tenant.id)
         return c.json(body, 202, headers)
       },
@@ -65,14 +72,29 @@ export function transitionRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
 
 function plainKinds(deps: ApiDeps): Command[] {
   return (Object.keys(kinds) as OperationKind[]).flatMap((kind) => {
-    const { summary } = kindOf(kind)
+    const { summary, needsConfirmation } = kindOf(kind)
     if (summary === undefined) return []
     const accept: Command['accept'] = async (sql, call, named) => {
       const tenant = await lockNamed(sql, call, named)
+      if (needsConfirmation) requireConfirmation(kind, tenant, call.confirm)
       return operationAnswer(deps, tenant, await acceptOperation(sql, tenant, { kind }, call), 'start')
     }
-    return [{ name: kind, summary, accept }]
+    return [{ name: kind, summary, needsConfirmation, accept }]
   })
+}
+
+/** Throws `confirmation_mismatch` unless the slug was said of what cannot be undone. */
+function requireConfirmation(
+  kind: OperationKind,
+  { slug }: Pick<TenantFacts, 'slug'>,
+  confirm: string | undefined,
+): void {
+  if (confirm === slug) return
+  throw new FreeholdError(
+    'confirmation_mismatch',
+    `${kind} cannot be undone: send "confirm" with the slug of the tenant, which is not ${confirm === undefined ? 'there' : `"${confirm.slice(0, 64)}"`}`,
+    { details: [{ path: 'body.confirm', message: 'is not the slug of the tenant' }] },
+  )
 }
 
 function ofOperations(deps: ApiDeps): Command[] {

@@ -36,6 +36,8 @@ export type Kind = {
    * `POST /v1/tenants/{idOrSlug}/<kind>` and a command of the terminal by being in the table.
    */
   readonly summary?: string
+  /** It cannot be undone: whoever commands it says the slug of the tenant as well. */
+  readonly needsConfirmation?: true
   /** Prepares, from facts alone, and changes nothing. */
   readonly prepare: (facts: Facts) => Work
   /** The steps that undo it, from facts alone. Those that remove what it has made, unless it says so. */

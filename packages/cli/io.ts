@@ -14,4 +14,6 @@ export type Io = {
   readonly cwd: string
   /** Version of this program. */
   readonly version: string
+  /** Asks the person at the terminal; absent where there is none. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined
 }

@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises'
 import { CommanderError } from 'commander'
 import { toCliError } from './causes.ts'
 import { exitCodes, reportError } from './failures.ts'
@@ -29,5 +30,15 @@ export async function main(version: string): Promise<void> {
       if (cause.code !== 'EPIPE') throw cause
       process.exit(exitCodes.ok)
     })
-  process.exitCode = await run(process.argv.slice(2), { stdout, stderr, env, cwd: process.cwd(), version })
+  const ask = process.stdin.isTTY && stderr.isTTY ? askAtTerminal : undefined
+  process.exitCode = await run(process.argv.slice(2), { stdout, stderr, env, cwd: process.cwd(), version, ask })
+}
+
+async function askAtTerminal(question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return await lines.question(question)
+  } finally {
+    lines.close()
+  }
 }

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { apply } from './commands/apply.ts'
 import { connect } from './commands/connect.ts'
 import { describeTenant } from './commands/describe.ts'
+import { liftHold, setHold } from './commands/hold.ts'
 import { listOperations, transition, watch } from './commands/operations.ts'
 import { applyPolicies, getPolicies } from './commands/policies.ts'
 import { getTenant, listTenants, tenantContext, tenantEvents } from './commands/tenants.ts'
@@ -99,12 +100,29 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     .option('--if-version <version>', 'only if this version is in force', whole)
     .option('--reason <text>', 'for the audit trail')
     .action(to(applyPolicies))
-  for (const { command: name, summary } of transitions)
-    change(`${name} <tenant>`, summary.charAt(0).toLowerCase() + summary.slice(1)).action(
-      to((given, tenant: string, options: { wait?: true; reason?: string }) =>
-        transition(given, name, tenant, options),
+  const holds = command('hold', 'legal holds: a tenant that is under one is neither deleted nor purged')
+  holds
+    .command('set <tenant>')
+    .description('put a tenant under legal hold')
+    .requiredOption('--reason <text>', 'why; for the audit trail, and for who meets it')
+    .action(to(setHold))
+  holds
+    .command('lift <tenant>')
+    .description('lift the legal hold of a tenant')
+    .option('--reason <text>', 'for the audit trail')
+    .action(to(liftHold))
+  for (const plain of transitions) {
+    const described = change(
+      `${plain.command} <tenant>`,
+      plain.summary.charAt(0).toLowerCase() + plain.summary.slice(1),
+    )
+    if (plain.confirm) described.option('--confirm <slug>', 'the slug again, because it cannot be undone')
+    described.action(
+      to((given, tenant: string, options: { wait?: true; reason?: string; confirm?: string }) =>
+        transition(given, plain, tenant, options),
       ),
     )
+  }
   return program
 }
 

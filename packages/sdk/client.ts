@@ -30,6 +30,9 @@ export type Reasoned = ChangeOptions & {
   readonly reason?: string | undefined
 }
 
+/** `confirm`: the slug of the tenant, for what cannot be undone. */
+export type Confirmed = Reasoned & { readonly confirm?: string | undefined }
+
 /** What a manifest led to: `operation` is null when it is in force already. */
 export type Applied = { tenant: Tenant; operation: Operation | null; changed: boolean }
 
@@ -101,13 +104,28 @@ export function createClient(options: ClientOptions) {
         return { items, next: nextAfter }
       }),
 
-    /** Gives a tenant a command that takes no more than a reason; see `transitions`. */
-    transition: async (idOrSlug: string, command: PlainTransition, reasoned: Reasoned = {}): Promise<Operation> => {
+    /** Gives a tenant a command that takes no more than a reason, and where it says so the slug; see `transitions`. */
+    transition: async (idOrSlug: string, command: PlainTransition, given: Confirmed = {}): Promise<Operation> => {
+      const { confirm } = given
       const asked = api.POST(`/v1/tenants/{idOrSlug}/${command}`, {
-        params: { path: { idOrSlug }, ...guards(reasoned) },
-        body: because(reasoned),
+        params: { path: { idOrSlug }, ...guards(given) },
+        body: { ...because(given), ...(confirm === undefined ? {} : { confirm }) },
       })
       return (await bodyOf(asked)).operation
+    },
+
+    /** Puts a tenant under legal hold: it is neither deleted nor purged until the hold is lifted. */
+    setLegalHold: async (idOrSlug: string, held: Reasoned & { readonly reason: string }): Promise<Tenant> => {
+      const { reason } = held
+      const params = { path: { idOrSlug }, ...guards(held) }
+      return (await bodyOf(api.PUT('/v1/tenants/{idOrSlug}/legal-hold', { params, body: { reason } }))).tenant
+    },
+
+    /** Lifts it. */
+    liftLegalHold: async (idOrSlug: string, reasoned: Reasoned = {}): Promise<Tenant> => {
+      const params = { path: { idOrSlug }, ...guards(reasoned) }
+      const asked = api.DELETE('/v1/tenants/{idOrSlug}/legal-hold', { params, body: because(reasoned) })
+      return (await bodyOf(asked)).tenant
     },
 
     /** The credentials of an active tenant, by default those of prod; that they were read goes into the audit trail. */

@@ -207,6 +207,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tenants/{idOrSlug}/legal-hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Put a tenant under legal hold: it is neither deleted nor purged until the hold is lifted */
+        put: operations["setLegalHold"];
+        post?: never;
+        /** Lift the legal hold of a tenant */
+        delete: operations["liftLegalHold"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tenants/{idOrSlug}/credentials": {
         parameters: {
             query?: never;
@@ -455,7 +473,7 @@ export interface components {
                      * @enum {string}
                      */
                     encryption?: "tenant-key";
-                    /** @description Refuse delete while set; only `false` is available yet */
+                    /** @description Refuse delete while set */
                     deleteProtection?: boolean;
                 };
                 /** @description Feature flags */
@@ -1889,15 +1907,17 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: {
+        requestBody: {
             content: {
                 /**
                  * @example {
-                 *       "reason": "ticket 4711"
+                 *       "reason": "ticket 4711",
+                 *       "confirm": "acme"
                  *     }
                  */
                 "application/json": {
                     reason?: string;
+                    confirm?: string;
                 };
             };
         };
@@ -2854,6 +2874,268 @@ export interface operations {
             };
         };
     };
+    setLegalHold: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; the same call under the same key gives the same answer */
+                "Idempotency-Key"?: string;
+                /** @description Generation the tenant must have, in quotes */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or slug of a tenant */
+                idOrSlug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "ticket 4711"
+                 *     }
+                 */
+                "application/json": {
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The tenant */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        tenant: components["schemas"]["Tenant"];
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something else is in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tenant is gone; its audit trail is left */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content type is not understood */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    liftLegalHold: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; the same call under the same key gives the same answer */
+                "Idempotency-Key"?: string;
+                /** @description Generation the tenant must have, in quotes */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or slug of a tenant */
+                idOrSlug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "ticket 4711"
+                 *     }
+                 */
+                "application/json": {
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The tenant */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        tenant: components["schemas"]["Tenant"];
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something else is in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tenant is gone; its audit trail is left */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content type is not understood */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readCredentials: {
         parameters: {
             query?: never;
@@ -3635,13 +3917,16 @@ export interface operations {
     };
 }
 
-/** The commands that `POST /v1/tenants/{idOrSlug}/{command}` takes with no more than a reason, and what each does. */
+/**
+ * The commands that `POST /v1/tenants/{idOrSlug}/{command}` takes with no more than a reason, and what each does;
+ * `confirm`: it cannot be undone, and the slug of the tenant is to be said as well.
+ */
 export const transitions = [
-  { command: 'purge', summary: 'Remove a tenant for good: every resource that is left, then its key; the slug is free again' },
-  { command: 'suspend', summary: 'Close a tenant to everybody at once, whatever else runs; its data stays, and its tasks wait' },
-  { command: 'resume', summary: 'Open a suspended tenant again; tasks that waited run then' },
-  { command: 'delete', summary: 'Delete a tenant: closed at once, and purged when its retention is over; undelete gives it back until then' },
-  { command: 'undelete', summary: 'Give a deleted tenant back, in the state it had, as long as its retention lasts' },
-  { command: 'retry', summary: 'Roll the interrupted or failed operation forward again' },
-  { command: 'abort', summary: 'Have the open operation undo what it made' },
+  { command: 'purge', confirm: true, summary: 'Remove a tenant for good: every resource that is left, then its key; the slug is free again' },
+  { command: 'suspend', confirm: false, summary: 'Close a tenant to everybody at once, whatever else runs; its data stays, and its tasks wait' },
+  { command: 'resume', confirm: false, summary: 'Open a suspended tenant again; tasks that waited run then' },
+  { command: 'delete', confirm: false, summary: 'Delete a tenant: closed at once, and purged when its retention is over; undelete gives it back until then' },
+  { command: 'undelete', confirm: false, summary: 'Give a deleted tenant back, in the state it had, as long as its retention lasts' },
+  { command: 'retry', confirm: false, summary: 'Roll the interrupted or failed operation forward again' },
+  { command: 'abort', confirm: false, summary: 'Have the open operation undo what it made' },
 ] as const

@@ -86,7 +86,7 @@ export async function* playScenarios(stack: RecordingStack): AsyncGenerator<[nam
   const denied = await provision('denied')
   await until(denied, 'failed')
   yield ['provision-denied', `provision/${denied}`]
-  const kept = await client.transition('denied', 'purge')
+  const kept = await client.transition('denied', 'purge', { confirm: 'denied' })
   await until(kept.id, 'failed')
   yield ['purge-denied', kept.workflowId]
   governs(undefined)
@@ -110,13 +110,13 @@ export async function* playScenarios(stack: RecordingStack): AsyncGenerator<[nam
   mend()
   yield ['rotate-credentials-stalled', stalled.workflowId]
 
-  const purge = await client.transition('unresolved', 'purge')
+  const purge = await client.transition('unresolved', 'purge', { confirm: 'unresolved' })
   await until(purge.id, 'succeeded')
   yield ['purge-succeeded', purge.workflowId]
 
   await failed('left')
   refuse('remove prod/topic')
-  const stuck = await client.transition('left', 'purge')
+  const stuck = await client.transition('left', 'purge', { confirm: 'left' })
   await until(stuck.id, 'interrupted')
   mend()
   yield ['purge-stalled', stuck.workflowId]

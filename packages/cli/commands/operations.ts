@@ -59,17 +59,30 @@ async function operationId({ client }: Session, name: string): Promise<string> {
   return tenant.operation.id
 }
 
-type Options = { wait?: true; reason?: string }
+type Options = { wait?: true; reason?: string; confirm?: string }
 
-/** A command of the list of plain transitions; with `wait`, `aborted` is the good end of `abort`. */
+/**
+ * A command of the list of plain transitions; with `wait`, `aborted` is the good end of `abort`. What cannot be undone wants the
+ * slug of the tenant once more: as an option, or from the person at the terminal.
+ */
 export async function transition(
   session: Session,
-  command: PlainTransition,
+  { command, confirm: isToBeConfirmed }: { command: PlainTransition; confirm: boolean },
   tenant: string,
-  { wait, reason }: Options,
+  { wait, reason, confirm }: Options,
 ): Promise<void> {
-  const accepted = await session.client.transition(tenant, command, { reason })
+  const confirmed = isToBeConfirmed ? (confirm ?? (await askForSlug(session.io, command, tenant))) : undefined
+  const accepted = await session.client.transition(tenant, command, { reason, confirm: confirmed })
   await showAccepted(session, accepted, wait === true, command === 'abort' ? 'aborted' : 'succeeded')
+}
+
+async function askForSlug({ ask }: Io, command: PlainTransition, tenant: string): Promise<string> {
+  if (ask === undefined)
+    throw new CliError(exitCodes.usage, `${command} cannot be undone, and nobody is there to be asked`, {
+      code: 'confirmation_mismatch',
+      next: `say its slug once more: freehold ${command} ${tenant} --confirm SLUG`,
+    })
+  return (await ask(`${command} of ${tenant} cannot be undone. Type the slug of the tenant to go on: `)).trim()
 }
 
 async function showAccepted(

@@ -152,12 +152,6 @@ describe('changes nothing and says where: a manifest with', () => {
       'not_available',
       'spec.extensions',
     ],
-    [
-      'delete protection',
-      spec({ policies: { deleteProtection: true } }),
-      'not_available',
-      'spec.policies.deleteProtection',
-    ],
   ])('%s', async (_, options, code, path) => {
     const { status, body, text } = await refused(() => options)
     expect([status, body.code]).toEqual([422, code])

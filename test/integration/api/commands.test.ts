@@ -15,7 +15,9 @@ describe('commands', () => {
   test('one operation holds the tenant', async () => {
     const { tenant } = await api.settled('failed')
     const answers = await Promise.all(
-      Array.from({ length: 5 }, () => api.call('POST', `/v1/tenants/${tenant.id}/purge`)),
+      Array.from({ length: 5 }, () =>
+        api.call('POST', `/v1/tenants/${tenant.id}/purge`, { body: { confirm: tenant.slug } }),
+      ),
     )
     const accepted = answers.filter(({ status }) => status === 202)
     expect(accepted).toHaveLength(1)
@@ -27,7 +29,9 @@ describe('commands', () => {
 
   test('a tenant that is active is not purged', async () => {
     const { tenant } = await api.settled('active')
-    const { status, body } = await api.call('POST', `/v1/tenants/${tenant.slug}/purge`)
+    const { status, body } = await api.call('POST', `/v1/tenants/${tenant.slug}/purge`, {
+      body: { confirm: tenant.slug },
+    })
     expect([status, body.code]).toEqual([409, 'transition_not_allowed'])
     expect(body.facts).toEqual({ state: 'active', allowed: allowedCommands('active') })
   })
@@ -57,12 +61,12 @@ describe('commands', () => {
     expect([status, body.code]).toEqual([409, 'transition_not_allowed'])
   })
 
-  test('a tenant that an open operation holds is told that no other command is allowed', async () => {
+  test('a tenant that an open operation holds is told that no command but suspend is allowed', async () => {
     const { tenant } = await api.settled('failed')
     const allowed = async () => (await api.call('GET', `/v1/tenants/${tenant.slug}`)).body.allowed
     expect(await allowed()).toEqual(allowedCommands('failed'))
     await api.call('POST', `/v1/tenants/${tenant.slug}/retry`)
-    expect(await allowed()).toEqual([])
+    expect(await allowed()).toEqual(['suspend'])
   })
 
   test.each([
@@ -83,7 +87,7 @@ describe('commands', () => {
   test('abort is refused for what is settled and for what cannot be given up', async () => {
     const { tenant } = await api.settled('failed')
     expect((await api.call('POST', `/v1/tenants/${tenant.id}/abort`)).body.code).toBe('operation_not_open')
-    const purge = await api.call('POST', `/v1/tenants/${tenant.id}/purge`)
+    const purge = await api.call('POST', `/v1/tenants/${tenant.id}/purge`, { body: { confirm: tenant.slug } })
     expect(purge.body.operation).toMatchObject({ kind: 'purge', abortable: false })
     expect((await api.call('POST', `/v1/tenants/${tenant.id}/abort`)).body.code).toBe('transition_not_allowed')
   })

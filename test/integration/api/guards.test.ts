@@ -51,7 +51,7 @@ test('If-Match guards every change of a tenant that exists', async () => {
   expect(headers.get('etag')).toBe('"1"')
   const purge = await api.call('POST', `/v1/tenants/${tenant.slug}/purge`, {
     headers: { 'If-Match': '"1"' },
-    body: { reason: 'wrong region' },
+    body: { reason: 'wrong region', confirm: tenant.slug },
   })
   expect(purge.body.operation).toMatchObject({ kind: 'purge', reason: 'wrong region', state: 'accepted' })
 })

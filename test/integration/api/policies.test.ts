@@ -125,7 +125,7 @@ describe('a command', () => {
     expect(body.operation).toMatchObject({ policyVersion: version, verdict: null })
     const { tenant } = await api.settled('failed', spec)
     await put([small, { ...keep30, minimumDays: 1 }])
-    const purge = await api.call('POST', `/v1/tenants/${tenant.slug}/purge`)
+    const purge = await api.call('POST', `/v1/tenants/${tenant.slug}/purge`, { body: { confirm: tenant.slug } })
     expect(purge.body.operation.policyVersion).toBe(version + 1)
   })
 
@@ -133,7 +133,10 @@ describe('a command', () => {
     const { tenant } = await api.settled('failed', short)
     await put([{ ...keep30, applies: { commands: ['purge'] } }])
     const except = ['events', 'event_streams', 'deliveries']
-    const { status, body } = await api.unchanged(() => api.call('POST', `/v1/tenants/${tenant.slug}/purge`), except)
+    const { status, body } = await api.unchanged(
+      () => api.call('POST', `/v1/tenants/${tenant.slug}/purge`, { body: { confirm: tenant.slug } }),
+      except,
+    )
     expect([status, body.code]).toEqual([422, 'policy_denied'])
     expect(await eventsOf(tenant.id, 'TENANCY_DENIED')).toMatchObject([
       { command: 'purge', reasons: [{ rule: 'keep-30-days' }] },
@@ -151,7 +154,9 @@ describe('a command', () => {
   test('that no rule is about is accepted, whatever the tenant breaks', async () => {
     const { tenant } = await api.settled('failed', short)
     await put([keep30])
-    expect((await api.call('POST', `/v1/tenants/${tenant.slug}/purge`)).status).toBe(202)
+    expect(
+      (await api.call('POST', `/v1/tenants/${tenant.slug}/purge`, { body: { confirm: tenant.slug } })).status,
+    ).toBe(202)
   })
 
   test('that had ended is judged anew when it is retried', async () => {

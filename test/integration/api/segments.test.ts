@@ -71,6 +71,11 @@ async function accept(call: Call, environments?: string[]): Promise<{ id: string
   return { id: body.tenant.id, segments: await segments(body.tenant.id) }
 }
 
+async function slugOf(id: string): Promise<string> {
+  const [row] = (await api.sql('select slug from tenants where id = ?', [id])) as { slug: string }[]
+  return row?.slug ?? ''
+}
+
 /** Segments of the region's living placements, or of one tenant, in the order of the addresses. */
 async function segments(tenant?: string): Promise<(string | null)[]> {
   const rows = (await api.sql(
@@ -196,7 +201,7 @@ describe('a pool that is used up', () => {
     await api.sql(`update operations set state = 'failed', finished_at = now() where tenant_id = ?`, [id])
     await api.sql(`update tenants set state = 'failed' where id = ?`, [id])
     expect((await call('POST', '/v1/tenants', wish())).body.code).toBe('network_exhausted')
-    const { body } = await call('POST', `/v1/tenants/${id}/purge`)
+    const { body } = await call('POST', `/v1/tenants/${id}/purge`, { confirm: await slugOf(id) })
     await purge({ operationId: body.operation.id, tenantId: id })
     expect((await accept(call)).segments).toEqual(given)
   })

@@ -105,7 +105,7 @@ describe('a command that is denied', () => {
       [tenant.id],
     )
     governance.behave('kept', deny)
-    const id = await command('kept', 'purge')
+    const id = await command('kept', 'purge', { confirm: 'kept' })
     expect(await ended(id)).toMatchObject({ state: 'failed', error: { code: 'policy_denied' }, steps: [] })
     expect(await world.tenant('kept')).toMatchObject({
       state: 'soft-deleted',

@@ -43,7 +43,7 @@ it('a purge and a rotation wait for their bus longer than any number of tries, s
   const [rotated, purged] = await Promise.all([made('rotated'), made('purged')])
   await sql(`update tenants set state = 'soft-deleted' where id = $1`, [purged.id])
   await world.bus.stop()
-  const operations = [await rotate('rotated'), await command('purged', 'purge')]
+  const operations = [await rotate('rotated'), await command('purged', 'purge', { confirm: 'purged' })]
   const attention = () =>
     sql<{ reason: string }>(`select reason from conditions where type = 'NeedsAttention' and tenant_id = any ($1)`, [
       [rotated.id, purged.id],
@@ -120,7 +120,7 @@ it('a purge is not given up: nothing is left half-way', async () => {
   const worker = await world.worker({ mappers })
   const { id } = await made('half-way')
   await sql(`update tenants set state = 'soft-deleted' where id = $1`, [id])
-  const operation = await command('half-way', 'purge')
+  const operation = await command('half-way', 'purge', { confirm: 'half-way' })
   await world.until(operation.id, 'interrupted')
   const refused = await world.request('POST', '/v1/tenants/half-way/abort', {})
   expect(refused).toMatchObject({ status: 409, body: { code: 'transition_not_allowed' } })

@@ -172,7 +172,7 @@ it('a spec of an unknown version is refused, by a step forward and by a removal'
 async function purgeOf({ id, slug }: SeenTenant) {
   await sql(`update tenants set state = 'soft-deleted' where id = $1`, [id])
   const nobody = world.api({ starter: { ...world.starter, start: async () => {} } })
-  const { body } = await world.request('POST', `/v1/tenants/${slug}/purge`, {}, {}, nobody)
+  const { body } = await world.request('POST', `/v1/tenants/${slug}/purge`, { confirm: slug }, {}, nobody)
   return { id: (body['operation'] as SeenOperation).id, purging: activitiesOf(world.deps, 'purge') }
 }
 

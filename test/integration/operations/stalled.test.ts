@@ -162,7 +162,7 @@ describe.concurrent.for(seeds)('two tries of one step, seed %i', (seed) => {
     if (kind === 'purge') await sql(`update tenants set state = 'soft-deleted' where id = $1`, [tenant.id])
     const next =
       kind === 'purge'
-        ? await command('POST', `/v1/tenants/${slug}/purge`, {})
+        ? await command('POST', `/v1/tenants/${slug}/purge`, { confirm: slug })
         : await command('POST', `/v1/tenants/${slug}/credentials`, { rotate: true })
     const input = inputOf(next.operation.id, tenant, 1)
     await activitiesOf(world.deps, kind).begin(input)

@@ -86,7 +86,7 @@ describe('a provision that fails', () => {
     expect(failed.error?.code).toBe('migration_failed')
     expect(failed.error?.message).toMatch(/001-broken\.sql.*3/s)
     expect(await residue()).toEqual(before)
-    const removal = await world.request('POST', '/v1/tenants/half-way/purge')
+    const removal = await world.request('POST', '/v1/tenants/half-way/purge', { confirm: 'half-way' })
     expect(removal.status).toBe(202)
     await world.until((removal.body['operation'] as { id: string }).id, 'succeeded')
     const again = await world.apply('half-way', { schema: { appVersion: '1.0.0' } })

@@ -82,7 +82,7 @@ it('a schema, role or folder that is there and not ours is refused by name, neve
   expect(await look()).toEqual(before)
 
   for (const { tenant } of cases) {
-    const { body } = await world.request('POST', `/v1/tenants/${tenant.slug}/purge`)
+    const { body } = await world.request('POST', `/v1/tenants/${tenant.slug}/purge`, { confirm: tenant.slug })
     await world.until((body['operation'] as { id: string }).id, 'succeeded')
   }
   expect(await look()).toEqual(before)

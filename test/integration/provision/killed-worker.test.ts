@@ -172,7 +172,7 @@ describe('a worker killed at every boundary', { timeout: 240_000 }, () => {
     const doomed = await Promise.all(
       boundaries.purge.map(async (boundary, index) => {
         const tenant = provisioned[index] as SeenTenant
-        const { body } = await world.request('POST', `/v1/tenants/${tenant.slug}/purge`, {})
+        const { body } = await world.request('POST', `/v1/tenants/${tenant.slug}/purge`, { confirm: tenant.slug })
         return { boundary, tenant, operation: (body['operation'] as SeenOperation).id, end: 'succeeded' as const }
       }),
     )

@@ -66,7 +66,7 @@ beforeAll(async () => {
   told.push(await call(api, 'POST', '/v1/tenants/planted/credentials'))
   const broken = await accepted(api, 'POST', '/v1/tenants', manifest('broken', { schema: { appVersion: '2.0.0' } }))
   await world.until(broken, 'failed')
-  const purge = await accepted(api, 'POST', '/v1/tenants/broken/purge')
+  const purge = await accepted(api, 'POST', '/v1/tenants/broken/purge', { confirm: 'broken' })
   await world.until(purge, 'succeeded')
   await stop('worker')
 

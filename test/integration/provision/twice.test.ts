@@ -146,7 +146,7 @@ describe('everything run twice', () => {
     const { tenant, operation } = await apply('twice-broken', { environments: [{ name: broken }] })
     expect((await world.until(operation.id, 'failed')).error).toMatchObject({ code: 'migration_failed' })
     expect(await remainsOf(world, tenant)).toEqual(nothing)
-    const purge = await world.request('POST', '/v1/tenants/twice-broken/purge')
+    const purge = await world.request('POST', '/v1/tenants/twice-broken/purge', { confirm: 'twice-broken' })
     await world.until((purge.body['operation'] as SeenOperation).id, 'succeeded')
   })
 

@@ -60,7 +60,7 @@ test('a denial shows each rule with its place and remedy', async () => {
       errors: [{ path: 'spec.policies.retention', message, rule: 'keep-30-days', remedy: 'set it to P30D' }],
     }),
   )
-  const { exitCode, stderr } = await fake.freehold(['purge', 'acme'])
+  const { exitCode, stderr } = await fake.freehold(['purge', 'acme', '--confirm', 'acme'])
   expect(exitCode).toBe(3)
   expect(stderr).toContain(`spec.policies.retention: ${message}`)
   expect(stderr).toContain('code: policy_denied')

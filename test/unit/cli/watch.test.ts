@@ -103,7 +103,7 @@ test('a timeout is 5 and says how to go on', async () => {
     if (!path.endsWith('/stream')) return json(response, 202, { operation: operation() })
     open(response)
   })
-  const { exitCode, stderr } = await fake.freehold(['purge', 'acme', '--wait', '--timeout', '1'])
+  const { exitCode, stderr } = await fake.freehold(['purge', 'acme', '--confirm', 'acme', '--wait', '--timeout', '1'])
   expect(exitCode).toBe(5)
   expect(stderr).toContain(`next: freehold watch ${id}`)
   expect(fake.received[0]).toMatchObject({ method: 'POST', path: '/v1/tenants/acme/purge' })

@@ -33,7 +33,6 @@ const refused: Record<string, { values: unknown[] }> = {
   'spec.environments[].isolation': { values: [{}, { database: 'schema' }] },
   'spec.environments[].database': { values: [{ secretRef: 'env:DATABASE' }] },
   'spec.isolation.overrides': { values: [{}, { logs: 'schema' }, { logs: 'row' }] },
-  'spec.policies.deleteProtection': { values: [true] },
   'spec.extensions': { values: [[], [{ point: 'order.created', kind: 'event', endpoint: 'https://example.com' }]] },
 }
 

@@ -102,9 +102,11 @@ test.each([
 
 test('plain transitions are found by what the document says of them', () => {
   const paths = {
-    '/v1/tenants/{idOrSlug}/purge': { post: { summary: "Remove a tenant's rest", 'x-freehold-transition': 'purge' } },
+    '/v1/tenants/{idOrSlug}/purge': {
+      post: { summary: "Remove a tenant's rest", 'x-freehold-transition': 'purge', 'x-freehold-confirm': true },
+    },
     '/v1/tenants/{idOrSlug}': { get: { summary: 'One tenant' } },
   }
   const made = plainTransitions({ paths } as unknown as OpenApi)
-  expect(made).toContain("[\n  { command: 'purge', summary: 'Remove a tenant\\'s rest' },\n] as const\n")
+  expect(made).toContain("[\n  { command: 'purge', confirm: true, summary: 'Remove a tenant\\'s rest' },\n] as const\n")
 })
