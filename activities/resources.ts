@@ -1,5 +1,5 @@
 import { FreeholdError } from '../domain/errors.ts'
-import type { Mapper } from '../isolation/mapper.ts'
+import type { Mapper, Target } from '../isolation/mapper.ts'
 import { carryOut, type StepInput } from './carry-out.ts'
 import type { ActivityDeps } from './deps.ts'
 
@@ -47,7 +47,7 @@ export function createResourceActivities(deps: ActivityDeps) {
 
     /** Destroys the resource with its data. What is there and was made by another is left alone. */
     remove: (given: StepInput) =>
-      carryOut(deps, 'remove', given, async (mapper, target, { wasPresent }) => {
+      carryOut(deps, 'remove', given, async (mapper, target, { kind, wasPresent }) => {
         const removal = await mapper.remove(target)
         // It was the tenant's once: forgetting it would let a purge succeed that left something behind.
         if (removal.outcome === 'not-owned' && wasPresent)
@@ -55,7 +55,8 @@ export function createResourceActivities(deps: ActivityDeps) {
             'resource_not_owned',
             `${removal.what} It was this tenant's and was left as it is: give the mark back or remove it, then retry`,
           )
-        return { event: { type: 'TENANCY_RESOURCE_REMOVED' as const, data: { result: removal.outcome } } }
+        const found = kind === 'purge' ? await lookAgain(mapper, target) : {}
+        return { event: { type: 'TENANCY_RESOURCE_REMOVED' as const, data: { result: removal.outcome, ...found } } }
       }),
 
     /** Renews the resource's credential: once for an operation, however often it is tried. */
@@ -65,5 +66,17 @@ export function createResourceActivities(deps: ActivityDeps) {
         return { event: { type: 'TENANCY_CREDENTIALS_ROTATED' as const } }
       }),
   }
+}
+/**
+ * The proof that nothing is left of a resource: the world is asked again. Throws `leftovers_found` for what is there; a store
+ * that is slow to forget is asked once more by the next try.
+ */
+async function lookAgain(mapper: Mapper, target: Target): Promise<{ foundAgain: 'nothing' }> {
+  const seen = await mapper.observe(target)
+  // A share of the runtime is there always; what is the tenant's of it is its open work.
+  const isLeft = seen.exists && (target.spec.kind !== 'runtime' || seen.facts['open'] !== 0)
+  if (!isLeft) return { foundAgain: 'nothing' }
+  const { name, key } = target.spec
+  throw new FreeholdError('leftovers_found', `${name} (${key}) was removed and is there again; end what makes it`)
 }
 export type ResourceActivities = ReturnType<typeof createResourceActivities>

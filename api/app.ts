@@ -12,6 +12,7 @@ import { legalHoldRoutes } from './routes/legal-hold.ts'
 import { manifestRoutes } from './routes/manifests.ts'
 import { newApp } from './routes/common.ts'
 import { credentialRoutes } from './routes/credentials.ts'
+import { reportRoutes } from './routes/reports.ts'
 import { signingKeyRoutes } from './routes/signing-keys.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { policyRoutes } from './routes/policies.ts'
@@ -59,6 +60,7 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
   ]
   for (const group of groups) app.route('/', group(deps))
   app.route('/', policyRoutes(deps))
+  app.route('/', reportRoutes(deps))
   app.route('/', systemRoutes(deps))
   app.route('/', signingKeyRoutes(deps))
   serveOpenApi(app)

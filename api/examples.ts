@@ -141,6 +141,17 @@ export const exampleEvent = {
   hash: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
 }
 
+export const exampleReport = {
+  id: '019a8f10-3c11-7b3e-8a90-4f6f6f1f2a77',
+  tenant: ids.tenant,
+  operation: ids.operation,
+  kind: 'deletion-certificate' as const,
+  createdAt: time,
+  document: '{"key":{"destroyed":true},"version":1}',
+  signature: 'c2lnbmF0dXJl',
+  keyId: 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',
+}
+
 export const exampleCredentials = {
   environment: 'prod',
   database: {

@@ -7,10 +7,12 @@ import { operationStates } from '../domain/operation.ts'
 import { placementStates } from '../domain/placement.ts'
 import { resourceKinds } from '../domain/resources.ts'
 import { machineName, plainText } from '../domain/text.ts'
+import { reportKinds } from '../registry/entities/report.ts'
 import {
   exampleContext,
   exampleCredentials,
   exampleEvent,
+  exampleReport,
   exampleOperation,
   exampleProblem,
   exampleResource,
@@ -19,7 +21,7 @@ import {
 
 /** Shapes of what the API takes and gives; the OpenAPI document is made from them. */
 const commands = Object.keys(lifecycle) as [Command, ...Command[]]
-const time = z.iso.datetime()
+export const time = z.iso.datetime()
 const facts = z.record(z.string(), z.unknown())
 const commandName = z.enum(commands).openapi('Command')
 const tenantState = z.enum(tenantStates).openapi('TenantState')
@@ -311,5 +313,20 @@ export const operationsQuery = z.strictObject({
   cursor,
 })
 export const eventsQuery = z.strictObject({ after: z.coerce.number().int().min(0).max(1e15).default(0), limit })
+export const reportSchema = z
+  .object({
+    id: z.uuid(),
+    tenant: z.uuid(),
+    operation: z.uuid(),
+    kind: z.enum(reportKinds),
+    createdAt: time,
+    document: z
+      .string()
+      .openapi({ description: 'Canonical JSON (RFC 8785): these bytes, in UTF-8, are what is signed' }),
+    signature: z.string().openapi({ description: 'Ed25519 over `document`, in base64url' }),
+    keyId: z.string().openapi({ description: '`kid` of the key in /.well-known/freehold/keys.json' }),
+  })
+  .openapi('Report', { examples: [exampleReport] })
+
 export const noQuery = z.strictObject({})
 export const contextQuery = z.strictObject({ environment: environmentName.default('prod') })

@@ -7,6 +7,7 @@ import { Delivery, Event, EventStream } from './entities/event.ts'
 import { Operation } from './entities/operation.ts'
 import { Bus, Cell, Placement } from './entities/placement.ts'
 import { Policy } from './entities/policy.ts'
+import { Report } from './entities/report.ts'
 import { Resource } from './entities/resource.ts'
 import { Secret, TenantKey } from './entities/secret.ts'
 import { Condition, Generation, Tenant } from './entities/tenant.ts'
@@ -40,6 +41,7 @@ const entities = [
   TenantKey,
   Secret,
   Policy,
+  Report,
 ]
 
 /**

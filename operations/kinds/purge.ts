@@ -1,5 +1,7 @@
 import { removalSteps } from '../../domain/steps.ts'
 import { releasePlaces } from '../../registry/capacity.ts'
+import { certifyDeletion } from '../certify.ts'
+import { eraseTenant } from '../erase.ts'
 import { assertMayEnd } from '../legal-hold.ts'
 import { operationEvent } from '../operation-event.ts'
 import type { Kind } from './kind.ts'
@@ -16,15 +18,14 @@ export const purge: Kind = {
   },
   prepare: ({ ledger }) => ({ specs: [], steps: removalSteps(ledger.map(({ spec }) => spec)) }),
 
-  async succeed(sql, { operation, tenant }) {
-    const [{ destroyed } = { destroyed: false }] = await sql<{ destroyed: boolean }>({
-      name: 'destroy-key',
-      text: `with shredded as (delete from secrets where tenant_id = $1)
-        , destroyed as (delete from tenant_keys where tenant_id = $1 returning 1)
-        select exists (select from destroyed) as destroyed`,
-      values: [tenant.id],
-    })
+  async succeed(sql, held) {
+    const { operation, tenant } = held
+    const erased = await eraseTenant(sql, tenant.id)
+    const certified = await certifyDeletion(sql, held, erased)
     await releasePlaces(sql, tenant.id)
-    return destroyed ? [operationEvent(operation, 'system:worker', 'TENANCY_KEY_DESTROYED', {})] : []
+    const destroyed = operationEvent(operation, 'system:worker', 'TENANCY_KEY_DESTROYED', {
+      fingerprint: erased.keyFingerprint,
+    })
+    return erased.keyFingerprint === null ? [certified] : [destroyed, certified]
   },
 }

@@ -1,6 +1,7 @@
 import { createClient, transitions } from '@freehold/sdk'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { apply } from './commands/apply.ts'
+import { showCertificate } from './commands/certificate.ts'
 import { connect } from './commands/connect.ts'
 import { describeTenant } from './commands/describe.ts'
 import { liftHold, setHold } from './commands/hold.ts'
@@ -100,6 +101,10 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     .option('--if-version <version>', 'only if this version is in force', whole)
     .option('--reason <text>', 'for the audit trail')
     .action(to(applyPolicies))
+  command('certificate [tenant]', 'the signed certificate of a deletion, by the id of the tenant; verified')
+    .option('--file <path>', 'one that was saved, with --output json, instead')
+    .option('--keys <path>', 'the keys of the platform as they were saved; no network is needed then')
+    .action(to(showCertificate))
   const holds = command('hold', 'legal holds: a tenant that is under one is neither deleted nor purged')
   holds
     .command('set <tenant>')

@@ -12,6 +12,7 @@ import type {
   PlainTransition,
   Policy,
   PolicyRule,
+  Report,
   Resource,
   Tenant,
   TenantContext,
@@ -113,6 +114,13 @@ export function createClient(options: ClientOptions) {
       })
       return (await bodyOf(asked)).operation
     },
+
+    /** Signed reports on a tenant, oldest first; by its id also on a purged one. */
+    listReports: async (idOrSlug: string): Promise<Report[]> =>
+      (await bodyOf(api.GET('/v1/tenants/{idOrSlug}/reports', { params: { path: { idOrSlug } } }))).items,
+
+    /** The keys that the platform signs with. */
+    signingKeys: async () => (await bodyOf(api.GET('/.well-known/freehold/keys.json'))).keys,
 
     /** Puts a tenant under legal hold: it is neither deleted nor purged until the hold is lifted. */
     setLegalHold: async (idOrSlug: string, held: Reasoned & { readonly reason: string }): Promise<Tenant> => {

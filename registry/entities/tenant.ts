@@ -1,7 +1,7 @@
 import { defineEntity, p, type InferEntity } from '@mikro-orm/core'
 import { tenantStates, type TenantState } from '../../domain/lifecycle.ts'
 import type { ResolvedManifest } from '../../domain/manifest-resolve.ts'
-import { instant, LtreeType } from './types.ts'
+import { instant, laterInstant, LtreeType } from './types.ts'
 
 export const Tenant = defineEntity({
   name: 'Tenant',
@@ -22,7 +22,7 @@ export const Tenant = defineEntity({
     /** State before delete, which undelete gives back. */
     stateBefore: p.text().$type<TenantState>().nullable(),
     /** When a deleted tenant is purged. */
-    purgeAfter: instant().nullable(),
+    purgeAfter: laterInstant(),
     generation: p.integer().default(1),
     observedGeneration: p.integer().default(0),
     createdAt: instant(),

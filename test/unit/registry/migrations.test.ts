@@ -10,6 +10,7 @@ const released = {
   '20261126000000-operations-hold-nothing-open': '464369d171f6d40cef593ed1d425101eaa606363d1ef371ba08f7d452377c1db',
   '20261127000000-life': '2e69396f9d558d6e70101308c97e78ee71c213d03da7e249a929710f261ec6a0',
   '20261127020000-policy': '8736e3b5f58d84e977d2f6591a5d9edb3f1e636bcfdead1c96e3e3481694bf40',
+  '20261127060000-reports': '768b4fcef318fd1f82012871f8f2a32d93fffed7d27f0e6f6338d0d0b29c03d6',
 }
 
 it('has every released migration as it was released', async () => {

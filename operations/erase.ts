@@ -1,0 +1,33 @@
+import { one, type Sql } from '../registry/sql.ts'
+
+/** What was destroyed of a key: enough to recognise it by, and nothing to open anything with. */
+export type Erased = { readonly keyFingerprint: string | null; readonly secrets: number }
+
+/**
+ * Destroys the key of a tenant, so that whatever was sealed with it, here or in a copy, can be read by nobody any more; and what
+ * the registry still says of the tenant beyond its tombstone: name, labels, manifests, kept answers and parameters. The tombstone
+ * (id, code, slug, times), operations and the trail stay.
+ */
+export async function eraseTenant(sql: Sql, tenant: string): Promise<Erased> {
+  const erased = await one(
+    sql<Erased>({
+      name: 'erase-tenant',
+      text: `with shredded as (
+          delete from secrets where tenant_id = $1 returning 1
+        ), destroyed as (
+          delete from tenant_keys where tenant_id = $1 returning encode(sha256(wrapped), 'hex') as fingerprint
+        ), forgotten as (
+          delete from generations where tenant_id = $1
+        ), unanswered as (
+          delete from idempotency_records where body #>> '{tenant,id}' = $1::text or body #>> '{operation,tenant,id}' = $1::text
+        ), unasked as (
+          update operations set parameters = '{}' where tenant_id = $1 and parameters <> '{}'
+        ), nameless as (
+          update tenants set name = '', labels = '{}', purge_after = null, state_before = null where id = $1
+        )
+        select (select fingerprint from destroyed) as "keyFingerprint", (select count(*)::int from shredded) as secrets`,
+      values: [tenant],
+    }),
+  )
+  return erased
+}

@@ -1,0 +1,93 @@
+import { createPublicKey, verify } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Client, Report } from '@freehold/sdk'
+import { CliError, exitCodes } from '../failures.ts'
+import { print, table, time } from '../output.ts'
+import type { Session } from '../session.ts'
+
+type Options = { file?: string; keys?: string }
+type Keys = Awaited<ReturnType<Client['signingKeys']>>
+type Signed = Pick<Report, 'document' | 'signature' | 'keyId'>
+/** What a certificate says; more may come with its version. */
+type Certificate = {
+  tenant: { id: string; slug: string }
+  operation: { id: string; actor: string; reason: string | null }
+  at: string
+  removed: { key: string; name: string; result: string; foundAgain?: string }[]
+  key: { destroyed: boolean; fingerprint: string | null; secrets: number }
+  trail: { seq: number; head: string }
+  backups: string
+}
+
+/**
+ * `certificate`: shows the certificate of a deletion, once its signature is verified: the platform's, by the id of the tenant,
+ * or one in a file, with keys of a file if they are given, which needs no network. Throws CliError with exit code 1 for one that
+ * does not verify.
+ */
+export async function showCertificate(session: Session, tenant: string | undefined, options: Options): Promise<void> {
+  const { client, io, format } = session
+  const { file, keys } = options
+  if ((tenant === undefined) === (file === undefined))
+    throw new CliError(exitCodes.usage, 'name a tenant by its id, or a file with --file')
+  const report = file === undefined ? await newest(client, tenant ?? '') : (readJson(file, io.cwd) as Signed)
+  const known = keys === undefined ? await client.signingKeys() : (readJson(keys, io.cwd) as { keys: Keys }).keys
+  if (!isGenuine(report, known))
+    throw new CliError(
+      exitCodes.operationFailed,
+      'the certificate is NOT GENUINE: its signature is of no key of the platform',
+      {
+        code: 'signature_invalid',
+        next: 'ask the platform for the certificate again, and compare the keys with those that you know to be its own',
+      },
+    )
+  print(io.stdout, format, report, () => forPeople(JSON.parse(report.document) as Certificate))
+}
+
+async function newest(client: Client, tenant: string): Promise<Report> {
+  const report = (await client.listReports(tenant)).findLast(({ kind }) => kind === 'deletion-certificate')
+  if (report !== undefined) return report
+  throw new CliError(exitCodes.refused, `tenant ${tenant} has no certificate of a deletion`, {
+    next: 'it is issued when a tenant is purged, and asked for by the id of the tenant',
+  })
+}
+
+function isGenuine({ document, signature, keyId }: Signed, keys: Keys): boolean {
+  const key = keys.find(({ kid }) => kid === keyId)
+  if (key === undefined || typeof document !== 'string' || typeof signature !== 'string') return false
+  const publicKey = createPublicKey({ key: { ...key }, format: 'jwk' })
+  return verify(null, Buffer.from(document), publicKey, Buffer.from(signature, 'base64url'))
+}
+
+function readJson(file: string, cwd: string): unknown {
+  try {
+    return JSON.parse(readFileSync(resolve(cwd, file), 'utf8'))
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new CliError(exitCodes.usage, `${file} cannot be read: ${why}`)
+  }
+}
+
+function forPeople({ tenant, operation, at, removed, key, trail, backups }: Certificate): string {
+  const destroyed = key.destroyed
+    ? `destroyed, with ${key.secrets} secrets (fingerprint ${key.fingerprint ?? 'unknown'})`
+    : 'KEPT'
+  return [
+    table(
+      [],
+      [
+        ['certificate', 'of a deletion; its signature is genuine'],
+        ['tenant', `${tenant.slug} (${tenant.id})`],
+        ['purged (utc)', time(at)],
+        ['by', `${operation.actor}${operation.reason === null ? '' : `: ${operation.reason}`}`],
+        ['key', destroyed],
+        ['trail', `stood at event ${trail.seq}, ${trail.head}`],
+      ],
+    ),
+    table(
+      ['removed', 'name', 'result', 'looked for again'],
+      removed.map((one) => [one.key, one.name, one.result, one.foundAgain ?? null]),
+    ),
+    backups,
+  ].join('\n\n')
+}
