@@ -1,3 +1,4 @@
+import type { OperationState } from '@freehold/sdk'
 import type { RecordingStack } from './stack.ts'
 
 const environments = ['prod', 'staging', 'test'].map((name) => ({ name }))
@@ -109,6 +110,35 @@ export async function* playScenarios(stack: RecordingStack): AsyncGenerator<[nam
   await until(stalled.id, 'interrupted')
   mend()
   yield ['rotate-credentials-stalled', stalled.workflowId]
+
+  await until(await provision('lives'), 'succeeded')
+  const life = async (command: 'suspend' | 'resume' | 'delete' | 'undelete', ending: OperationState) => {
+    const { id, workflowId } = await client.transition('lives', command)
+    await until(id, ending)
+    mend()
+    return workflowId
+  }
+  const closing = hold('freeze prod/topic/freeze')
+  const suspended = await client.transition('lives', 'suspend')
+  await closing.reached
+  await workflow(suspended.workflowId).cancel()
+  closing.open()
+  await until(suspended.id, 'succeeded')
+  mend()
+  yield ['suspend-cancel-ignored', suspended.workflowId]
+  refuse('thaw prod/topic/thaw')
+  yield ['resume-failed', await life('resume', 'failed')]
+  yield ['resume-succeeded', await life('resume', 'succeeded')]
+  yield ['suspend-succeeded', await life('suspend', 'succeeded')]
+  await life('resume', 'succeeded')
+  refuse('freeze prod/topic/freeze')
+  yield ['delete-stalled', await life('delete', 'interrupted')]
+  const { id: retried } = await client.transition('lives', 'retry')
+  await until(retried, 'succeeded')
+  refuse('thaw prod/topic/thaw')
+  yield ['undelete-failed', await life('undelete', 'failed')]
+  yield ['undelete-succeeded', await life('undelete', 'succeeded')]
+  yield ['delete-succeeded', await life('delete', 'succeeded')]
 
   const purge = await client.transition('unresolved', 'purge', { confirm: 'unresolved' })
   await until(purge.id, 'succeeded')

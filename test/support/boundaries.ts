@@ -5,6 +5,7 @@ const keys = (environment: string) =>
   ['1/database', '1/network', 'object-store', 'runtime', 'secrets', 'topic'].map((key) => `${environment}/${key}`)
 const around = (activity: string) => [`before ${activity}`, `after ${activity}`]
 const through = (step: string) => [`before ${step}`, `between ${step}`, `after ${step}`]
+const moves = (verb: 'freeze' | 'thaw', of: readonly string[]) => of.flatMap((key) => through(`${verb} ${key}/${verb}`))
 const removals = (environment: string) => keys(environment).flatMap((key) => through(`remove ${key}`))
 
 /**
@@ -24,5 +25,10 @@ export const boundaries = {
     ...['prod/1/database', 'prod/topic'].flatMap((key) => through(`rotate ${key}`)),
     ...around('settle'),
   ],
+  suspend: [...around('begin'), ...moves('freeze', keys('prod')), ...around('settle')],
+  resume: [...around('begin'), ...moves('thaw', keys('prod')), ...around('settle')],
+  // The same steps as those of suspend and resume, so what begins and ends them is what is of their own.
+  delete: [...around('begin'), ...moves('freeze', ['prod/1/database', 'prod/topic']), ...around('settle')],
+  undelete: [...around('begin'), ...moves('thaw', ['prod/1/database', 'prod/topic']), ...around('settle')],
   purge: [...around('begin'), ...removals('prod'), ...around('settle')],
 } as const

@@ -34,7 +34,7 @@ export async function doors(world: World, { id, code, slug }: Of) {
     login: roles.map(({ login }) => login),
     rights: topic.authorizationRules?.map(({ accessRights }) => accessRights),
     receiving: status,
-    objects: await frozen(files.find((path) => path.endsWith('.freehold/area.json'))),
+    objects: await frozen(files.find((path) => path.endsWith('/prod/.freehold/area.json'))),
     network: await frozen(files.find((path) => path.endsWith('-1.json'))),
   }
 }

@@ -31,7 +31,11 @@ const endings = {
     succeeded: 'COMPLETED',
     'to-be-undone': 'FAILED',
   },
+  delete: { stalled: 'FAILED', succeeded: 'COMPLETED' },
   purge: { denied: 'FAILED', retried: 'COMPLETED', stalled: 'FAILED', succeeded: 'COMPLETED' },
+  resume: { failed: 'FAILED', succeeded: 'COMPLETED' },
+  suspend: { 'cancel-ignored': 'COMPLETED', succeeded: 'COMPLETED' },
+  undelete: { failed: 'FAILED', succeeded: 'COMPLETED' },
   'rotate-credentials': { 'cancel-ignored': 'COMPLETED', stalled: 'FAILED', succeeded: 'COMPLETED' },
 } satisfies Partial<Record<OperationKind, Record<string, 'COMPLETED' | 'FAILED' | 'CANCELED'>>>
 

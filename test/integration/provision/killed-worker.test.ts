@@ -8,6 +8,7 @@ import { sqlOf } from '../../../registry/pool.ts'
 import { boundaries, brokenEnvironment } from '../../support/boundaries.ts'
 import { eventCounts, nothing, remainsOf, whole } from '../../support/remains.ts'
 import { aroundVerbs } from '../../support/verbs.ts'
+import { closed, doors, open } from '../../support/doors.ts'
 import { tries } from '../../support/timing.ts'
 import { createWorld, type SeenOperation, type SeenTenant, type World } from '../../support/world.ts'
 
@@ -162,6 +163,37 @@ describe('a worker killed at every boundary', { timeout: 240_000 }, () => {
       () => false,
     )
   }
+
+  it('of a suspend, a resume, a delete and an undelete', async () => {
+    const counted = async (tenant: SeenTenant) => {
+      const counts = await eventCounts(world, tenant)
+      return ['TENANCY_RESOURCE_CLOSED', 'TENANCY_RESOURCE_OPENED'].map((type) => counts[type] ?? 0)
+    }
+    const carriedOut = async (kind: 'suspend' | 'resume' | 'delete' | 'undelete', end: object) => {
+      const doomed = await Promise.all(
+        boundaries[kind].map(async (boundary, index) => {
+          const tenant = provisioned[index] as SeenTenant
+          const before = await counted(tenant)
+          const { body } = await world.request('POST', `/v1/tenants/${tenant.slug}/${kind}`, {})
+          const operation = (body['operation'] as SeenOperation).id
+          return { boundary, tenant, operation, before, end: 'succeeded' as const }
+        }),
+      )
+      await killAndGoOn(doomed)
+      for (const { tenant, boundary, before } of doomed) {
+        expect(await doors(world, tenant), `${kind} ${boundary}`).toEqual(end)
+        const [closes = 0, opens = 0] = before
+        const closing = kind === 'suspend' || kind === 'delete'
+        expect(await counted(tenant), `${kind} ${boundary}`).toEqual(
+          closing ? [closes + 6, opens] : [closes, opens + 6],
+        )
+      }
+    }
+    await carriedOut('suspend', closed)
+    await carriedOut('resume', open)
+    await carriedOut('delete', { ...closed, tenant: 'soft-deleted' })
+    await carriedOut('undelete', open)
+  })
 
   it('of a purge', async () => {
     const ids = provisioned.map(({ id }) => id)
