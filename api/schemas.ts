@@ -25,6 +25,26 @@ export const time = z.iso.datetime()
 const facts = z.record(z.string(), z.unknown())
 const commandName = z.enum(commands).openapi('Command')
 const tenantState = z.enum(tenantStates).openapi('TenantState')
+const stateOr = <const W extends string>(...words: W[]) => z.union([tenantState, z.enum(words)])
+/** A row of the lifecycle table is published as it is. */
+export const lifecycleSchema = z
+  .object({
+    states: z.array(tenantState),
+    commands: z.record(
+      commandName,
+      z.object({
+        from: z.array(tenantState).readonly(),
+        through: stateOr('keeps'),
+        to: stateOr('keeps', 'before'),
+        cannotFinish: z.enum(['compensates', 'goes-forward']),
+        failsTo: stateOr('keeps', 'before'),
+        exclusive: z.boolean(),
+        urgency: z.int().min(1).max(5),
+        available: z.boolean(),
+      }),
+    ),
+  })
+  .openapi('Lifecycle')
 const operationState = z.enum(operationStates).openapi('OperationState')
 
 const stepSchema = z

@@ -2,12 +2,14 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import { FreeholdError } from '../../domain/errors.ts'
+import { lifecycle, tenantStates } from '../../domain/lifecycle.ts'
 import { manifestJsonSchema } from '../../domain/manifest.ts'
 import { within } from '../../base/deadline.ts'
 import type { DestinationKind } from '../../registry/deliveries.ts'
 import { deliveryLag } from '../../registry/delivery-lag.ts'
 import { roles } from '../../registry/entities/api-key.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
+import { lifecycleSchema } from '../schemas.ts'
 import { json, newApp, open, problems, readProblems, security } from './common.ts'
 
 const answerWithinMs = 2_000
@@ -77,6 +79,15 @@ export function systemRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       const { name, role } = c.get('apiKey')
       return c.json({ name, role }, 200)
     },
+  )
+
+  app.openapi(
+    createRoute({
+      ...route('/v1/lifecycle', 'getLifecycle', 'The table of transitions: what a tenant can be told in which state'),
+      security,
+      responses: { 200: json(lifecycleSchema, 'Every command by its name'), ...readProblems() },
+    }),
+    (c) => c.json({ states: [...tenantStates], commands: lifecycle }, 200),
   )
 
   app.openapi(

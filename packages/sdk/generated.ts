@@ -362,6 +362,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/lifecycle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The table of transitions: what a tenant can be told in which state */
+        get: operations["getLifecycle"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1175,6 +1192,132 @@ export interface components {
             signature: string;
             /** @description `kid` of the key in /.well-known/freehold/keys.json */
             keyId: string;
+        };
+        Lifecycle: {
+            states: components["schemas"]["TenantState"][];
+            commands: {
+                provision?: {
+                    from: components["schemas"]["TenantState"][];
+                    through: components["schemas"]["TenantState"] | "keeps";
+                    to: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    /** @enum {string} */
+                    cannotFinish: "compensates" | "goes-forward";
+                    failsTo: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    exclusive: boolean;
+                    urgency: number;
+                    available: boolean;
+                };
+                "rotate-credentials"?: {
+                    from: components["schemas"]["TenantState"][];
+                    through: components["schemas"]["TenantState"] | "keeps";
+                    to: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    /** @enum {string} */
+                    cannotFinish: "compensates" | "goes-forward";
+                    failsTo: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    exclusive: boolean;
+                    urgency: number;
+                    available: boolean;
+                };
+                update?: {
+                    from: components["schemas"]["TenantState"][];
+                    through: components["schemas"]["TenantState"] | "keeps";
+                    to: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    /** @enum {string} */
+                    cannotFinish: "compensates" | "goes-forward";
+                    failsTo: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    exclusive: boolean;
+                    urgency: number;
+                    available: boolean;
+                };
+                suspend?: {
+                    from: components["schemas"]["TenantState"][];
+                    through: components["schemas"]["TenantState"] | "keeps";
+                    to: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    /** @enum {string} */
+                    cannotFinish: "compensates" | "goes-forward";
+                    failsTo: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    exclusive: boolean;
+                    urgency: number;
+                    available: boolean;
+                };
+                resume?: {
+                    from: components["schemas"]["TenantState"][];
+                    through: components["schemas"]["TenantState"] | "keeps";
+                    to: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    /** @enum {string} */
+                    cannotFinish: "compensates" | "goes-forward";
+                    failsTo: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    exclusive: boolean;
+                    urgency: number;
+                    available: boolean;
+                };
+                archive?: {
+                    from: components["schemas"]["TenantState"][];
+                    through: components["schemas"]["TenantState"] | "keeps";
+                    to: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    /** @enum {string} */
+                    cannotFinish: "compensates" | "goes-forward";
+                    failsTo: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    exclusive: boolean;
+                    urgency: number;
+                    available: boolean;
+                };
+                restore?: {
+                    from: components["schemas"]["TenantState"][];
+                    through: components["schemas"]["TenantState"] | "keeps";
+                    to: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    /** @enum {string} */
+                    cannotFinish: "compensates" | "goes-forward";
+                    failsTo: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    exclusive: boolean;
+                    urgency: number;
+                    available: boolean;
+                };
+                delete?: {
+                    from: components["schemas"]["TenantState"][];
+                    through: components["schemas"]["TenantState"] | "keeps";
+                    to: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    /** @enum {string} */
+                    cannotFinish: "compensates" | "goes-forward";
+                    failsTo: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    exclusive: boolean;
+                    urgency: number;
+                    available: boolean;
+                };
+                undelete?: {
+                    from: components["schemas"]["TenantState"][];
+                    through: components["schemas"]["TenantState"] | "keeps";
+                    to: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    /** @enum {string} */
+                    cannotFinish: "compensates" | "goes-forward";
+                    failsTo: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    exclusive: boolean;
+                    urgency: number;
+                    available: boolean;
+                };
+                purge?: {
+                    from: components["schemas"]["TenantState"][];
+                    through: components["schemas"]["TenantState"] | "keeps";
+                    to: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    /** @enum {string} */
+                    cannotFinish: "compensates" | "goes-forward";
+                    failsTo: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    exclusive: boolean;
+                    urgency: number;
+                    available: boolean;
+                };
+                relocate?: {
+                    from: components["schemas"]["TenantState"][];
+                    through: components["schemas"]["TenantState"] | "keeps";
+                    to: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    /** @enum {string} */
+                    cannotFinish: "compensates" | "goes-forward";
+                    failsTo: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    exclusive: boolean;
+                    urgency: number;
+                    available: boolean;
+                };
+            };
         };
     };
     responses: never;
@@ -3949,6 +4092,53 @@ export interface operations {
                         /** @enum {string} */
                         role: "platform-admin" | "platform-operator" | "platform-auditor";
                     };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLifecycle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every command by its name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lifecycle"];
                 };
             };
             /** @description The request is not understood */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { allowedCommands } from '../../../domain/lifecycle.ts'
+import { allowedCommands, lifecycle, tenantStates } from '../../../domain/lifecycle.ts'
 import { secretsOf } from '../../support/secrets.ts'
 import { manifest, openTestApi, type TestApi } from './support.ts'
 
@@ -116,4 +116,9 @@ describe('commands', () => {
     const refused = await api.call('POST', `/v1/tenants/${failed.tenant.slug}/credentials`)
     expect([refused.status, refused.body.code]).toEqual([409, 'transition_not_allowed'])
   })
+})
+
+test('the table of transitions is published, as the rules read it', async () => {
+  const { status, body } = await api.call('GET', '/v1/lifecycle')
+  expect([status, body]).toEqual([200, { states: [...tenantStates], commands: lifecycle }])
 })
