@@ -4,6 +4,7 @@ import { benchIdle } from './idle.ts'
 import { benchProvision } from './provision.ts'
 import { benchRelay } from './relay.ts'
 import { benchServiceBus } from './service-bus.ts'
+import { benchSuspend } from './suspend.ts'
 
 /** `npm run bench -- NAME [--json]`: measures one thing and prints the figures; nothing is asserted. */
 const { positionals, values } = parseArgs({
@@ -15,6 +16,7 @@ const benches = {
   idle: benchIdle,
   provision: benchProvision,
   relay: () => benchRelay({ tenants: 20, eventsOfEach: 250 }),
+  suspend: () => benchSuspend({ tenants: 200, queued: 50 }),
   'service-bus': () => benchServiceBus({ messages: 5_000 }),
 }
 const name = positionals[0] ?? ''

@@ -11,6 +11,7 @@ import { transaction } from '../registry/pool.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import type { Sql } from '../registry/sql.ts'
 import { requireOwn, type Caller } from './caller.ts'
+import { noneElseWaits } from './conditions.ts'
 import { readFacts } from './facts.ts'
 import type { LedgerEntry } from './kinds/kind.ts'
 import { kindOf } from './kinds/index.ts'
@@ -114,7 +115,7 @@ const write = `with begun as (
   ), entered as (
     update tenants set state = $3, updated_at = now() where id = $2 and state <> $3
   ), cleared as (
-    delete from conditions where tenant_id = $2 and type = 'NeedsAttention'
+    delete from conditions where tenant_id = $2 and type = 'NeedsAttention' and ${noneElseWaits('$2', '$1')}
   ), planned as (
     insert into resources (tenant_id, key, placement, kind, environment, cell, name, spec, spec_version, created_by)
     select $2, s.key, s.placement, s.kind, s.environment, s.cell, s.name, spec, $7, $1

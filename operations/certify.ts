@@ -41,7 +41,7 @@ export async function certifyDeletion(
       operation: { id: operation.id, actor: operation.actor, reason: operation.reason ?? null },
       at,
       removed,
-      key: { destroyed: true, fingerprint: erased.keyFingerprint, secrets: erased.secrets },
+      key: { destroyed: true, fingerprint: erased.keyFingerprint },
       trail: { stream: tenant.id, seq, head },
       backups,
     },

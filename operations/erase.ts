@@ -1,7 +1,7 @@
 import { one, type Sql } from '../registry/sql.ts'
 
 /** What was destroyed of a key: enough to recognise it by, and nothing to open anything with. */
-export type Erased = { readonly keyFingerprint: string | null; readonly secrets: number }
+export type Erased = { readonly keyFingerprint: string | null }
 
 /**
  * Destroys the key of a tenant, so that whatever was sealed with it, here or in a copy, can be read by nobody any more; and what
@@ -13,7 +13,7 @@ export async function eraseTenant(sql: Sql, tenant: string): Promise<Erased> {
     sql<Erased>({
       name: 'erase-tenant',
       text: `with shredded as (
-          delete from secrets where tenant_id = $1 returning 1
+          delete from secrets where tenant_id = $1
         ), destroyed as (
           delete from tenant_keys where tenant_id = $1 returning encode(sha256(wrapped), 'hex') as fingerprint
         ), forgotten as (
@@ -25,7 +25,7 @@ export async function eraseTenant(sql: Sql, tenant: string): Promise<Erased> {
         ), nameless as (
           update tenants set name = '', labels = '{}', purge_after = null, state_before = null where id = $1
         )
-        select (select fingerprint from destroyed) as "keyFingerprint", (select count(*)::int from shredded) as secrets`,
+        select (select fingerprint from destroyed) as "keyFingerprint"`,
       values: [tenant],
     }),
   )

@@ -8,7 +8,7 @@ import { transaction } from '../registry/pool.ts'
 import type { Sql } from '../registry/sql.ts'
 import { isCurrent } from './begin.ts'
 import { refused, requireOwn } from './caller.ts'
-import { raiseConditions } from './conditions.ts'
+import { noneElseWaits, raiseConditions } from './conditions.ts'
 import { kindOf } from './kinds/index.ts'
 import { lockOperation, type LockedOperation } from './rows.ts'
 import { operationEvent, stateChangeEvents } from './operation-event.ts'
@@ -126,6 +126,7 @@ const write = `with settled as (
     where id = $2 and (state <> $4 or ($4 = 'suspended' and not suspended))
   ), cleared as (
     delete from conditions where tenant_id = $2 and type = 'NeedsAttention' and not $6 and not $8
+      and ${noneElseWaits('$2', '$1')}
   ), raised as (
     ${raiseConditions(`select $2, 'NeedsAttention', $5::jsonb ->> 'code', $5::jsonb ->> 'message' where $6`)}
   )

@@ -1,4 +1,5 @@
 import { governanceMutants } from './governance-mutants.ts'
+import { lifeMutants } from './life-mutants.ts'
 
 /** One mechanism and how to switch it off: texts of one file that are replaced, each found exactly once. */
 export type Mutant = {
@@ -366,4 +367,5 @@ export const mutants: readonly Mutant[] = [
     only: 'was purged meanwhile',
   },
   ...governanceMutants,
+  ...lifeMutants,
 ]

@@ -15,7 +15,7 @@ type Certificate = {
   operation: { id: string; actor: string; reason: string | null }
   at: string
   removed: { key: string; name: string; result: string; foundAgain?: string }[]
-  key: { destroyed: boolean; fingerprint: string | null; secrets: number }
+  key: { destroyed: boolean; fingerprint: string | null }
   trail: { seq: number; head: string }
   backups: string
 }
@@ -69,9 +69,7 @@ function readJson(file: string, cwd: string): unknown {
 }
 
 function forPeople({ tenant, operation, at, removed, key, trail, backups }: Certificate): string {
-  const destroyed = key.destroyed
-    ? `destroyed, with ${key.secrets} secrets (fingerprint ${key.fingerprint ?? 'unknown'})`
-    : 'KEPT'
+  const destroyed = key.destroyed ? `destroyed (fingerprint ${key.fingerprint ?? 'unknown'})` : 'KEPT'
   return [
     table(
       [],

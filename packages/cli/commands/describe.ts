@@ -70,6 +70,7 @@ function facts(tenant: Tenant): string {
       ['Generation', `${tenant.generation} (in force: ${tenant.observedGeneration})`],
       ['Created', time(tenant.createdAt)],
       ['Changed', time(tenant.updatedAt)],
+      ...(tenant.purgeAfter === null ? [] : [['Purged after', time(tenant.purgeAfter)]]),
       ['Allowed now', tenant.allowed.map(withHow).join(', ')],
     ],
   )

@@ -197,6 +197,11 @@ describe('with a part of the world down', () => {
     expect(failed.error).toMatchObject({ code: 'configuration_invalid' })
     expect(failed.steps.map(({ state }) => state)).toEqual(failed.steps.map(() => 'undone'))
     expect(await doors(world, tenant)).toEqual(closed)
+    const [latch] = await sqlOf(world.deps.orm.pool)({
+      text: 'select suspended from tenants where id = $1',
+      values: [tenant.id],
+    })
+    expect(latch).toEqual({ suspended: true })
     refuses = false
     await world.until((await command('not-opened', 'retry')).id, 'succeeded')
     expect(await doors(world, tenant)).toEqual(open)
