@@ -78,7 +78,11 @@ export async function testCell() {
     await admin.end()
     const cluster = new pg.Client({ connectionString: adminUrl })
     await cluster.connect()
-    await cluster.query(`drop database if exists ${database} with (force)`)
+    const owned = await cluster.query<{ name: string }>(
+      'select datname as name from pg_database d join pg_roles r on r.oid = d.datdba where rolname = $1',
+      [provisionerRole],
+    )
+    for (const { name } of owned.rows) await cluster.query(`drop database if exists "${name}" with (force)`)
     for (const { role } of rows) await cluster.query(`drop role if exists "${role}"`)
     await cluster.query(`drop role if exists ${provisionerRole}`)
     await cluster.end()
