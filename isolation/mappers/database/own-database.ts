@@ -135,7 +135,10 @@ export async function prepareDatabase(
   })
 }
 
-/** Drops the database and the role of those who may enter it, whoever is connected. `holding` the claim. */
+/**
+ * Drops the database and the role of those who may enter it, whoever of the tenant is connected. `holding` the claim. Throws
+ * `substrate_unavailable` while somebody is who is above the provisioner.
+ */
 export async function dropDatabase(
   { builders }: OwnConnections,
   target: DatabaseTarget,
@@ -147,10 +150,17 @@ export async function dropDatabase(
       `drop database if exists ${quoteIdentifier(draftOf(name))} with (force)`,
       `drop database if exists ${quoteIdentifier(name)} with (force)`,
       ...(hasRole ? [`drop role ${quoteIdentifier(tenantsRole(name))}`] : []),
-    ),
+    ).catch((error: unknown) => {
+      if (!(error instanceof pg.DatabaseError && error.code === insufficientPrivilege)) throw error
+      throw new FreeholdError(
+        'substrate_unavailable',
+        `database "${name}" cannot be dropped: ${error.message}; end the sessions of administrators in it`,
+      )
+    }),
   )
 }
 
+const insufficientPrivilege = '42501'
 const draftOf = (name: string) => databaseIdentifier(name, 'new')
 
 /** One statement a round trip: none of them may be in a transaction. */
