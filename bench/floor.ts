@@ -51,7 +51,12 @@ async function statementsOf(code: string) {
     cell: '',
     name: names.schema,
     after: [],
-    properties: { ...names, passwordSecret: databasePasswordSecret(code, 'prod', 1), connectionLimit: 5 },
+    properties: {
+      ownDatabase: null,
+      ...names,
+      passwordSecret: databasePasswordSecret(code, 'prod', 1),
+      connectionLimit: 5,
+    },
   }
   const login = { login: true, verifier: await scramVerifier(newPassword()) }
   const statements = ensureStatements({ database: 'warehouse_shared' }, { spec, tenantId: code }, login)

@@ -64,7 +64,7 @@ function resolve(
       plan: spec.plan,
       region: spec.region,
       environments: spec.environments.map(({ name }) => ({ name })),
-      isolation: { database: 'schema' as const },
+      isolation: { database: isolationOf(spec.profile) },
       schema: { appVersion },
       quotas: quotasOf(spec.quotas ?? {}, plan),
       policies: {
@@ -82,19 +82,18 @@ function resolve(
 /**
  * What the schema knows and this release cannot do is refused by name: a field must never be accepted in silence. That
  * holds for a value that asks for no more than the default as well, because nothing would keep it; only what the resolved
- * manifest holds (`isolation.database: schema`) may be said.
+ * manifest holds (`isolation.database`) may be said.
  */
 function refuseUnavailable({ metadata, spec }: Manifest): void {
   refuseGiven('metadata.parent', metadata.parent)
-  if (spec.profile === 'st-dedicated' || spec.profile === 'st-byoc')
-    refuseGiven('spec.profile', spec.profile, `profile "${spec.profile}"`)
+  if (spec.profile === 'st-byoc') refuseGiven('spec.profile', spec.profile, `profile "${spec.profile}"`)
   refuseGiven('spec.extensions', spec.extensions)
-  refuseIsolation('spec.isolation', spec.isolation)
+  refuseIsolation('spec.isolation', spec.isolation, isolationOf(spec.profile))
   for (const [index, environment] of spec.environments.entries()) {
     const path = `spec.environments.${index}`
     refuseGiven(`${path}.profile`, environment.profile)
     refuseGiven(`${path}.database`, environment.database)
-    refuseIsolation(`${path}.isolation`, environment.isolation)
+    refuseIsolation(`${path}.isolation`, environment.isolation, isolationOf(spec.profile))
     refuseGiven(`${path}.isolation`, environment.isolation)
   }
 }
@@ -104,19 +103,28 @@ function refuseGiven(path: string, value: unknown, what = path): void {
     throw refusal('not_available', path, `${what} is not available in this release; leave it out`)
 }
 
-/** Kinds of isolation that are not built yet have a code of their own. */
-function refuseIsolation(path: string, isolation: Manifest['spec']['isolation']): void {
+/** How a profile isolates the database of a tenant. */
+function isolationOf(profile: string): 'schema' | 'database' {
+  return profile === 'mt-standard' ? 'schema' : 'database'
+}
+
+/** Kinds of isolation that a profile does not have, or that are not built yet, have a code of their own. */
+function refuseIsolation(
+  path: string,
+  isolation: Manifest['spec']['isolation'],
+  available: 'schema' | 'database',
+): void {
   if (isolation?.overrides !== undefined)
     throw refusal(
       'isolation_not_available',
       `${path}.overrides`,
       'isolation per data class is not available in this release',
     )
-  if (isolation?.database !== undefined && isolation.database !== 'schema')
+  if (isolation?.database !== undefined && isolation.database !== available)
     throw refusal(
       'isolation_not_available',
       `${path}.database`,
-      `isolation "${isolation.database}" is not available in this release; "schema" is`,
+      `isolation "${isolation.database}" is not available in this profile and release; "${available}" is`,
     )
 }
 

@@ -23,7 +23,7 @@ const isolation = z.strictObject({
   database: z
     .enum(['schema', 'row', 'database'])
     .optional()
-    .meta(field('enforced', 'Isolation of the database; only `schema` is available yet')),
+    .meta(field('enforced', 'Isolation of the database: `schema` in mt-standard, `database` in st-dedicated')),
   overrides: z
     .record(machineName, z.enum(['schema', 'row', 'database']))
     .optional()
@@ -40,7 +40,12 @@ const metadata = z.strictObject({
 const spec = z.strictObject({
   profile: machineName
     .default('mt-standard')
-    .meta(field('enforced', 'Isolation profile; only `mt-standard` is available yet')),
+    .meta(
+      field(
+        'enforced',
+        'Isolation profile: `mt-standard` shares, `st-dedicated` has its own database, container and task queue',
+      ),
+    ),
   plan: machineName.meta(field('enforced', 'Commercial plan, one of those configured')),
   region: machineName.meta(field('enforced', 'Region, one of those configured')),
   environments: z

@@ -40,6 +40,21 @@ export function databaseNames(code: string, environment: string, placement: numb
   }
 }
 
+/** Database of one (tenant, environment) that has one of its own. */
+export function ownDatabase(code: string, environment: string): string {
+  return databaseIdentifier('warehouse', code, environment)
+}
+
+/** Container of the objects of one (tenant, environment) that has one of its own. */
+export function ownContainer(code: string, environment: string): string {
+  return `data-${code}-${environment}`
+}
+
+/** Task queue of one (tenant, environment) that has one of its own. */
+export function ownTaskQueue(code: string, environment: string): string {
+  return `work-${code}-${environment}`
+}
+
 /** Path of a tenant's object area inside its container; always with the trailing slash. */
 export function objectPrefix(code: string, environment: string): string {
   return `tenants/${code}/${environment}/`

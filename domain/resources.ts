@@ -10,6 +10,8 @@ const address = z.object({ host: z.string(), port: z.int() })
 export const resourceProperties = {
   secrets: z.object({ key: z.literal('tenant-key') }),
   database: z.object({
+    /** The tenant's own database, which is made and dropped with it; null for a schema in the database of the cell. */
+    ownDatabase: z.string().nullable(),
     schema: z.string(),
     ownerRole: z.string(),
     appRole: z.string(),
@@ -20,6 +22,8 @@ export const resourceProperties = {
   runtime: z.object({
     namespace: z.string(),
     taskQueue: z.string(),
+    /** Nobody else's tasks are in it, so that it is closed by its rate. */
+    ownQueue: z.boolean(),
     fairnessKey: z.string(),
     fairnessWeight: z.number(),
     concurrentTasks: z.number(),
@@ -57,7 +61,7 @@ export type ResourceSpec<K extends ResourceKind = ResourceKind> = {
 }[K]
 
 /** Version of the specs this code writes; older ones in the ledger are rewritten when an operation begins. */
-export const specVersion = 2
+export const specVersion = 3
 
 /** Key of a resource: `prod/1/database` for one of a placement, `prod/topic` for one its environment's placements share. */
 export function resourceKey(environment: string, kind: ResourceKind, placement: number): string {

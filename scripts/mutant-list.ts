@@ -23,6 +23,25 @@ export const mutants: readonly Mutant[] = [
     only: 'ensure prod/1/database',
   },
   {
+    name: 'a database of its own is made under the claim of its cell',
+    file: 'isolation/mappers/database/own-verbs.ts',
+    swaps: [['const birth = bornAs(claimedState())', `const birth = 'active'`]],
+    test: 'test/conformance/verbs.test.ts',
+    only: 'a late ensure after a removal makes nothing',
+  },
+  {
+    name: 'a task queue of its own is closed by its rate',
+    file: 'isolation/mappers/runtime.ts',
+    swaps: [['if (!ownQueue) return\n', 'if (ownQueue || !ownQueue) return\n']],
+    test: `${integration}/workloads/own-queue.test.ts`,
+  },
+  {
+    name: 'a database of its own has its owner tag before it has its name',
+    file: 'isolation/mappers/database/own-database.ts',
+    swaps: [['`comment on database ${draft} is ${tag}`,', '']],
+    test: `${integration}/isolation/own-database.test.ts`,
+  },
+  {
     name: 'a removed database leaves a tombstone',
     file: 'isolation/mappers/database/placement.ts',
     swaps: [

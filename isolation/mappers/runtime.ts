@@ -28,11 +28,15 @@ const maximumPasses = 20
 const passSize = 1_000
 const atATime = 20
 
+/** Rates are of the queue of activities; a queue of workflow tasks has none. */
+const activityQueue = 2
+
 /**
- * Mapper of kind `runtime` on a shared task queue. There is nothing to make there: a share is the fairness key and weight
- * that tasks are started with, and workers ask for the tenant's state before they run one, which is how it is frozen. So a
- * share is always observed as existing; what exists in the world is the tenant's work, counted as `open` and found by its
- * search attributes. Removing ends it.
+ * Mapper of kind `runtime`. There is nothing to make: a share of a task queue is the fairness key and weight that tasks are
+ * started with, and workers ask for the tenant's state before they run one, which is how it is frozen. A queue of its own is
+ * also frozen by its rate: tasks wait there, and none is lost. A rate has no fence: that a freeze comes after a thaw is kept
+ * by the claim, whose lease a call does not outlive, and by the workers. What exists in the world is the tenant's work,
+ * counted as `open` and found by its search attributes. Removing ends it.
  */
 export function createRuntimeMapper({ visibilityLagMs = 1_000, ...server }: RuntimeOptions): Mapper<'runtime'> {
   let shared: Connection | undefined
@@ -97,14 +101,46 @@ export function createRuntimeMapper({ visibilityLagMs = 1_000, ...server }: Runt
     }
   }
 
+  /** Sets the rate of the tenant's own queue: 0, or none. */
+  async function setRate(target: RuntimeTarget, isFrozen: boolean): Promise<void> {
+    const { namespace, taskQueue, ownQueue } = target.spec.properties
+    if (!ownQueue) return
+    const reason = `tenant ${target.tenantId} is ${isFrozen ? 'closed' : 'open'}`
+    const updateQueueRateLimit = { reason, ...(isFrozen ? { rateLimit: { requestsPerSecond: 0 } } : {}) }
+    await on(target, ({ workflowService }) =>
+      workflowService.updateTaskQueueConfig({
+        namespace,
+        taskQueue,
+        taskQueueType: activityQueue,
+        updateQueueRateLimit,
+      }),
+    )
+  }
+
+  async function isFrozen(target: RuntimeTarget): Promise<boolean> {
+    const { namespace, taskQueue, ownQueue } = target.spec.properties
+    if (!ownQueue) return false
+    const { config } = await on(target, ({ workflowService }) =>
+      workflowService.describeTaskQueue({
+        namespace,
+        taskQueue: { name: taskQueue },
+        taskQueueType: activityQueue,
+        reportConfig: true,
+      }),
+    )
+    return config?.queueRateLimit?.rateLimit?.requestsPerSecond === 0
+  }
+
   async function observe(target: RuntimeTarget) {
     const facts = { ...target.spec.properties, open: await countOpen(target) }
-    return { exists: true, owner: target.tenantId, frozen: false, facts } as const
+    return { exists: true, owner: target.tenantId, frozen: await isFrozen(target), facts } as const
   }
 
   /** Counting proves that the namespace is there and that the tenant's work can be found in it. */
   async function ensure(target: RuntimeTarget) {
     await countOpen(target)
+    // One that is born closed has nothing to wait for its thaw yet, and what is closed stays so.
+    if (target.birth !== 'active') await setRate(target, true)
     return target.spec.properties
   }
 
@@ -112,9 +148,14 @@ export function createRuntimeMapper({ visibilityLagMs = 1_000, ...server }: Runt
     kind: 'runtime',
     observe: (target) => bounded(target, observe),
     ensure: (target) => bounded(target, ensure),
-    async freeze() {},
-    async thaw() {},
-    remove: (target) => bounded(target, remove),
+    freeze: (target) => bounded(target, (one) => setRate(one, true)),
+    thaw: (target) => bounded(target, (one) => setRate(one, false)),
+    remove: (target) =>
+      bounded(target, async (one) => {
+        const removal = await remove(one)
+        await setRate(one, false)
+        return removal
+      }),
     async close() {
       await shared?.close()
       shared = undefined

@@ -454,7 +454,7 @@ export interface components {
             };
             spec: {
                 /**
-                 * @description Isolation profile; only `mt-standard` is available yet
+                 * @description Isolation profile: `mt-standard` shares, `st-dedicated` has its own database, container and task queue
                  * @default mt-standard
                  */
                 profile?: string;
@@ -478,7 +478,7 @@ export interface components {
                     /** @description Isolation of this environment alone */
                     isolation?: {
                         /**
-                         * @description Isolation of the database; only `schema` is available yet
+                         * @description Isolation of the database: `schema` in mt-standard, `database` in st-dedicated
                          * @enum {string}
                          */
                         database?: "schema" | "row" | "database";
@@ -495,7 +495,7 @@ export interface components {
                 /** @description How the data is isolated; default from the profile */
                 isolation?: {
                     /**
-                     * @description Isolation of the database; only `schema` is available yet
+                     * @description Isolation of the database: `schema` in mt-standard, `database` in st-dedicated
                      * @enum {string}
                      */
                     database?: "schema" | "row" | "database";

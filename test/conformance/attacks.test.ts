@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { busEndpoint, entityConnectionString } from '../../base/bus-endpoint.ts'
 import type { Migration } from '../../base/migration-source.ts'
 import { tenantKeyName } from '../../domain/names.ts'
-import { codeOf, loginAs, namesOf, queryAs, type TestTenant } from '../integration/isolation/support.ts'
+import { codeOf, databaseOf, loginAs, namesOf, queryAs, type TestTenant } from '../integration/isolation/support.ts'
 import { subjects } from './subjects.ts'
 import { provision, type ConformanceWorld } from './world.ts'
 
@@ -16,13 +16,15 @@ const file = (sql: string, name = '001-attack'): Migration => ({
   checksum: createHash('sha256').update(sql).digest('hex'),
 })
 
-describe.each(subjects)('attacks on $profile', ({ open }) => {
+describe.each(subjects)('attacks on $profile', ({ open, sharesDatabase }) => {
   let world: ConformanceWorld
   /** Whom the others attack. */
   let victim: TestTenant
+  let inVictims: pg.Pool
   beforeAll(async () => {
     world = await open()
     victim = await newTenant()
+    inVictims = world.cell.adminIn(databaseOf(victim, world.cell))
     await world.mappers.database.migrate(victim.target('database'), [
       file(`create table orders (id int); insert into orders values (1)`, '001-orders'),
     ])
@@ -35,10 +37,13 @@ describe.each(subjects)('attacks on $profile', ({ open }) => {
     return tenant
   }
 
+  const urlOf = (tenant: TestTenant, role: string, password: string) =>
+    world.cell.urlOf(role, password, databaseOf(tenant, world.cell))
+
   /** All that a migration of somebody else must not change: roles with their passwords, members, rows of the victim. */
   async function untouched(but: TestTenant) {
     const [{ ownerRole, appRole }, victimNames] = [namesOf(but), namesOf(victim)]
-    const { rows } = await world.cell.admin.query(
+    const { rows } = await inVictims.query(
       `select jsonb_build_object(
         'roles', (select jsonb_agg(to_jsonb(a) - 'oid' order by rolname) from pg_authid a where rolname = any ($1)),
         'members', (select count(*) from pg_auth_members m where m.member in (select oid from pg_roles where rolname = any ($1 || $2::name))),
@@ -112,7 +117,8 @@ describe.each(subjects)('attacks on $profile', ({ open }) => {
     await client.end()
     await world.mappers.database.migrate(tenant.target('database'), [trap])
     for (const verb of ['observe', 'ensure'] as const) await world.mappers.database[verb](tenant.target('database'))
-    const { rows } = await world.cell.admin.query(`select distinct who from ${namesOf(tenant).schema}.seen`)
+    const inTenants = world.cell.adminIn(databaseOf(tenant, world.cell))
+    const { rows } = await inTenants.query(`select distinct who from ${namesOf(tenant).schema}.seen`)
     expect(rows).toEqual([{ who: ownerRole }])
     expect(await queryAs(tenant, world.cell, 'select current_user')).toEqual([{ current_user: appRole }])
   })
@@ -128,7 +134,7 @@ describe.each(subjects)('attacks on $profile', ({ open }) => {
         [namesOf(tenant).ownerRole],
       )
       expect(rows).toEqual([{ rolcanlogin: false, rolpassword: null, soon: true, sessions: 0 }])
-      expect(await codeOf(new pg.Client(world.cell.urlOf(namesOf(tenant).ownerRole, 'mine')).connect())).toMatch(/^28/)
+      expect(await codeOf(new pg.Client(urlOf(tenant, namesOf(tenant).ownerRole, 'mine')).connect())).toMatch(/^28/)
     }
   })
 
@@ -147,7 +153,7 @@ describe.each(subjects)('attacks on $profile', ({ open }) => {
     const comingBack = (async () => {
       while (!over.signal.aborted)
         for (const password of [old, 'mine']) {
-          const client = new pg.Client(world.cell.urlOf(appRole, password))
+          const client = new pg.Client(urlOf(tenant, appRole, password))
           client.on('error', () => {})
           await client.connect().catch(() => {})
         }
@@ -160,7 +166,7 @@ describe.each(subjects)('attacks on $profile', ({ open }) => {
     const { rows } = await world.cell.admin.query('select from pg_stat_activity where usename = $1', [appRole])
     expect(rows).toEqual([])
     for (const password of [old, 'mine'])
-      expect(await codeOf(new pg.Client(world.cell.urlOf(appRole, password)).connect())).toBe('28P01')
+      expect(await codeOf(new pg.Client(urlOf(tenant, appRole, password)).connect())).toBe('28P01')
     expect(await queryAs(tenant, world.cell, 'select 1 as one')).toEqual([{ one: 1 }])
 
     const renewed = await tenant.secrets.read(passwordSecret)
@@ -180,12 +186,18 @@ describe.each(subjects)('attacks on $profile', ({ open }) => {
     expect(await queryAs(tenant, world.cell, 'select 1 as one')).toEqual([{ one: 1 }])
   })
 
-  it.each([
+  // In a database of its own the provisioner, who is no superuser, cannot take these away.
+  it.runIf(sharesDatabase).each([
     ['an advisory lock', 'select pg_advisory_lock(n) from generate_series(1, 24600) n'],
     ['a shared one', 'select pg_advisory_lock_shared(1, 1)'],
     ['one it does not wait for', 'select pg_try_advisory_xact_lock(n) from generate_series(1, 24600) n'],
     ['a message in the log of the server', `select pg_logical_emit_message(false, 'x', repeat('x', 1000))`],
     ['a large object', 'select lo_create(0)'],
+  ])('a service of a tenant cannot have %s', async (_, sql) => {
+    expect(await codeOf(queryAs(victim, world.cell, sql))).toBe('42501')
+  })
+
+  it.each([
     ['a temporary table', 'create temporary table x (id int)'],
     ['a lock on the placements', 'prepare p as select * from tenancy.placement'],
     ['the placements', 'select * from tenancy.placement'],
@@ -194,12 +206,22 @@ describe.each(subjects)('attacks on $profile', ({ open }) => {
     expect(await codeOf(queryAs(victim, world.cell, sql))).toBe('42501')
   })
 
+  it.skipIf(sharesDatabase)(
+    'a tenant does not get into the database of another, nor into that of the cell',
+    async () => {
+      const tenant = await newTenant()
+      expect(await codeOf(loginAs(tenant, world.cell, databaseOf(victim, world.cell)))).toBe('42501')
+      expect(await codeOf(loginAs(tenant, world.cell, world.cell.cell.database.name))).toBe('42501')
+    },
+  )
+
   it('a tenant sees its own placement alone, and reads nothing in the schemas, objects, secrets and topics of others', async () => {
     const tenant = await newTenant()
     expect(await queryAs(tenant, world.cell, 'select tenant, number, state from freehold.my_placement()')).toEqual([
       { tenant: tenant.id, number: 1, state: 'active' },
     ])
-    expect(await codeOf(queryAs(tenant, world.cell, `select * from ${namesOf(victim).schema}.orders`))).toBe('42501')
+    const ofVictim = `select * from ${namesOf(victim).schema}.orders`
+    expect(await codeOf(queryAs(tenant, world.cell, ofVictim))).toBe(sharesDatabase ? '42501' : '42P01')
 
     const areaOf = (of: TestTenant) => of.target('object-store').spec.properties
     const keyOf = async (of: TestTenant) => (await of.secrets.read(areaOf(of).signingKeySecret)) ?? ''
@@ -236,7 +258,7 @@ describe.each(subjects)('attacks on $profile', ({ open }) => {
   async function ownerClient(tenant: TestTenant): Promise<pg.Client> {
     const { ownerRole, schema } = namesOf(tenant)
     await world.cell.admin.query(`alter role ${ownerRole} login password 'attack'`)
-    const client = new pg.Client(world.cell.urlOf(ownerRole, 'attack'))
+    const client = new pg.Client(urlOf(tenant, ownerRole, 'attack'))
     await client.connect()
     await client.query(`set search_path = ${schema}`)
     return client

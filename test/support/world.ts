@@ -186,7 +186,11 @@ export async function createWorld(
       await Promise.all(workers.map((worker) => worker.stop().catch(() => undefined)))
       await closing.close()
       await bus.stop()
-      for (const database of [`${name}_warehouse`, name])
+      const owned = await admin.query<{ database: string }>(
+        'select datname as database from pg_database d join pg_roles r on r.oid = d.datdba where rolname = $1',
+        [provisioner.name],
+      )
+      for (const database of [...owned.rows.map((row) => row.database), name])
         await admin.query(`drop database if exists ${database} with (force)`)
       const { rows } = await admin.query<{ rolname: string }>(
         `select r.rolname from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles g on g.oid = m.member where g.rolname = $1 and r.rolname not like 'pg\\_%'`,

@@ -98,6 +98,17 @@ export async function databaseNeeds(
         where d.datname = ${pg.escapeLiteral(database)} and r.rolname = ${provisioner})`,
       statement: `alter database ${name} owner to ${quoteIdentifier(provisionerRole)}`,
     },
+    ...doorNeeds(database),
+    ...(await forbidden(client)),
+    ...tenancyNeeds(provisionerRole, tenants),
+  ]
+}
+
+/** Who may enter a database, and that PUBLIC may do nothing there. */
+function doorNeeds(database: string): Need[] {
+  const name = quoteIdentifier(database)
+  const tenants = tenantsRole(database)
+  return [
     {
       lacks: `exists (select from aclexplode(${aclOf(database)}) a where a.grantee = 0)`,
       statement: `revoke all on database ${name} from public`,
@@ -112,9 +123,16 @@ export async function databaseNeeds(
         where n.nspname = 'public' and a.grantee = 0)`,
       statement: 'revoke all on schema public from public',
     },
-    ...(await forbidden(client)),
-    ...tenancyNeeds(provisionerRole, tenants),
   ]
+}
+
+/**
+ * What a database that the provisioner has made for one tenant still needs. As `databaseNeeds`, but for the functions: they
+ * are the superuser's, and what they could hold up in this database is the tenant's own alone.
+ */
+export function ownDatabaseNeeds({ database, provisionerRole }: BootstrapInput): Need[] {
+  const tenants = tenantsRole(database)
+  return [...doorNeeds(database), ...tenancyNeeds(provisionerRole, tenants)]
 }
 
 /** Every signature there is, so that one that a release of PostgreSQL adds is found too. */

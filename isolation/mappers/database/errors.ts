@@ -3,7 +3,7 @@ import { FreeholdError } from '../../../domain/errors.ts'
 import type { Cell } from '../../../domain/placement.ts'
 
 /** Classes and codes of SQLSTATE that pass by themselves: connection, resources, shutdown, conflicts, timeouts. */
-const passing = /^(08|53|57P|57014|40001|40P01|55P03|58)/
+const passing = /^(08|53|57P|57014|40001|40P01|55P03|55006|58)/
 const unreachable = /^(ECONN|ENOTFOUND|ETIMEDOUT|EPIPE|EHOST|ENET|EAI_)/
 /** `pg` gives these no code. */
 const lostConnection =

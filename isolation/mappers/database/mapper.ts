@@ -8,6 +8,7 @@ import { createConnections, type ConnectionOptions } from './connections.ts'
 import { findStatement, partsOf, readFound, refuseForeign } from './found.ts'
 import { migrateDatabase, type Migrated } from './migrate.ts'
 import { observeDatabase } from './observe.ts'
+import { ownVerbs } from './own-verbs.ts'
 import { absent, claimed, claimedSide, claimToEnsure, claimToFreeze, claimToThaw, readPlacement } from './placement.ts'
 import { removeDatabase } from './remove.ts'
 import { rotateDatabase } from './rotate.ts'
@@ -24,13 +25,14 @@ export type DatabaseMapper = Mapper<'database'> & {
 }
 
 /**
- * Mapper of kind `database`: a schema with an owner and an app role in the cell's database, and the row of
- * `tenancy.placement` that says whether this side may write. Works as the cell's provisioner, which is no superuser. Every
+ * Mapper of kind `database`: a schema with an owner and an app role, in the cell's database or in one of the tenant's own,
+ * and the row of `tenancy.placement` that says whether this side may write. Works as the cell's provisioner, which is no superuser. Every
  * verb that writes begins by claiming that row.
  */
 export function createDatabaseMapper(options: ConnectionOptions = {}): DatabaseMapper {
   const connections = createConnections(options)
-  const { transaction, close } = connections
+  const builders = createConnections({ ...options, connections: 4 })
+  const { transaction } = connections
 
   async function ensure(target: DatabaseTarget) {
     const { passwordSecret, schema, appRole, connectionLimit } = target.spec.properties
@@ -67,16 +69,29 @@ export function createDatabaseMapper(options: ConnectionOptions = {}): DatabaseM
     })
   }
 
+  const verbs = ownVerbs(
+    { inCell: connections, builders },
+    {
+      ensure,
+      freeze,
+      thaw,
+      observe: (target) => observeDatabase(connections, target),
+      remove: (target) => removeDatabase(connections, target),
+    },
+  )
   return {
     kind: 'database',
-    observe: (target) => bounded(target, (on) => observeDatabase(connections, on)),
-    ensure: (target) => bounded(target, ensure),
-    freeze: (target) => bounded(target, freeze),
-    thaw: (target) => bounded(target, thaw),
-    remove: (target) => bounded(target, (on) => removeDatabase(connections, on)),
-    rotate: (target, rotation) => bounded(target, (on) => rotateDatabase(connections, on, rotation)),
+    observe: (target) => bounded(target, verbs.observe),
+    ensure: (target) => bounded(target, verbs.ensure),
+    freeze: (target) => bounded(target, verbs.freeze),
+    thaw: (target) => bounded(target, verbs.thaw),
+    remove: (target) => bounded(target, verbs.remove),
+    rotate: (target, rotation) =>
+      bounded(target, async (on) => rotateDatabase(connections, await verbs.inside(on), rotation)),
     migrate: (target, migrations) =>
-      bounded(target, (on) => migrateDatabase(connections, on, migrations), migrationGraceMs),
-    close,
+      bounded(target, async (on) => migrateDatabase(connections, await verbs.inside(on), migrations), migrationGraceMs),
+    async close() {
+      await Promise.all([connections.close(), builders.close()])
+    },
   }
 }

@@ -67,6 +67,19 @@ export async function testCell() {
   inside.pathname = `/${database}`
   const admin = new pg.Pool({ connectionString: inside.href, max: 2, allowExitOnIdle: true })
   admin.on('error', () => {})
+  const others: pg.Pool[] = []
+
+  /** The superuser in another database of the cluster. */
+  function adminIn(name: string): pg.Pool {
+    if (name === database) return admin
+    const pool = new pg.Pool({
+      connectionString: Object.assign(new URL(adminUrl), { pathname: `/${name}` }).href,
+      max: 2,
+    })
+    pool.on('error', () => {})
+    others.push(pool)
+    return pool
+  }
 
   /** Forgets a cell for good: its roles are cluster-wide and would stay behind the database. */
   async function drop(): Promise<void> {
@@ -75,17 +88,21 @@ export async function testCell() {
        where p.rolname = $1 and r.rolname not like 'pg\\_%' group by 1`,
       [provisionerRole],
     )
-    await admin.end()
+    await Promise.all([admin, ...others].map((pool) => pool.end()))
     const cluster = new pg.Client({ connectionString: adminUrl })
     await cluster.connect()
-    await cluster.query(`drop database if exists ${database} with (force)`)
+    const owned = await cluster.query<{ name: string }>(
+      'select datname as name from pg_database d join pg_roles r on r.oid = d.datdba where rolname = $1',
+      [provisionerRole],
+    )
+    for (const { name } of owned.rows) await cluster.query(`drop database if exists "${name}" with (force)`)
     for (const { role } of rows) await cluster.query(`drop role if exists "${role}"`)
     await cluster.query(`drop role if exists ${provisionerRole}`)
     await cluster.end()
     await rm(root, { recursive: true, force: true })
   }
 
-  return { cell, bootstrap, admin, urlOf, drop }
+  return { cell, bootstrap, admin, adminIn, urlOf, drop }
 }
 export type TestCell = Awaited<ReturnType<typeof testCell>>
 
@@ -144,11 +161,14 @@ export function testTenant(
 /** Names of the tenant in the database. */
 export const namesOf = (tenant: TestTenant) => tenant.target('database').spec.properties
 
+/** Database that the schema of the tenant is in. */
+export const databaseOf = (tenant: TestTenant, { cell }: TestCell) => namesOf(tenant).ownDatabase ?? cell.database.name
+
 /** Logs in as the tenant's app role; the caller ends the connection. */
-export async function loginAs(tenant: TestTenant, { cell, urlOf }: TestCell, database = cell.database.name) {
+export async function loginAs(tenant: TestTenant, cell: TestCell, database = databaseOf(tenant, cell)) {
   const { appRole, passwordSecret } = namesOf(tenant)
   const password = (await tenant.secrets.read(passwordSecret)) ?? ''
-  const client = new pg.Client({ connectionString: urlOf(appRole, password, database) })
+  const client = new pg.Client({ connectionString: cell.urlOf(appRole, password, database) })
   client.on('error', () => {})
   await client.connect()
   return client

@@ -48,6 +48,29 @@ export async function createWorkloads() {
         topology: { ...context.topology, runtime: { ...context.topology.runtime, taskQueue: this.queue } },
       }
     },
+    contexts,
+    client: () => ({ url: api.url, apiKey: key }),
+    /** An active tenant with a queue of its own. */
+    async dedicated(slug: string): Promise<TenantContext> {
+      const { operation } = await world.apply(slug, { profile: 'st-dedicated' })
+      await world.until(operation.id, 'succeeded')
+      return contexts().read(slug, 'prod')
+    },
+    /** Gives a command, and waits until it is done. */
+    async command(slug: string, name: string): Promise<void> {
+      const { body } = await world.request('POST', `/v1/tenants/${slug}/${name}`, { reason: 'a test' })
+      await world.until((body['operation'] as { id: string }).id, 'succeeded')
+    },
+    /** How many tasks wait in a queue that no worker has been given yet. */
+    async waitingIn(taskQueue: string): Promise<number> {
+      const { stats } = await connection.workflowService.describeTaskQueue({
+        namespace: 'workloads',
+        taskQueue: { name: taskQueue },
+        taskQueueType: 2,
+        reportStats: true,
+      })
+      return Number(stats?.approximateBacklogCount ?? 0)
+    },
     submit: (context: TenantContext, name: string, milliseconds = 10) =>
       submitTask(connection, context, randomUUID(), { name, milliseconds }),
     async worker(options: Partial<WorkloadsOptions> = {}) {

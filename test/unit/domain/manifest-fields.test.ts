@@ -96,6 +96,22 @@ test.each(Object.entries(refused).flatMap(([path, { values }]) => values.map((va
   },
 )
 
+test('st-dedicated has a database of its own, and says so', () => {
+  const platformOf = { ...platform, cells: platform.cells.map((cell) => ({ ...cell, profiles: ['st-dedicated'] })) }
+  const wish = (isolation: object) =>
+    resolveManifest(
+      readManifest(
+        JSON.stringify({ ...available, spec: { ...available.spec, profile: 'st-dedicated', ...isolation } }),
+      ),
+      platformOf,
+      ['1.0.0', '2.0.0'],
+    )
+  const own = { isolation: { database: 'database' } }
+  expect(wish({ isolation: {} }).resolved.spec.isolation).toEqual(own.isolation)
+  expect(wish(own).resolved.spec.isolation).toEqual(own.isolation)
+  expect(failureOf(() => wish({ isolation: { database: 'schema' } })).code).toBe('isolation_not_available')
+})
+
 test.each(['row', 'database'])(
   'isolation "%s" has a code of its own, for the tenant and for one environment',
   (kind) => {

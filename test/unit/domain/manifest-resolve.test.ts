@@ -43,7 +43,6 @@ test('contacts are handed out apart and are not in the resolved manifest', () =>
 })
 
 test.each([
-  ['not_available', 'spec.profile', '  profile: st-dedicated\n'],
   ['not_available', 'spec.profile', '  profile: st-byoc\n'],
   ['not_available', 'spec.extensions', '  extensions: [{point: a, kind: b, endpoint: "https://example.com"}]\n'],
   ['not_available', 'spec.environments.0.profile', '  environments: [{name: prod, profile: mt-standard}]\n'],
