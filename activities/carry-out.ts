@@ -77,7 +77,7 @@ async function failed(deps: ActivityDeps, { input }: StepInput, claim: Claim, er
     return failure
   }
   const failures = claim.failures + 1
-  const goesForward = lifecycle[claim.kind].cannotFinish === 'goes-forward'
+  const goesForward = lifecycle[claim.kind].cannotFinish === 'goes-forward' || claim.step.inForce === true
   const mayPass = failure.nonRetryable !== true || code === 'operation_superseded'
   const givesUp = !mayPass || (!goesForward && failures >= input.timing.maximumAttempts)
   const isOurs = await released(deps, claim, {

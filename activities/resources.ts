@@ -11,9 +11,11 @@ export function createResourceActivities(deps: ActivityDeps) {
   return {
     /** Makes the resource exist as its spec says. */
     ensure: (given: StepInput) =>
-      carryOut(deps, 'ensure', given, async (mapper: Mapper, target, { wasPresent }) => {
+      carryOut(deps, 'ensure', given, async (mapper: Mapper, target, { wasPresent, changes }) => {
         const facts = await mapper.ensure(target)
-        return { facts, ...(wasPresent ? {} : { event: { type: 'TENANCY_RESOURCE_CREATED' as const } }) }
+        if (!wasPresent) return { facts, event: { type: 'TENANCY_RESOURCE_CREATED' } }
+        if (!changes) return { facts }
+        return { facts, event: { type: 'TENANCY_RESOURCE_CHANGED', data: { properties: target.spec.properties } } }
       }),
 
     /** Brings the schema of a database to the version of the step. */

@@ -7,10 +7,18 @@ import type { LockedOperation } from './rows.ts'
 
 type Row = { manifest: ResolvedManifest; placements: PlacementWithRows[]; ledger: LedgerEntry[] }
 
-/** Everything a kind plans from, read by one statement under the tenant's lock. */
-export async function readFacts(sql: Sql, { operation, tenant }: LockedOperation, platform: Platform): Promise<Facts> {
+/**
+ * Everything a kind plans from, read by one statement under the tenant's lock.
+ * @param generation of the manifest to plan by; that of the operation, unless it is said
+ */
+export async function readFacts(
+  sql: Sql,
+  { operation, tenant }: LockedOperation,
+  platform: Platform,
+  generation = operation.generation,
+): Promise<Facts> {
   const { manifest, placements, ledger } = await one(
-    sql<Row>({ name: 'facts', text: read, values: [tenant.id, operation.generation] }),
+    sql<Row>({ name: 'facts', text: read, values: [tenant.id, generation] }),
   )
   return {
     tenant,
@@ -26,5 +34,5 @@ const read = `select
     (select resolved from generations where tenant_id = $1 and number = $2) as manifest,
     ${placementsWithRows} as placements,
     (select coalesce(jsonb_agg(jsonb_build_object('key', key, 'spec', spec, 'specVersion', spec_version,
-        'createdBy', created_by) order by key), '[]')
+        'createdBy', created_by, 'before', spec_before, 'state', state, 'facts', facts) order by key), '[]')
       from resources where tenant_id = $1) as ledger`

@@ -18,14 +18,33 @@ export const operationColumns = `o.id, o.tenant_id as tenant, o.kind, o.exclusiv
 /** What an operation needs to know of its tenant. */
 export type TenantFacts = Pick<
   TenantRow,
-  'id' | 'slug' | 'code' | 'profile' | 'plan' | 'region' | 'state' | 'suspended' | 'stateBefore' | 'generation'
+  | 'id'
+  | 'slug'
+  | 'code'
+  | 'profile'
+  | 'plan'
+  | 'region'
+  | 'state'
+  | 'suspended'
+  | 'stateBefore'
+  | 'generation'
+  | 'observedGeneration'
 >
+
+/** The generation in force; of a tenant that was never made, the one that is to be. */
+export function generationInForce({
+  generation,
+  observedGeneration,
+}: Pick<TenantFacts, 'generation' | 'observedGeneration'>): number {
+  return observedGeneration || generation
+}
 
 /** An operation with its tenant. */
 export type LockedOperation = { readonly operation: OperationRow; readonly tenant: TenantFacts }
 
 export const tenantFacts = `jsonb_build_object('id', t.id, 'slug', t.slug, 'code', t.code, 'profile', t.profile, 'plan', t.plan,
-  'region', t.region, 'state', t.state, 'suspended', t.suspended, 'stateBefore', t.state_before, 'generation', t.generation)`
+  'region', t.region, 'state', t.state, 'suspended', t.suspended, 'stateBefore', t.state_before, 'generation', t.generation,
+  'observedGeneration', t.observed_generation)`
 
 type Row = OperationRow & { facts: TenantFacts }
 

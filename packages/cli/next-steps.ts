@@ -17,6 +17,7 @@ const steps: Readonly<Record<string, string>> = {
   plan_not_configured: offered,
   region_not_configured: offered,
   schema_version_unknown: correct,
+  field_immutable: 'do what each line says instead; nothing was changed',
   policy_denied: 'do what each line says, or ask who sets the policy (freehold policies get); nothing was changed',
   policy_version_unknown: 'see the one in force: freehold policies get',
   policy_version_mismatch:
