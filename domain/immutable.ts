@@ -8,16 +8,20 @@ const moves = 'move it with the command relocate once this release has it; until
 /**
  * Throws `field_immutable`, with each place and what to do instead, when a manifest changes what cannot change in a tenant that
  * exists. Environments that are added or removed are no such change.
- * @param current the manifest in force; of a tenant that failed, the newest
+ * @param current the manifest in force; of a tenant that was never made, the newest
  */
-export function assertChangeable(current: ResolvedManifest, wished: ResolvedManifest): void {
+export function assertChangeable(
+  current: ResolvedManifest,
+  wished: ResolvedManifest,
+  { wasMade }: { wasMade: boolean },
+): void {
   const details = [
     ...fixed('metadata.slug', current.metadata.slug, wished.metadata.slug, 'make a new tenant under the other slug'),
     ...fixed('spec.profile', current.spec.profile, wished.spec.profile, moves),
     ...fixed('spec.region', current.spec.region, wished.spec.region, moves),
     ...fixed('spec.isolation', current.spec.isolation, wished.spec.isolation, moves),
     ...environments(current, wished),
-    ...downgrade(current.spec.schema.appVersion, wished.spec.schema.appVersion),
+    ...(wasMade ? downgrade(current.spec.schema.appVersion, wished.spec.schema.appVersion) : []),
   ]
   const [first] = details
   if (first === undefined) return

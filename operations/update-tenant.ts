@@ -33,7 +33,7 @@ export async function updateTenant(
   const kind = kindOfChange(tenant)
   await assertMayStart(sql, kind, tenant)
   const current = await readManifestOf(sql, tenant.id, generationInForce(tenant))
-  assertChangeable(current.resolved, wish.resolved)
+  assertChangeable(current.resolved, wish.resolved, { wasMade: kind === 'update' })
   const sealer = await readSealer(sql, platformKey, tenant.id)
   const generation = tenant.generation + 1
   await sql({
