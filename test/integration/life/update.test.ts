@@ -228,9 +228,9 @@ describe('that fails', () => {
     expect(await placements(tenant)).toEqual(['prod/1 active', 'staging/1 released'])
     expect(await used()).toEqual(before)
     expect(await context('broken')).toMatchObject({ plan: 'free', settings: {} })
-    expect(await sql('select key from resources where tenant_id = $1 and spec_before is not null', [tenant.id])).toEqual(
-      [],
-    )
+    expect(
+      await sql('select key from resources where tenant_id = $1 and spec_before is not null', [tenant.id]),
+    ).toEqual([])
 
     // Not in force, so it is tried again; and back to the one before is another generation.
     const again = await update('broken', wish)
