@@ -49,7 +49,7 @@ export function createResourceActivities(deps: ActivityDeps) {
 
     /** Destroys the resource with its data. What is there and was made by another is left alone. */
     remove: (given: StepInput) =>
-      carryOut(deps, 'remove', given, async (mapper, target, { kind, wasPresent }) => {
+      carryOut(deps, 'remove', given, async (mapper, target, { kind, step, wasPresent }) => {
         const removal = await mapper.remove(target)
         // It was the tenant's once: forgetting it would let a purge succeed that left something behind.
         if (removal.outcome === 'not-owned' && wasPresent)
@@ -57,7 +57,8 @@ export function createResourceActivities(deps: ActivityDeps) {
             'resource_not_owned',
             `${removal.what} It was this tenant's and was left as it is: give the mark back or remove it, then retry`,
           )
-        const found = kind === 'purge' ? await lookAgain(mapper, target) : {}
+        const isForGood = kind === 'purge' || step.inForce === true
+        const found = isForGood ? await lookAgain(mapper, target) : {}
         return { event: { type: 'TENANCY_RESOURCE_REMOVED' as const, data: { result: removal.outcome, ...found } } }
       }),
 

@@ -1,5 +1,6 @@
 import { governanceMutants } from './governance-mutants.ts'
 import { lifeMutants } from './life-mutants.ts'
+import { updateMutants } from './update-mutants.ts'
 
 /** One mechanism and how to switch it off: texts of one file that are replaced, each found exactly once. */
 export type Mutant = {
@@ -368,4 +369,5 @@ export const mutants: readonly Mutant[] = [
   },
   ...governanceMutants,
   ...lifeMutants,
+  ...updateMutants,
 ]
