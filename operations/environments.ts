@@ -10,22 +10,34 @@ import type { LockedOperation, TenantFacts } from './rows.ts'
 type Living = Pick<TenantFacts, 'id' | 'code' | 'profile' | 'region'>
 type Named = Pick<ResolvedManifest, 'spec'>
 
-/** Names of the environments that the tenant has a place for. */
-async function housed(sql: Sql, { id }: Pick<Living, 'id'>): Promise<string[]> {
-  const rows = await sql<{ environment: string }>({
+/** A place with the number of the placement that is going to be there. */
+export type NumberedPlace = Place & { readonly number: number }
+type Housed = { environment: string; lives: boolean; highest: number }
+
+/** The environments that the tenant has, or had, a place for. */
+function housed(sql: Sql, { id }: Pick<Living, 'id'>): Promise<Housed[]> {
+  return sql<Housed>({
     name: 'housed',
-    text: `select distinct environment from placements where tenant_id = $1 and state <> 'released' order by 1`,
+    text: `select environment, bool_or(state <> 'released') as lives, max(number) as highest
+      from placements where tenant_id = $1 group by 1 order by 1`,
     values: [id],
   })
-  return rows.map(({ environment }) => environment)
 }
 
-/** Chooses a place for every environment of the manifest that has none; takes none. Throws what `choosePlaces` throws. */
-export async function placesForNew(sql: Sql, platform: Platform, tenant: Living, { spec }: Named): Promise<Place[]> {
-  const has = await housed(sql, tenant)
-  const environments = spec.environments.map(({ name }) => name).filter((name) => !has.includes(name))
+/**
+ * Chooses a place for every environment of the manifest that has none; takes none. The number of an earlier placement is never
+ * given again, for what was removed has left a tombstone under it. Throws what `choosePlaces` throws.
+ */
+export async function placesForNew(sql: Sql, platform: Platform, tenant: Living, { spec }: Named): Promise<NumberedPlace[]> {
+  const known = await housed(sql, tenant)
+  const lives = new Set(known.filter((one) => one.lives).map(({ environment }) => environment))
+  const environments = spec.environments.map(({ name }) => name).filter((name) => !lives.has(name))
   if (environments.length === 0) return []
-  return choosePlaces(sql, platform, { ...tenant, environments }, await roomIn(sql, tenant.region))
+  const places = await choosePlaces(sql, platform, { ...tenant, environments }, await roomIn(sql, tenant.region))
+  return places.map((place) => ({
+    ...place,
+    number: (known.find(({ environment }) => environment === place.environment)?.highest ?? 0) + 1,
+  }))
 }
 
 /**
@@ -42,11 +54,9 @@ export async function enterEnvironments(
   if (places.length > 0)
     await sql({
       name: 'enter-environments',
-      // The number of an earlier placement is never given again: what was removed has left a tombstone under it.
       text: `insert into placements (tenant_id, environment, number, profile, cell, bus, segment)
-        select $1, p.environment, coalesce((select max(number) from placements o
-          where o.tenant_id = $1 and o.environment = p.environment), 0) + 1, $2, p.cell, p.bus, p.segment
-        from jsonb_to_recordset($3::jsonb) as p (environment text, cell text, bus text, segment cidr)`,
+        select $1, p.environment, p.number, $2, p.cell, p.bus, p.segment
+        from jsonb_to_recordset($3::jsonb) as p (environment text, number int, cell text, bus text, segment cidr)`,
       values: [tenant.id, tenant.profile, JSON.stringify(places)],
     })
   return places
@@ -55,7 +65,8 @@ export async function enterEnvironments(
 /** Environments that live and that a manifest does not name. */
 export async function dropped(sql: Sql, { id }: Pick<Living, 'id'>, { spec }: Named): Promise<string[]> {
   const names = new Set(spec.environments.map(({ name }) => name))
-  return (await housed(sql, { id })).filter((environment) => !names.has(environment))
+  const known = await housed(sql, { id })
+  return known.filter((one) => one.lives && !names.has(one.environment)).map(({ environment }) => environment)
 }
 
 /**

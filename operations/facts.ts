@@ -7,6 +7,23 @@ import type { LockedOperation } from './rows.ts'
 
 type Row = { manifest: ResolvedManifest; placements: PlacementWithRows[]; ledger: LedgerEntry[] }
 
+/** What is recorded of a tenant. */
+export type Records = Pick<Facts, 'manifest' | 'placements' | 'ledger'>
+
+/**
+ * What is recorded of a tenant, read by one statement.
+ * @param generation of the manifest
+ * @param plan whose weight its placements get; that of the manifest, unless it is said
+ */
+export async function readRecords(
+  sql: Sql,
+  platform: Platform,
+  { id, generation, plan }: { id: string; generation: number; plan?: string },
+): Promise<Records> {
+  const { manifest, placements, ledger } = await one(sql<Row>({ name: 'facts', text: read, values: [id, generation] }))
+  return { manifest, placements: withSites(placements, platform, plan ?? manifest.spec.plan), ledger }
+}
+
 /**
  * Everything a kind plans from, read by one statement under the tenant's lock.
  * @param generation of the manifest to plan by; that of the operation, unless it is said
@@ -17,17 +34,7 @@ export async function readFacts(
   platform: Platform,
   generation = operation.generation,
 ): Promise<Facts> {
-  const { manifest, placements, ledger } = await one(
-    sql<Row>({ name: 'facts', text: read, values: [tenant.id, generation] }),
-  )
-  return {
-    tenant,
-    operation,
-    manifest,
-    placements: withSites(placements, platform, manifest.spec.plan),
-    ledger,
-    platform,
-  }
+  return { tenant, operation, platform, ...(await readRecords(sql, platform, { id: tenant.id, generation })) }
 }
 
 const read = `select

@@ -24,7 +24,7 @@ export function wantedResources(facts: Asked): ResourceSpec[] {
  * came later never makes an old resource unremovable. What no strategy asks for any more stays as it is, and so does what
  * newer code has written: a step that meets it is refused.
  */
-export function rewrittenLedger(facts: Facts): { ledger: LedgerEntry[]; rewritten: LedgerEntry[] } {
+export function rewrittenLedger(facts: Asked & Pick<Facts, 'ledger'>): { ledger: LedgerEntry[]; rewritten: LedgerEntry[] } {
   if (facts.ledger.every((entry) => entry.specVersion >= specVersion))
     return { ledger: [...facts.ledger], rewritten: [] }
   const { name, quotas } = { name: facts.manifest.spec.plan, quotas: facts.manifest.spec.quotas }

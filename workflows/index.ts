@@ -1,4 +1,5 @@
 export { deleteTenant as delete } from './delete.ts'
+export { observe } from './observe.ts'
 export { provision } from './provision.ts'
 export { purge } from './purge.ts'
 export { resume } from './resume.ts'
