@@ -16,7 +16,7 @@ import { sqlOf } from '../registry/pool.ts'
 import { isConflict, isHeldUp } from '../registry/unavailable.ts'
 import type { ActivityDeps } from './deps.ts'
 import { toApplicationFailure } from './failure.ts'
-import { holdLease } from './lease.ts'
+import { actMs, holdLease } from './lease.ts'
 import { callingWorkflow } from './operations.ts'
 import { targetOf } from './target.ts'
 
@@ -41,7 +41,7 @@ export async function carryOut(deps: ActivityDeps, action: StepAction, given: St
   if (claim === 'absent') return finishAbsent(sql, input, step)
   const lease = holdLease(sql, claim, input.timing, asked)
   try {
-    const target = await targetOf(deps, claim, input.timing, lease.signal)
+    const target = await targetOf(deps, claim, actMs(input.timing.tryMs[claim.step.action]), lease.signal)
     const mapper: Mapper = deps.mappers[claim.spec.kind]
     // A mapper that hangs in spite of the signal is left alone: its slot is free, and its fence is behind.
     const finished = await lease.race(act(mapper, target, claim))
@@ -77,7 +77,7 @@ async function failed(deps: ActivityDeps, { input }: StepInput, claim: Claim, er
     return failure
   }
   const failures = claim.failures + 1
-  const goesForward = lifecycle[claim.kind].cannotFinish === 'goes-forward'
+  const goesForward = lifecycle[claim.kind].cannotFinish === 'goes-forward' || claim.step.inForce === true
   const mayPass = failure.nonRetryable !== true || code === 'operation_superseded'
   const givesUp = !mayPass || (!goesForward && failures >= input.timing.maximumAttempts)
   const isOurs = await released(deps, claim, {

@@ -11,9 +11,11 @@ export function createResourceActivities(deps: ActivityDeps) {
   return {
     /** Makes the resource exist as its spec says. */
     ensure: (given: StepInput) =>
-      carryOut(deps, 'ensure', given, async (mapper: Mapper, target, { wasPresent }) => {
+      carryOut(deps, 'ensure', given, async (mapper: Mapper, target, { wasPresent, changes }) => {
         const facts = await mapper.ensure(target)
-        return { facts, ...(wasPresent ? {} : { event: { type: 'TENANCY_RESOURCE_CREATED' as const } }) }
+        if (!wasPresent) return { facts, event: { type: 'TENANCY_RESOURCE_CREATED' } }
+        if (!changes) return { facts }
+        return { facts, event: { type: 'TENANCY_RESOURCE_CHANGED', data: { properties: target.spec.properties } } }
       }),
 
     /** Brings the schema of a database to the version of the step. */
@@ -47,7 +49,7 @@ export function createResourceActivities(deps: ActivityDeps) {
 
     /** Destroys the resource with its data. What is there and was made by another is left alone. */
     remove: (given: StepInput) =>
-      carryOut(deps, 'remove', given, async (mapper, target, { kind, wasPresent }) => {
+      carryOut(deps, 'remove', given, async (mapper, target, { kind, step, wasPresent }) => {
         const removal = await mapper.remove(target)
         // It was the tenant's once: forgetting it would let a purge succeed that left something behind.
         if (removal.outcome === 'not-owned' && wasPresent)
@@ -55,7 +57,8 @@ export function createResourceActivities(deps: ActivityDeps) {
             'resource_not_owned',
             `${removal.what} It was this tenant's and was left as it is: give the mark back or remove it, then retry`,
           )
-        const found = kind === 'purge' ? await lookAgain(mapper, target) : {}
+        const isForGood = kind === 'purge' || step.inForce === true
+        const found = isForGood ? await lookAgain(mapper, target) : {}
         return { event: { type: 'TENANCY_RESOURCE_REMOVED' as const, data: { result: removal.outcome, ...found } } }
       }),
 

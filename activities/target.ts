@@ -1,5 +1,4 @@
 import { managedBus } from '../base/bus-administration.ts'
-import type { Timing } from '../domain/operation.ts'
 import type { Target } from '../isolation/mapper.ts'
 import type { Claim } from '../operations/claim.ts'
 import { busFacts, cellFacts } from '../registry/cells.ts'
@@ -7,16 +6,21 @@ import { sealerOf } from '../registry/tenant-keys.ts'
 import { sqlOf } from '../registry/pool.ts'
 import { claimedSecrets } from '../registry/secrets.ts'
 import type { ActivityDeps } from './deps.ts'
-import { actMs } from './lease.ts'
 
-/** What a mapper is given to work on what was claimed; the credential its kind needs is resolved just now. */
+/** Of a claim what a mapper needs to know. */
+type Subject = Pick<Claim, 'spec' | 'tenantId' | 'epoch' | 'fence' | 'suspended' | 'cell' | 'bus' | 'wrappedKey'>
+
+/**
+ * What a mapper is given to work on what was claimed; the credential its kind needs is resolved just now.
+ * @param timeoutMs how long its verb may take
+ */
 export async function targetOf(
   { orm, platformKey, resolveSecret }: ActivityDeps,
-  claim: Claim,
-  { tryMs }: Timing,
+  subject: Subject,
+  timeoutMs: number,
   signal: AbortSignal,
 ): Promise<Target> {
-  const { spec, tenantId, epoch, fence, suspended, cell, bus, wrappedKey, step } = claim
+  const { spec, tenantId, epoch, fence, suspended, cell, bus, wrappedKey } = subject
   // Only what this kind needs: a credential that cannot be read must not keep the others from being removed.
   const provisionerUrl = spec.kind === 'database' ? await resolveSecret(cell.declaration.database.credential) : ''
   const managed = bus === null ? undefined : { ...busFacts(bus), ...(await managedBus(bus.declaration, resolveSecret)) }
@@ -28,7 +32,7 @@ export async function targetOf(
     fence,
     birth: suspended ? 'suspended' : 'active',
     signal,
-    timeoutMs: actMs(tryMs[step.action]),
+    timeoutMs,
     cell: { ...cellFacts(cell), provisionerUrl },
     bus: managed,
     secrets: claimedSecrets(sqlOf(orm.pool), tenantId, () => sealerOf(platformKey, tenantId, wrapped), {

@@ -1,8 +1,10 @@
 import { FreeholdError } from '../domain/errors.ts'
 import { resolveManifest } from '../domain/manifest-resolve.ts'
 import type { Manifest } from '../domain/manifest.ts'
-import { createTenant, type Wish } from '../operations/create-tenant.ts'
+import { createTenant } from '../operations/create-tenant.ts'
 import { isInForce } from '../operations/in-force.ts'
+import type { Wish } from '../operations/manifests.ts'
+import { updateTenant } from '../operations/update-tenant.ts'
 import type { Sql } from '../registry/sql.ts'
 import { findTenantId } from '../registry/tenants.ts'
 import { currentTenantView, operationAnswer } from './answers.ts'
@@ -23,7 +25,10 @@ export async function create(sql: Sql, deps: ApiDeps, call: Call, given: Given):
   return { ...answer, body: { tenant, operation: answer.body.operation } }
 }
 
-/** Accepts a manifest: creates the tenant when the slug is new, and changes nothing when it is in force. */
+/**
+ * Accepts a manifest: creates the tenant when the slug is new, updates it when the manifest is another one, and changes nothing
+ * when it is in force. Throws what `resolveManifest`, `createTenant` and `updateTenant` throw.
+ */
 export async function apply(sql: Sql, deps: ApiDeps, call: Call, given: Given): Promise<Accepted<Applied>> {
   const { slug } = given.manifest.metadata
   const found = await findTenantId(sql, slug)
@@ -37,13 +42,15 @@ export async function apply(sql: Sql, deps: ApiDeps, call: Call, given: Given): 
     return { ...created, body: { ...created.body, changed: true } }
   }
   const tenant = await lockNamed(sql, call, found)
-  if (!(await isInForce(sql, deps.platformKey, tenant, given.manifest, () => resolved(deps, given, tenant.id))))
-    throw new FreeholdError(
-      'not_available',
-      `tenant ${slug} exists with another manifest, and update is not available in this release`,
-    )
+  const isSame = await isInForce(sql, deps.platformKey, tenant, given.manifest, () => resolved(deps, given, tenant.id))
+  if (isSame) {
+    const view = await currentTenantView(sql, tenant.id)
+    return { status: 200, headers: {}, body: { tenant: view, operation: null, changed: false } }
+  }
+  const operation = await updateTenant(sql, deps, tenant, await resolved(deps, given, tenant.id), call)
+  const answer = operationAnswer(deps, tenant, operation, 'start')
   const view = await currentTenantView(sql, tenant.id)
-  return { status: 200, headers: {}, body: { tenant: view, operation: null, changed: false } }
+  return { ...answer, body: { tenant: view, operation: answer.body.operation, changed: true } }
 }
 
 async function resolved({ platform, migrations }: ApiDeps, given: Given, tenantId?: string): Promise<Wish> {

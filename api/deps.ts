@@ -1,3 +1,4 @@
+import type { Observed } from '../domain/drift.ts'
 import type { Platform } from '../domain/platform.ts'
 import type { Logger } from '../base/logger.ts'
 import type { ApiMetrics } from '../base/metrics.ts'
@@ -10,6 +11,8 @@ import type { Orm } from '../registry/orm.ts'
 export type Starter = {
   readonly start: (operation: Startable) => Promise<void>
   readonly cancel: (operation: Startable) => Promise<void>
+  /** What there is in the world of a tenant; no operation, and nothing is changed. Throws `not_ready`. */
+  readonly observe: (tenant: string) => Promise<Observed[]>
 }
 
 /** What the API works with. */

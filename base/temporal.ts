@@ -1,4 +1,6 @@
 import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client'
+import type { Observed } from '../domain/drift.ts'
+import { FreeholdError } from '../domain/errors.ts'
 import { lifecycle } from '../domain/lifecycle.ts'
 import { workflowId, workflowName, type OperationInput, type OperationKind, type Timing } from '../domain/operation.ts'
 import type { Config } from './config.ts'
@@ -15,6 +17,9 @@ export type Startable = {
   generation: number
   slug: string
 }
+
+/** How long looking at a tenant may take, the wait for a worker included. */
+const lookMs = 25_000
 
 /** How a workflow stands: `closed` without more, because its outcome is in the registry. */
 export type WorkflowStanding = 'running' | 'closed' | 'missing'
@@ -105,6 +110,32 @@ export function operationStarter(client: Client, options: { taskQueue: string; t
     }
   }
 
-  return { start, cancel, standing }
+  /**
+   * Has a worker look at all that a tenant has. Who asks while somebody looks is given the same. Throws `not_ready` when nobody
+   * has looked in time.
+   */
+  async function observe(tenant: string): Promise<Observed[]> {
+    try {
+      return await client.workflow.execute<(input: { tenantId: string }) => Promise<Observed[]>>('observe', {
+        taskQueue: options.taskQueue,
+        workflowId: `observe/${tenant}`,
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        workflowExecutionTimeout: lookMs,
+        args: [{ tenantId: tenant }],
+        staticSummary: 'observe',
+        typedSearchAttributes: [{ key: searchAttributes.tenantId, value: tenant }],
+      })
+    } catch (cause) {
+      const seconds = lookMs / 1000
+      throw new FreeholdError(
+        'not_ready',
+        `nobody has looked at the tenant within ${seconds} s; see that a worker runs, then ask again`,
+        { cause },
+      )
+    }
+  }
+
+  return { start, cancel, standing, observe }
 }
 export type OperationStarter = ReturnType<typeof operationStarter>

@@ -13,6 +13,7 @@ export const errorCodes = {
   plan_not_configured: { status: 422, retry: false },
   region_not_configured: { status: 422, retry: false },
   schema_version_unknown: { status: 422, retry: false },
+  field_immutable: { status: 422, retry: false },
   policy_denied: { status: 422, retry: false },
   policy_version_unknown: { status: 404, retry: false },
   policy_version_mismatch: { status: 412, retry: false },
@@ -62,7 +63,7 @@ export type ErrorCode = keyof typeof errorCodes
 
 /**
  * One place of a bad input: `path` as in `spec.environments.0.name`; `line` and `column` count from 1. Of a denial also the
- * `rule` that is broken and the `remedy`.
+ * `rule` that is broken; `remedy`: what to do instead.
  */
 export type ErrorDetail = {
   path?: string

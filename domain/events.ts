@@ -3,6 +3,9 @@ import type { JsonObject } from './json.ts'
 /** The catalogue of events: what can be said of a tenant, and of the platform. Additive only. */
 export const eventTypes = {
   TENANCY_TENANT_ACCEPTED: 'a manifest was accepted and the tenant exists',
+  TENANCY_MANIFEST_ACCEPTED: 'a changed manifest of a tenant that exists was accepted',
+  TENANCY_MANIFEST_IN_FORCE: 'a changed manifest took the place of the one before',
+  TENANCY_MANIFEST_EXPORTED: 'somebody was given the manifest of a tenant, its contacts too',
   TENANCY_OPERATION_ACCEPTED: 'a command was accepted',
   TENANCY_OPERATION_STARTED: 'a workflow began to carry out an operation',
   TENANCY_OPERATION_RETRIED: 'an operator asked for another attempt',
@@ -15,6 +18,7 @@ export const eventTypes = {
   TENANCY_PLACEMENT_CHANGED: 'placements of a tenant were opened or closed, or got a new epoch',
   TENANCY_RESOURCE_PLANNED: 'a resource was entered in the ledger',
   TENANCY_RESOURCE_CREATED: 'a resource exists',
+  TENANCY_RESOURCE_CHANGED: 'a resource got other properties',
   TENANCY_RESOURCE_CLOSED: 'a resource was closed to its tenant',
   TENANCY_RESOURCE_OPENED: 'a resource was opened to its tenant',
   TENANCY_RESOURCE_REMOVED: 'a resource was removed',

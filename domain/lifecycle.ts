@@ -63,7 +63,7 @@ export const lifecycle = {
     failsTo: 'keeps',
     exclusive: true,
     urgency: 3,
-    available: false,
+    available: true,
   },
   suspend: {
     from: ['active'],

@@ -20,6 +20,17 @@ export function resolveManifest(
   schemaVersions: readonly string[],
   tenantId?: string,
 ): { resolved: ResolvedManifest; contacts: Contact[] } {
+  const { violations, ...full } = resolveAndJudge(manifest, platform, schemaVersions)
+  if (violations.length > 0) throw denied(violations, tenantId === undefined ? {} : { tenantId })
+  return full
+}
+
+/** As `resolveManifest`, for who only wants to know: what the platform file denies is told, not thrown. */
+export function resolveAndJudge(
+  manifest: Manifest,
+  platform: Platform,
+  schemaVersions: readonly string[],
+): { resolved: ResolvedManifest; contacts: Contact[]; violations: Violation[] } {
   refuseUnavailable(manifest)
   const { spec } = manifest
   const plan = named('plan', platform.plans, spec.plan)
@@ -28,9 +39,7 @@ export function resolveManifest(
     throw refusal('profile_not_configured', 'spec.profile', `no cell offers profile "${spec.profile}"`)
   const residency = spec.policies?.residency ?? region.residency
   const resolved = resolve(manifest, plan, residency, schemaVersion(spec.schema?.appVersion, schemaVersions))
-  const violations = beyondPlatform(resolved, plan, region)
-  if (violations.length > 0) throw denied(violations, tenantId === undefined ? {} : { tenantId })
-  return { resolved, contacts: spec.contacts ?? [] }
+  return { resolved, contacts: spec.contacts ?? [], violations: beyondPlatform(resolved, plan, region) }
 }
 
 /** Rules that the platform file makes by what it offers; they are told as those of the policy are. */

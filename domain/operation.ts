@@ -47,10 +47,12 @@ export type Step = {
   readonly bus?: string
   /** Version that `migrate` brings a schema to. */
   readonly schemaVersion?: string
+  /** Carried out once the changed manifest is in force; it cannot be undone, and from then on the operation only goes forward. */
+  readonly inForce?: true
 }
 
 /** What a workflow needs of a step; the activity takes the rest from what is recorded. */
-export type WorkflowStep = Pick<Step, 'key' | 'title' | 'action' | 'after' | 'bus'>
+export type WorkflowStep = Pick<Step, 'key' | 'title' | 'action' | 'after' | 'bus' | 'inForce'>
 
 /** Why an operation did not end well; `step` is where. For people and programs, never with a secret. */
 export type OperationError = { code: ErrorCode; message: string; step?: string; unresolved?: string[] }

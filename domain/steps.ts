@@ -1,3 +1,4 @@
+import type { Changes, Recorded } from './changes.ts'
 import type { Step } from './operation.ts'
 import type { ResourceKind, ResourceSpec } from './resources.ts'
 
@@ -28,19 +29,55 @@ function resourceTitle(spec: ResourceSpec): string {
 /** Provisioning: every resource in the order of its dependencies, then the schema of each database. */
 export function provisionSteps(specs: readonly ResourceSpec[], appVersion: string | null): Step[] {
   const ensure = specs.map((spec) => step(spec, { action: 'ensure', after: spec.after }))
-  if (appVersion === null) return ensure
-  const migrate = specs
-    .filter((spec) => spec.kind === 'database')
-    .map((spec) =>
-      step(spec, {
-        action: 'migrate',
-        key: `${spec.key}/schema`,
-        title: `schema ${appVersion} of ${spec.environment}`,
-        after: [spec.key],
-        schemaVersion: appVersion,
-      }),
-    )
-  return [...ensure, ...migrate]
+  const databases = specs.filter((spec) => spec.kind === 'database')
+  return [...ensure, ...migrationSteps(databases, appVersion)]
+}
+
+function migrationSteps(databases: readonly ResourceSpec[], appVersion: string | null): Step[] {
+  if (appVersion === null) return []
+  return databases.map((spec) =>
+    step(spec, {
+      action: 'migrate',
+      key: `${spec.key}/schema`,
+      title: `schema ${appVersion} of ${spec.environment}`,
+      after: [spec.key],
+      schemaVersion: appVersion,
+    }),
+  )
+}
+
+/**
+ * Update: what is new or has other properties, then the schemas; and once the changed manifest is in force, what it no longer
+ * asks for is closed, then removed.
+ */
+export function updateSteps({ create, change, migrate, remove }: Changes, appVersion: string | null): Step[] {
+  const ensure = create.map((spec) => step(spec, { action: 'ensure', after: spec.after }))
+  const changed = change.map(({ spec }) =>
+    step(spec, { action: 'ensure', title: `change of the ${resourceTitle(spec)}`, after: spec.after }),
+  )
+  const doomed = remove.map(({ spec }) => spec)
+  const closing = freezeSteps(remove.filter(({ state }) => state === 'present').map(({ spec }) => spec))
+  const isClosed = new Set(closing.map(({ key }) => key))
+  const removing = removalSteps(doomed).map((removal) => ({
+    ...removal,
+    title: `removal of the ${removal.title}`,
+    after: [...removal.after, ...[`${removal.key}/freeze`].filter((key) => isClosed.has(key))],
+  }))
+  const last = [...closing, ...removing].map((one) => ({ ...one, inForce: true as const }))
+  const databases = migrate.map(({ spec }) => spec)
+  return [...ensure, ...changed, ...migrationSteps(databases, appVersion), ...last]
+}
+
+/** Undoing: what the operation made is removed, and what it changed is put back; the ledger has it as it was by then. */
+export function undoSteps(ledger: readonly (Recorded & { createdBy: string })[], operation: string): Step[] {
+  const made = ledger.filter(({ createdBy }) => createdBy === operation)
+  const changed = ledger.filter(({ createdBy, before }) => createdBy !== operation && before !== null)
+  return [
+    ...removalSteps(made.map(({ spec }) => spec)),
+    ...changed.map(({ spec }) =>
+      step(spec, { action: 'ensure', title: `${resourceTitle(spec)} as before`, after: [] }),
+    ),
+  ]
 }
 
 /**

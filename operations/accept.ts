@@ -10,14 +10,20 @@ import { findTenantId } from '../registry/tenants.ts'
 import { judgeTenant } from './judge.ts'
 import { kindOf } from './kinds/index.ts'
 import { assertMayEnd } from './legal-hold.ts'
-import { isOpenNow, operationColumns, tenantFacts, type TenantFacts } from './rows.ts'
+import { generationInForce, isOpenNow, operationColumns, tenantFacts, type TenantFacts } from './rows.ts'
 import { operationEvent } from './operation-event.ts'
 
 /** Who asks, and on whose trail. */
 export type Requester = { readonly actor: Actor; readonly correlationId: string; readonly reason?: string | undefined }
 
 /** What is asked for: a kind of operation, what it needs to know, and when it is due (now, unless it says so). */
-export type Wanted = { readonly kind: OperationKind; readonly parameters?: JsonObject; readonly dueAt?: Date }
+export type Wanted = {
+  readonly kind: OperationKind
+  readonly parameters?: JsonObject
+  readonly dueAt?: Date
+  /** The manifest it is about; the one in force, unless it says so. */
+  readonly generation?: number
+}
 
 /**
  * Locks a tenant, named by id or by slug, until the transaction ends, and gives what is known of it. Throws
@@ -78,14 +84,14 @@ export async function assertMayStart(
 export async function acceptOperation(
   sql: Sql,
   tenant: TenantFacts,
-  { kind, parameters = {}, dueAt }: Wanted,
+  { kind, parameters = {}, dueAt, generation = generationInForce(tenant) }: Wanted,
   requester: Requester,
 ): Promise<OperationRow> {
   const { exclusive } = lifecycle[kind]
   let policyVersion = 0
   if (dueAt === undefined) {
     await assertMayStart(sql, kind, tenant)
-    policyVersion = await judgeTenant(sql, kind, tenant)
+    policyVersion = await judgeTenant(sql, kind, { id: tenant.id, generation })
     await kindOf(kind).accepted?.(sql, tenant)
   }
   const operation = await one(
@@ -101,7 +107,7 @@ export async function acceptOperation(
         tenant.id,
         kind,
         exclusive,
-        tenant.generation,
+        generation,
         JSON.stringify(parameters),
         requester.actor,
         requester.reason ?? null,

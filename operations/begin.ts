@@ -1,10 +1,11 @@
 import type pg from 'pg'
+import { sameSpec } from '../domain/changes.ts'
 import type { NewEvent } from '../domain/events.ts'
 import { askingMs, isDenial, isToBeAsked } from '../domain/governance.ts'
 import { assertTransition, lifecycle, stateDuring } from '../domain/lifecycle.ts'
 import { isOpen, type OperationError, type OperationInput, type WorkflowStep } from '../domain/operation.ts'
 import type { Platform } from '../domain/platform.ts'
-import { removalSteps } from '../domain/steps.ts'
+import { undoSteps } from '../domain/steps.ts'
 import { specVersion } from '../domain/resources.ts'
 import { eventsJson } from '../registry/events.ts'
 import { transaction } from '../registry/pool.ts'
@@ -15,7 +16,7 @@ import { noneElseWaits } from './conditions.ts'
 import { readFacts } from './facts.ts'
 import type { LedgerEntry } from './kinds/kind.ts'
 import { kindOf } from './kinds/index.ts'
-import { lockOperation, type LockedOperation } from './rows.ts'
+import { generationInForce, lockOperation, type LockedOperation } from './rows.ts'
 import { operationEvent, stateChangeEvents } from './operation-event.ts'
 import { rewrittenLedger } from './wanted-resources.ts'
 
@@ -62,7 +63,12 @@ export function begin({ pool, platform }: Registry, caller: Caller): Promise<Beg
     const facts = await readFacts(sql, held, platform)
     const { ledger, rewritten } = rewrittenLedger(facts)
     const { specs, steps } = kindOf(kind).prepare({ ...facts, ledger })
-    const planned = specs.filter(({ key }) => !ledger.some((entry) => entry.key === key))
+    const known = new Map(ledger.map((entry) => [entry.key, entry.spec]))
+    const planned = specs.filter(({ key }) => !known.has(key))
+    const changed = specs.flatMap((spec) => {
+      const from = known.get(spec.key)
+      return from === undefined || sameSpec(from, spec) ? [] : [{ spec, from }]
+    })
     const events: NewEvent[] = [
       operationEvent(operation, actor, 'TENANCY_OPERATION_STARTED', {
         kind,
@@ -74,6 +80,9 @@ export function begin({ pool, platform }: Registry, caller: Caller): Promise<Beg
       ...planned.map(({ key, name, cell }) =>
         operationEvent(operation, actor, 'TENANCY_RESOURCE_PLANNED', { key, name, cell }),
       ),
+      ...changed.map(({ spec: { key, name, cell, properties: to }, from: { properties: from } }) =>
+        operationEvent(operation, actor, 'TENANCY_RESOURCE_PLANNED', { key, name, cell, from, to }),
+      ),
     ]
     await sql({
       name: 'begin',
@@ -84,9 +93,10 @@ export function begin({ pool, platform }: Registry, caller: Caller): Promise<Beg
         state,
         JSON.stringify(steps),
         JSON.stringify(planned),
-        rewrittenJson(rewritten),
+        entriesJson(rewritten),
         specVersion,
         eventsJson(events),
+        entriesJson(changed.map(({ spec }) => ({ key: spec.key, spec }))),
       ],
     })
     return { proceed: 'forward', slug: tenant.slug, steps: forWorkflow(steps) }
@@ -121,8 +131,16 @@ const write = `with begun as (
     select $2, s.key, s.placement, s.kind, s.environment, s.cell, s.name, spec, $7, $1
     from jsonb_array_elements($5::jsonb) as spec,
       jsonb_to_record(spec) as s (key text, placement int, kind text, environment text, cell text, name text)
+  ), described as (
+    -- A row is written once by a statement: what is described anew and changes as well is in both lists.
+    select coalesce(c.key, e.key) as key, c.spec as wanted, e.spec as described
+    from jsonb_to_recordset($6::jsonb) as e (key text, spec jsonb)
+    full join jsonb_to_recordset($9::jsonb) as c (key text, spec jsonb) on c.key = e.key
   ), rewritten as (
-    ${rewrite('$2', '$6', '$7')}
+    update resources r set spec = coalesce(d.wanted, d.described), spec_version = $7,
+      name = coalesce(d.wanted, d.described) ->> 'name',
+      spec_before = case when d.wanted is null then r.spec_before else coalesce(r.spec_before, d.described, r.spec) end
+    from described d where r.tenant_id = $2 and r.key = d.key
   )
   select append_events($2::uuid::text, $8::jsonb)`
 
@@ -135,11 +153,15 @@ export function beginUndo({ pool, platform }: Registry, caller: Caller): Promise
     requireOwn(operation, caller)
     if (!isCurrent(held, input)) return null
     if (operation.phase === 'compensating') return forWorkflow(operation.undo)
-    const facts = await readFacts(sql, held, platform)
+    const facts = await readFacts(sql, held, platform, generationInForce(held.tenant))
     const { ledger, rewritten } = rewrittenLedger(facts)
-    const made = ledger.filter(({ createdBy }) => createdBy === operation.id)
-    const undo = kindOf(operation.kind).undo?.({ ...facts, ledger }) ?? removalSteps(made.map(({ spec }) => spec))
-    await recordUndo(sql, operation, undo, rewritten)
+    const changedBack = ledger.flatMap((entry) =>
+      entry.before === null || rewritten.includes(entry) ? [] : [{ ...entry, spec: entry.before }],
+    )
+    const restored = new Map(changedBack.map((entry) => [entry.key, entry]))
+    const asBefore = ledger.map((entry) => restored.get(entry.key) ?? entry)
+    const undo = kindOf(operation.kind).undo?.({ ...facts, ledger: asBefore }) ?? undoSteps(asBefore, operation.id)
+    await recordUndo(sql, operation, undo, [...rewritten, ...changedBack])
     return forWorkflow(undo)
   })
 }
@@ -156,21 +178,22 @@ async function recordUndo(
           started_at = coalesce(started_at, now()), revision = revision + 1, updated_at = now() where id = $1
       )
       ${rewrite('$3', '$4', '$5')}`,
-    values: [id, JSON.stringify(undo), tenant, rewrittenJson(rewritten), specVersion],
+    values: [id, JSON.stringify(undo), tenant, entriesJson(rewritten), specVersion],
   })
 }
 
-/** Entries of the ledger that were described anew. */
-function rewrittenJson(entries: readonly LedgerEntry[]): string {
+/** Entries of the ledger with the specs they get. */
+function entriesJson(entries: readonly Pick<LedgerEntry, 'key' | 'spec'>[]): string {
   return JSON.stringify(entries.map(({ key, spec }) => ({ key, spec })))
 }
 
 function forWorkflow(steps: readonly WorkflowStep[]): WorkflowStep[] {
-  return steps.map(({ key, title, action, after, bus }) => ({
+  return steps.map(({ key, title, action, after, bus, inForce }) => ({
     key,
     title,
     action,
     after,
     ...(bus === undefined ? {} : { bus }),
+    ...(inForce === undefined ? {} : { inForce }),
   }))
 }

@@ -24,6 +24,8 @@ export type Claim = {
   /** Given to no other claim, and higher than that of any before. */
   readonly fence: number
   readonly wasPresent: boolean
+  /** Whether it is there and gets other properties, or those back that it had. */
+  readonly changes: boolean
   readonly facts: JsonObject
   /** Tries before this one that the world refused. */
   readonly failures: number
@@ -52,6 +54,7 @@ type Row = {
     specVersion: number
     fence: number
     state: 'planned' | 'present'
+    changes: boolean
     facts: JsonObject
     failures: number
   } | null
@@ -100,6 +103,7 @@ export async function claimStep(sql: Sql, request: ClaimRequest): Promise<Claim 
     spec: readSpec(claimed.spec, claimed.specVersion),
     fence: claimed.fence,
     wasPresent: claimed.state === 'present',
+    changes: claimed.changes,
     facts: claimed.facts,
     failures: claimed.failures,
     epoch: row.epoch ?? 1,
@@ -133,7 +137,7 @@ const claim = `with o as (
   select o.tenant_id as tenant, o.kind, o.state, o.attempt, o.intent, o.correlation_id as "correlationId", o.step,
     jsonb_build_object('key', r.key, 'spec', r.spec, 'specVersion', r.spec_version) as wanted,
     case when c.key is not null then jsonb_build_object('spec', c.spec, 'specVersion', c.spec_version, 'fence', c.fence,
-      'state', c.state, 'facts', c.facts, 'failures', c.failures) end as claimed,
+      'state', c.state, 'changes', c.spec_before is not null, 'facts', c.facts, 'failures', c.failures) end as claimed,
     p.epoch::float8 as epoch, t.suspended, to_jsonb(ce) as cell, to_jsonb(bu) as bus,
     encode(k.wrapped, 'base64') as "wrappedKey"
   from o join tenants t on t.id = o.tenant_id

@@ -1,30 +1,18 @@
 import pg from 'pg'
-import { canonicalText } from '../crypto/hash-chain.ts'
 import { newCode } from '../crypto/tokens.ts'
 import { FreeholdError } from '../domain/errors.ts'
-import type { Contact, ResolvedManifest } from '../domain/manifest-resolve.ts'
-import type { Manifest } from '../domain/manifest.ts'
 import type { Platform } from '../domain/platform.ts'
-import { choosePlace, roomIn, takePlaces, type Room } from '../registry/capacity.ts'
+import { roomIn } from '../registry/capacity.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { eventsJson } from '../registry/events.ts'
-import { newTenantKey, type Sealer } from '../registry/tenant-keys.ts'
-import { freeSegment } from '../registry/segments.ts'
+import { newTenantKey } from '../registry/tenant-keys.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import type { Requester } from './accept.ts'
 import { judge } from './judge.ts'
+import { sealedWish, type Wish } from './manifests.ts'
+import { choosePlaces, takeChosen } from './places.ts'
 import { operationColumns } from './rows.ts'
 import { operationEvent } from './operation-event.ts'
-
-/** A manifest as it was given, and as it is going to be in force. */
-export type Wish = {
-  readonly manifest: Manifest
-  readonly text: string
-  readonly resolved: ResolvedManifest
-  readonly contacts: readonly Contact[]
-}
-
-type Place = { environment: string; cell: string; bus: string | null; segment: string | null }
 
 /**
  * Accepts a tenant that does not exist: tenant, key, generation, places and the operation that provisions it. Throws
@@ -41,7 +29,8 @@ export async function createTenant(
   const policyVersion = await judge(sql, { command: 'provision', manifest: wish.resolved })
   const code = newCode()
   const { id, ...room } = await roomIn(sql, spec.region)
-  const places = await choosePlaces(sql, platform, wish.resolved, { code, ...room })
+  const names = spec.environments.map(({ name }) => name)
+  const places = await choosePlaces(sql, platform, { ...spec, code, environments: names }, room)
   const { wrapped, sealer } = newTenantKey(platformKey, id)
   const { slug, name, labels } = metadata
   const { profile, plan, region } = spec
@@ -57,10 +46,7 @@ export async function createTenant(
     plan,
     region,
     wrapped,
-    JSON.stringify(wish.resolved),
-    sealer.seal('fields', `generations/${generation}/raw`, wish.text),
-    sealer.seal('fields', `generations/${generation}/contacts`, JSON.stringify(wish.contacts)),
-    wishHash(sealer, wish.manifest),
+    ...sealedWish(sealer, generation, wish),
     JSON.stringify(places),
     requester.actor,
     requester.correlationId,
@@ -85,43 +71,8 @@ export async function createTenant(
     text: 'select append_events($1::uuid::text, $2::jsonb)',
     values: [id, eventsJson(events)],
   })
-  const cells = places.map(({ cell }) => cell)
-  const buses = places.flatMap(({ bus }) => (bus === null ? [] : [bus]))
-  if (!(await takePlaces(sql, { cells, buses }))) throw new RoomTaken()
+  await takeChosen(sql, places)
   return operation
-}
-
-/** Others took the room that was chosen; the transaction is to be rolled back and begun again. */
-export class RoomTaken extends FreeholdError {
-  constructor() {
-    super('cell_exhausted', 'the room that was chosen was taken by others meanwhile; send the manifest again')
-  }
-}
-
-/** What tells one wish from another, whatever today's rules say of either. */
-export function wishHash(sealer: Sealer, manifest: Manifest): string {
-  return sealer.hash(canonicalText(JSON.parse(JSON.stringify(manifest))))
-}
-
-async function choosePlaces(
-  sql: Sql,
-  platform: Platform,
-  { spec }: ResolvedManifest,
-  { code, cells, buses }: { code: string; cells: Room[]; buses: Room[] },
-): Promise<Place[]> {
-  const { profile, region } = spec
-  const pool = platform.regions.find(({ name }) => name === region)?.network
-  const places: Place[] = []
-  for (const environment of spec.environments.map(({ name }) => name).toSorted()) {
-    const wanted = { tenantCode: code, region, profile, environment }
-    const cell = choosePlace('cells', cells, wanted)
-    const bus = platform.buses.length === 0 ? null : choosePlace('buses', buses, wanted)
-    const but = places.flatMap(({ segment }) => (segment === null ? [] : [segment]))
-    const segment =
-      pool === undefined ? null : await freeSegment(sql, { region, pool, seed: `${code}/${environment}`, but })
-    places.push({ environment, cell, bus, segment })
-  }
-  return places
 }
 
 async function insert(sql: Sql, values: readonly unknown[]): Promise<OperationRow> {

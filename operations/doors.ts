@@ -19,14 +19,23 @@ export async function setLatch(sql: Sql, tenant: string, suspended: boolean): Pr
  * Gives every placement of the tenant the next epoch, so that whoever comes with an earlier one is refused, and closes what was
  * active. One that is to be opened is suspended until its doors are open; one that never was stays standby.
  */
-export function fencePlacements(sql: Sql, { operation, tenant }: LockedOperation): Promise<NewEvent[]> {
+export function fencePlacements(sql: Sql, held: LockedOperation): Promise<NewEvent[]> {
+  return fenceEnvironments(sql, held, null)
+}
+
+/** The same for the placements of some environments. */
+export function fenceEnvironments(
+  sql: Sql,
+  { operation, tenant }: LockedOperation,
+  environments: readonly string[] | null,
+): Promise<NewEvent[]> {
   return changed(operation, () =>
     sql<Side>({
       name: 'fence-placements',
       text: `update placements set epoch = epoch + 1, updated_at = now(),
           state = case state when 'active' then 'suspended' else state end
-        where tenant_id = $1 and state <> 'released' returning ${side}`,
-      values: [tenant.id],
+        where tenant_id = $1 and state <> 'released' and ($2::text[] is null or environment = any ($2)) returning ${side}`,
+      values: [tenant.id, environments],
     }),
   )
 }
@@ -42,7 +51,11 @@ export function openPlacements(
       name: 'open-placements',
       text: `update placements p set state = t.opened, updated_at = now()
         from (select case when suspended then 'suspended' else 'active' end as opened from tenants where id = $1) t
-        where p.tenant_id = $1 and p.state = $2 and p.state <> t.opened returning ${side}`,
+        where p.tenant_id = $1 and p.state = $2 and p.state <> t.opened
+          -- The new side of a move is standby, too, and is opened by its cut alone.
+          and ($2 <> 'standby' or not exists (select from placements o where o.tenant_id = p.tenant_id
+            and o.environment = p.environment and o.state in ('active', 'suspended')))
+        returning ${side}`,
       values: [tenant.id, from],
     }),
   )

@@ -6,7 +6,7 @@ import { assertMayStart } from './accept.ts'
 import { judgeTenant } from './judge.ts'
 import { kindOf } from './kinds/index.ts'
 import { noteDenial } from './note-denial.ts'
-import { lockOperation, type LockedOperation } from './rows.ts'
+import { generationInForce, lockOperation, type LockedOperation } from './rows.ts'
 
 /** What stands in the way of an operation that is due, and passes: it is looked at again. */
 const passes = ['operation_in_progress', 'transition_not_allowed', 'legal_hold']
@@ -64,7 +64,7 @@ function acceptOne(pool: pg.Pool, id: string): Promise<boolean> {
     await sql({
       text: `update operations set state = 'accepted', phase = 'accepted', generation = $2, policy_version = $3, error = null,
         revision = revision + 1, updated_at = now() where id = $1`,
-      values: [id, tenant.generation, policyVersion],
+      values: [id, generationInForce(tenant), policyVersion],
     })
     return true
   })
@@ -74,7 +74,7 @@ function acceptOne(pool: pg.Pool, id: string): Promise<boolean> {
 async function allowedBy(sql: Sql, held: LockedOperation): Promise<number | undefined> {
   const { operation, tenant } = held
   try {
-    return await judgeTenant(sql, operation.kind, tenant)
+    return await judgeTenant(sql, operation.kind, { id: tenant.id, generation: generationInForce(tenant) })
   } catch (error) {
     if (!(error instanceof FreeholdError && error.code === 'policy_denied')) throw error
     await noteDenial(sql, operation, error)

@@ -7,24 +7,39 @@ import type { LockedOperation } from './rows.ts'
 
 type Row = { manifest: ResolvedManifest; placements: PlacementWithRows[]; ledger: LedgerEntry[] }
 
-/** Everything a kind plans from, read by one statement under the tenant's lock. */
-export async function readFacts(sql: Sql, { operation, tenant }: LockedOperation, platform: Platform): Promise<Facts> {
-  const { manifest, placements, ledger } = await one(
-    sql<Row>({ name: 'facts', text: read, values: [tenant.id, operation.generation] }),
-  )
-  return {
-    tenant,
-    operation,
-    manifest,
-    placements: withSites(placements, platform, manifest.spec.plan),
-    ledger,
-    platform,
-  }
+/** What is recorded of a tenant. */
+export type Records = Pick<Facts, 'manifest' | 'placements' | 'ledger'>
+
+/**
+ * What is recorded of a tenant, read by one statement.
+ * @param generation of the manifest
+ * @param plan whose weight its placements get; that of the manifest, unless it is said
+ */
+export async function readRecords(
+  sql: Sql,
+  platform: Platform,
+  { id, generation, plan }: { id: string; generation: number; plan?: string },
+): Promise<Records> {
+  const { manifest, placements, ledger } = await one(sql<Row>({ name: 'facts', text: read, values: [id, generation] }))
+  return { manifest, placements: withSites(placements, platform, plan ?? manifest.spec.plan), ledger }
+}
+
+/**
+ * Everything a kind plans from, read by one statement under the tenant's lock.
+ * @param generation of the manifest to plan by; that of the operation, unless it is said
+ */
+export async function readFacts(
+  sql: Sql,
+  { operation, tenant }: LockedOperation,
+  platform: Platform,
+  generation = operation.generation,
+): Promise<Facts> {
+  return { tenant, operation, platform, ...(await readRecords(sql, platform, { id: tenant.id, generation })) }
 }
 
 const read = `select
     (select resolved from generations where tenant_id = $1 and number = $2) as manifest,
     ${placementsWithRows} as placements,
     (select coalesce(jsonb_agg(jsonb_build_object('key', key, 'spec', spec, 'specVersion', spec_version,
-        'createdBy', created_by) order by key), '[]')
+        'createdBy', created_by, 'before', spec_before, 'state', state, 'facts', facts) order by key), '[]')
       from resources where tenant_id = $1) as ledger`

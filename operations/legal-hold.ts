@@ -23,7 +23,7 @@ export async function assertMayEnd(
     name: 'may-end',
     text: `select (select message from conditions where tenant_id = $1 and type = 'LegalHold') as held,
         (select resolved #>> '{spec,policies,deleteProtection}' = 'true' from generations g
-          where g.tenant_id = t.id and g.number = t.generation) as "isProtected"
+          where g.tenant_id = t.id and g.number = coalesce(nullif(t.observed_generation, 0), t.generation)) as "isProtected"
       from tenants t where id = $1`,
     values: [id],
   })

@@ -2,7 +2,7 @@ import type { NewEvent } from '../domain/events.ts'
 import type { ResolvedManifest } from '../domain/manifest-resolve.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import { operationEvent } from './operation-event.ts'
-import { operationColumns, type LockedOperation } from './rows.ts'
+import { generationInForce, operationColumns, type LockedOperation } from './rows.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 
 /** Days of a retention such as `P30D`. Throws a TypeError for another text, which the manifest's schema lets nobody write. */
@@ -21,7 +21,7 @@ export async function schedulePurge(sql: Sql, { operation, tenant }: LockedOpera
     sql<{ resolved: ResolvedManifest }>({
       name: 'manifest',
       text: 'select resolved from generations where tenant_id = $1 and number = $2',
-      values: [tenant.id, tenant.generation],
+      values: [tenant.id, generationInForce(tenant)],
     }),
   )
   const scheduled = await one(
@@ -35,7 +35,7 @@ export async function schedulePurge(sql: Sql, { operation, tenant }: LockedOpera
         returning ${operationColumns}`,
       values: [
         tenant.id,
-        tenant.generation,
+        generationInForce(tenant),
         retentionDays(resolved.spec.policies.retention),
         `retention ${resolved.spec.policies.retention} after delete ${operation.id}`,
         operation.correlationId,

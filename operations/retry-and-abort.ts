@@ -1,11 +1,13 @@
 import { FreeholdError } from '../domain/errors.ts'
 import { isAbortable } from '../domain/lifecycle.ts'
 import { isOpen } from '../domain/operation.ts'
+import type { Platform } from '../domain/platform.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import { appendCommandEvent, assertMayStart, type Requester } from './accept.ts'
 import { judgeTenant } from './judge.ts'
 import { kindOf } from './kinds/index.ts'
+import { isPutInForce } from './enforce.ts'
 import { isOpenNow, lockOperation, operationColumns, type LockedOperation } from './rows.ts'
 
 /**
@@ -31,13 +33,15 @@ export async function lockCurrent(
 /**
  * Another attempt, forward, at an operation that was interrupted, failed, or was aborted after it had begun. One that had
  * ended is judged anew. Throws `operation_not_open`, `operation_in_progress`, `transition_not_allowed` when the tenant's
- * state changed since, and `policy_denied`.
+ * state changed since, `policy_denied`, and what taking its places throws.
  */
 export async function retryOperation(
   sql: Sql,
-  { operation, tenant }: LockedOperation,
+  platform: Platform,
+  held: LockedOperation,
   requester: Requester,
 ): Promise<OperationRow> {
+  const { operation, tenant } = held
   const { kind, state, startedAt } = operation
   const hasEnded = state === 'failed' || (state === 'aborted' && startedAt !== null)
   if (state !== 'interrupted' && !hasEnded)
@@ -52,6 +56,7 @@ export async function retryOperation(
   }
   const again = await write(sql, operation.id, how, 'forward')
   await appendCommandEvent(sql, again, requester, 'TENANCY_OPERATION_RETRIED')
+  if (hasEnded) await kindOf(kind).takePlaces?.(sql, platform, held)
   return again
 }
 
@@ -59,17 +64,13 @@ export async function retryOperation(
  * Asks for an operation to be undone. One that runs is to be told to; one that was interrupted begins again to undo; one
  * that is scheduled ends. Throws `operation_not_open`, and `transition_not_allowed` for a kind that only goes forward.
  */
-export async function abortOperation(
-  sql: Sql,
-  { operation }: LockedOperation,
-  requester: Requester,
-): Promise<OperationRow> {
-  const { id, kind, state } = operation
-  if (!isOpen(state) && state !== 'scheduled') throw notOpen(operation, 'abort is possible for one that is open')
-  if (state !== 'scheduled' && !isAbortable(kind))
+export async function abortOperation(sql: Sql, held: LockedOperation, requester: Requester): Promise<OperationRow> {
+  const { id, kind, state } = held.operation
+  if (!isOpen(state) && state !== 'scheduled') throw notOpen(held.operation, 'abort is possible for one that is open')
+  if (state !== 'scheduled' && (!isAbortable(kind) || isPutInForce(held)))
     throw new FreeholdError(
       'transition_not_allowed',
-      `${kind} only goes forward and cannot be undone; retry it when it was interrupted`,
+      `${kind} only goes forward ${isAbortable(kind) ? 'once its manifest is in force ' : ''}and cannot be undone; retry it when it was interrupted`,
       { facts: { operationId: id, kind, state } },
     )
   const how =

@@ -3,7 +3,7 @@ import type { TenantRow } from '../registry/entities/tenant.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import { isUuid } from '../domain/names.ts'
 import { openStates } from '../domain/operation.ts'
-import type { Sql } from '../registry/sql.ts'
+import { one, type Sql } from '../registry/sql.ts'
 
 /** SQL: the operation is open. */
 export const isOpenNow = `state in (${openStates.map((state) => `'${state}'`).join(', ')})`
@@ -18,14 +18,46 @@ export const operationColumns = `o.id, o.tenant_id as tenant, o.kind, o.exclusiv
 /** What an operation needs to know of its tenant. */
 export type TenantFacts = Pick<
   TenantRow,
-  'id' | 'slug' | 'code' | 'profile' | 'plan' | 'region' | 'state' | 'suspended' | 'stateBefore' | 'generation'
+  | 'id'
+  | 'slug'
+  | 'code'
+  | 'profile'
+  | 'plan'
+  | 'region'
+  | 'state'
+  | 'suspended'
+  | 'stateBefore'
+  | 'generation'
+  | 'observedGeneration'
 >
+
+/** The generation in force; of a tenant that was never made, the one that is to be. */
+export function generationInForce({
+  generation,
+  observedGeneration,
+}: Pick<TenantFacts, 'generation' | 'observedGeneration'>): number {
+  return observedGeneration || generation
+}
 
 /** An operation with its tenant. */
 export type LockedOperation = { readonly operation: OperationRow; readonly tenant: TenantFacts }
 
 export const tenantFacts = `jsonb_build_object('id', t.id, 'slug', t.slug, 'code', t.code, 'profile', t.profile, 'plan', t.plan,
-  'region', t.region, 'state', t.state, 'suspended', t.suspended, 'stateBefore', t.state_before, 'generation', t.generation)`
+  'region', t.region, 'state', t.state, 'suspended', t.suspended, 'stateBefore', t.state_before, 'generation', t.generation,
+  'observedGeneration', t.observed_generation)`
+
+/** What an operation needs to know of a tenant, without a lock. Throws `tenant_gone` for a purged one. */
+export async function readTenant(sql: Sql, id: string): Promise<TenantFacts> {
+  const { facts } = await one(
+    sql<{ facts: TenantFacts }>({
+      name: 'read-tenant',
+      text: `select ${tenantFacts} as facts from tenants t where id = $1`,
+      values: [id],
+    }),
+  )
+  if (facts.state === 'purged') throw new FreeholdError('tenant_gone', `tenant ${id} was purged`)
+  return facts
+}
 
 type Row = OperationRow & { facts: TenantFacts }
 

@@ -52,8 +52,12 @@ export function settle(pool: pg.Pool, { input, outcome, error }: Settling, workf
         )
     const needsAttention = outcome === 'stalled' || (told?.unresolved ?? []).length > 0
     const kind = kindOf(operation.kind)
-    const change = succeeded ? kind.succeed : outcome === 'stalled' ? undefined : kind.fail
-    const more = await change?.(sql, held)
+    const more =
+      told === undefined
+        ? await kind.succeed?.(sql, held)
+        : outcome === 'stalled'
+          ? []
+          : await kind.fail?.(sql, held, told)
     const events = [
       ...(more ?? []),
       ...stateChangeEvents(operation, 'system:worker', tenant.state, state),

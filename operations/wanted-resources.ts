@@ -4,11 +4,18 @@ import { specVersion, type ResourceSpec } from '../domain/resources.ts'
 import { resourcesOf } from '../isolation/strategies/by-profile.ts'
 import type { Facts, LedgerEntry } from './kinds/kind.ts'
 
-/** What the strategies ask for in every environment of a tenant. Throws `plan_not_configured`. */
-export function wantedResources(facts: Facts): ResourceSpec[] {
+type Asked = Pick<Facts, 'manifest' | 'placements'> & {
+  readonly tenant: Pick<Facts['tenant'], 'id' | 'code'>
+  readonly platform: Pick<Facts['platform'], 'plans'>
+}
+
+/** What the strategies ask for in every environment that the manifest names. Throws `plan_not_configured`. */
+export function wantedResources(facts: Asked): ResourceSpec[] {
   const { platform, manifest } = facts
   const plan = platform.plans.find(({ name }) => name === manifest.spec.plan)
-  if (plan !== undefined) return byStrategy(facts, plan)
+  const names = new Set(manifest.spec.environments.map(({ name }) => name))
+  const placements = facts.placements.filter(({ environment }) => names.has(environment))
+  if (plan !== undefined) return byStrategy({ ...facts, placements }, plan)
   throw new FreeholdError('plan_not_configured', `plan "${manifest.spec.plan}" is no longer in the platform file`)
 }
 
@@ -17,7 +24,10 @@ export function wantedResources(facts: Facts): ResourceSpec[] {
  * came later never makes an old resource unremovable. What no strategy asks for any more stays as it is, and so does what
  * newer code has written: a step that meets it is refused.
  */
-export function rewrittenLedger(facts: Facts): { ledger: LedgerEntry[]; rewritten: LedgerEntry[] } {
+export function rewrittenLedger(facts: Asked & Pick<Facts, 'ledger'>): {
+  ledger: LedgerEntry[]
+  rewritten: LedgerEntry[]
+} {
   if (facts.ledger.every((entry) => entry.specVersion >= specVersion))
     return { ledger: [...facts.ledger], rewritten: [] }
   const { name, quotas } = { name: facts.manifest.spec.plan, quotas: facts.manifest.spec.quotas }
@@ -31,7 +41,7 @@ export function rewrittenLedger(facts: Facts): { ledger: LedgerEntry[]; rewritte
   return { ledger, rewritten: ledger.filter((entry, index) => entry !== facts.ledger[index]) }
 }
 
-function byStrategy({ tenant, manifest, placements }: Facts, plan: Plan): ResourceSpec[] {
+function byStrategy({ tenant, manifest, placements }: Asked, plan: Plan): ResourceSpec[] {
   const { quotas } = manifest.spec
   const specs = placements.flatMap((placement) =>
     resourcesOf({ tenant, placement, site: placement.site, plan, quotas }),

@@ -84,13 +84,24 @@ function take(table: Shared, parameter: number): string {
     )`
 }
 
-/** Releases all placements of a tenant, and gives their places back. */
-export async function releasePlaces(sql: Sql, tenant: string): Promise<void> {
-  const released = await sql<{ cell: string; bus: string | null }>({
+/** A placement that was released. */
+export type Released = { environment: string; number: number; epoch: number; cell: string; bus: string | null }
+
+/**
+ * Releases placements of a tenant, and gives their places back.
+ * @param environments all, unless they are named
+ */
+export async function releasePlaces(
+  sql: Sql,
+  tenant: string,
+  environments: readonly string[] | null = null,
+): Promise<Released[]> {
+  const released = await sql<Released>({
     name: 'release-placements',
     text: `update placements set state = 'released', updated_at = now()
-      where tenant_id = $1 and state <> 'released' returning cell, bus`,
-    values: [tenant],
+      where tenant_id = $1 and state <> 'released' and ($2::text[] is null or environment = any ($2))
+      returning environment, number, epoch::float8 as epoch, cell, bus`,
+    values: [tenant, environments],
   })
   const give = async (table: Shared, names: readonly string[]) => {
     const given = [...Map.groupBy(names, (name) => name)].toSorted(([a], [b]) => (a < b ? -1 : 1))
@@ -108,4 +119,5 @@ export async function releasePlaces(sql: Sql, tenant: string): Promise<void> {
     'buses',
     released.flatMap(({ bus: name }) => (name === null ? [] : [name])),
   )
+  return released
 }

@@ -56,7 +56,7 @@ export const lifeMutants: readonly Mutant[] = [
   {
     name: 'a purge looks again for what it removed',
     file: 'activities/resources.ts',
-    swaps: [[`kind === 'purge' ? await lookAgain(mapper, target) : {}`, '{}']],
+    swaps: [[`isForGood ? await lookAgain(mapper, target) : {}`, '{}']],
     test: `${life}/purge.test.ts`,
     only: 'does not end while something',
   },

@@ -1,5 +1,6 @@
 import { governanceMutants } from './governance-mutants.ts'
 import { lifeMutants } from './life-mutants.ts'
+import { updateMutants } from './update-mutants.ts'
 
 /** One mechanism and how to switch it off: texts of one file that are replaced, each found exactly once. */
 export type Mutant = {
@@ -117,8 +118,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'what fails is undone (its steps)',
-    file: 'operations/begin.ts',
-    swaps: [['createdBy === operation.id', `createdBy === ''`]],
+    file: 'domain/steps.ts',
+    swaps: [['createdBy === operation)', `createdBy === '')`]],
     test: `${integration}/provision/late.test.ts`,
     only: 'an abort that was accepted',
   },
@@ -192,8 +193,8 @@ export const mutants: readonly Mutant[] = [
     file: 'operations/begin.ts',
     swaps: [
       [
-        'await recordUndo(sql, operation, undo, rewritten)',
-        'await recordUndo(sql, operation, undo, rewritten.slice(0, 0))',
+        'await recordUndo(sql, operation, undo, [...rewritten, ...changedBack])',
+        'await recordUndo(sql, operation, undo, changedBack)',
       ],
     ],
     test: `${integration}/operations/refused.test.ts`,
@@ -285,7 +286,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a manifest is compared by the hash of the wish',
     file: 'operations/in-force.ts',
-    swaps: [['if (row.wishHash === wishHash(sealer, manifest)) return true', '']],
+    swaps: [['if (stored.wishHash === wishHash(sealer, manifest)) return true', '']],
     test: `${integration}/operations/wish.test.ts`,
   },
   {
@@ -387,4 +388,5 @@ export const mutants: readonly Mutant[] = [
   },
   ...governanceMutants,
   ...lifeMutants,
+  ...updateMutants,
 ]

@@ -7,7 +7,7 @@ import { busQueue, type StepAction, type Timing, type WorkflowStep } from '../do
  * short transaction, so the worker does it within its workflow task, without a way over the server and back.
  */
 export function operationActivities(timing: Timing) {
-  return proxyLocalActivities<Pick<Activities, 'begin' | 'beginUndo' | 'settle'>>({
+  return proxyLocalActivities<Pick<Activities, 'begin' | 'beginUndo' | 'putInForce' | 'settle'>>({
     ...withoutEnd(timing),
     startToCloseTimeout: timing.tryMs.operation,
   })

@@ -1,8 +1,8 @@
 import { ApplicationFailure, CancellationScope, CancelledFailure } from '@temporalio/workflow'
-import type { OperationInput } from '../domain/operation.ts'
+import type { OperationInput, WorkflowStep } from '../domain/operation.ts'
 import { operationActivities } from './activities.ts'
 import { Denied, operationError } from './failure.ts'
-import { trackProgress } from './progress.ts'
+import { trackProgress, type ProgressTracker } from './progress.ts'
 import { carryOutAndSettle } from './steps.ts'
 import { takeUp } from './take-up.ts'
 
@@ -35,6 +35,26 @@ export async function goForward(input: OperationInput, phase: string): Promise<v
       const outcome = failure instanceof Denied ? 'failed' : 'stalled'
       await settle({ input, outcome, error })
       progress.phase(outcome)
+      throw ApplicationFailure.nonRetryable(error.message, error.code)
+    }
+  })
+}
+
+/** The last steps of what has no way back any more: as above, and no abort ends it. */
+export async function goOnForward(
+  input: OperationInput,
+  steps: readonly WorkflowStep[],
+  progress: ProgressTracker,
+): Promise<void> {
+  const { settle } = operationActivities(input.timing)
+  await CancellationScope.nonCancellable(async () => {
+    try {
+      await carryOutAndSettle(input, steps, progress)
+      progress.phase('done')
+    } catch (failure) {
+      const error = operationError(failure)
+      await settle({ input, outcome: 'stalled', error })
+      progress.phase('stalled')
       throw ApplicationFailure.nonRetryable(error.message, error.code)
     }
   })

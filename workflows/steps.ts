@@ -22,22 +22,39 @@ async function carryOut(
   }
 }
 
-/**
- * Carries out steps and settles the success. What the registry does not know to be done, be it that a crash forgot it, is
- * carried out again.
- */
-export async function carryOutAndSettle(
+/** Carries out steps and settles the success. */
+export function carryOutAndSettle(
   input: OperationInput,
   steps: readonly WorkflowStep[],
   progress: ProgressTracker,
 ): Promise<'settled' | 'to-be-undone'> {
   const { settle } = operationActivities(input.timing)
+  return carryOutUntil(input, steps, progress, () => settle({ input, outcome: 'succeeded' }))
+}
+
+/** Carries out the steps that can be undone, and puts the changed manifest in force: there is no way back from there. */
+export function carryOutAndPutInForce(
+  input: OperationInput,
+  steps: readonly WorkflowStep[],
+  progress: ProgressTracker,
+): Promise<'in-force' | 'to-be-undone'> {
+  const { putInForce } = operationActivities(input.timing)
+  return carryOutUntil(input, steps, progress, () => putInForce(input))
+}
+
+/** Carries out steps and then the end of them. What the registry does not know to be done, be it that a crash forgot it, is carried out again. */
+async function carryOutUntil<E extends string>(
+  input: OperationInput,
+  steps: readonly WorkflowStep[],
+  progress: ProgressTracker,
+  end: () => Promise<E | 'to-be-finished'>,
+): Promise<E> {
   for (;;) {
     await carryOut(input, steps, progress)
     if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled before it was settled')
     // A cancel from now on is answered by what the registry says.
-    const settled = await CancellationScope.nonCancellable(() => settle({ input, outcome: 'succeeded' }))
-    if (settled !== 'to-be-finished') return settled
+    const ended = await CancellationScope.nonCancellable(end)
+    if (ended !== 'to-be-finished') return ended as E
   }
 }
 

@@ -7,7 +7,8 @@ import { topologyOf } from '../../isolation/strategies/by-profile.ts'
 import { entityConnectionString } from '../../base/bus-endpoint.ts'
 import { currentPlacement } from '../../domain/placement.ts'
 import { acceptOperation } from '../../operations/accept.ts'
-import type { TenantFacts } from '../../operations/rows.ts'
+import { readManifestOf } from '../../operations/manifests.ts'
+import { generationInForce, type TenantFacts } from '../../operations/rows.ts'
 import { eventsJson } from '../../registry/events.ts'
 import { readSealer } from '../../registry/tenant-keys.ts'
 import { placementsOf } from '../../registry/placements.ts'
@@ -121,7 +122,9 @@ function busCredentials(events: Extract<Topology['events'], { transport: 'servic
 }
 
 async function placementOf(sql: Sql, { platform }: ApiDeps, tenant: TenantFacts, environment: string) {
-  const placement = currentPlacement(await placementsOf(sql, platform, tenant), environment)
+  const { resolved } = await readManifestOf(sql, tenant.id, generationInForce(tenant))
+  const isInForce = resolved.spec.environments.some(({ name }) => name === environment)
+  const placement = isInForce ? currentPlacement(await placementsOf(sql, platform, tenant), environment) : undefined
   if (placement !== undefined) return placement
   throw new FreeholdError('environment_not_found', `tenant ${tenant.slug} has no environment "${environment}"`)
 }

@@ -5,6 +5,7 @@ import { sha256 } from '../../crypto/tokens.ts'
 import { tenantContext } from '../../domain/context.ts'
 import { FreeholdError } from '../../domain/errors.ts'
 import { currentPlacement } from '../../domain/placement.ts'
+import { generationInForce } from '../../operations/rows.ts'
 import { readEvents } from '../../registry/events.ts'
 import { resourcesOf } from '../../registry/ledger.ts'
 import { topologyOf } from '../../isolation/strategies/by-profile.ts'
@@ -70,7 +71,7 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   app.openapi(
     createRoute({
       ...get('/v1/tenants/{idOrSlug}', 'getTenant'),
-      summary: 'One tenant with its resolved manifest; the ETag is its generation',
+      summary: 'One tenant with the manifest in force, resolved; the ETag is its generation',
       request: { params: tenantParams },
       responses: { 200: json(tenantSchema, 'The tenant'), ...readProblems(404, 410) },
     }),
@@ -79,7 +80,7 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       const tenant = await findTenant(em, idOrSlug(c.req.valid('param').idOrSlug))
       c.set('tenantId', tenant.id)
       const view = tenantView(await one(tenantSummaries(sqlOf(orm.pool), [tenant.id])))
-      const { resolved } = await readGeneration(em, tenant.id, tenant.generation)
+      const { resolved } = await readGeneration(em, tenant.id, generationInForce(tenant))
       c.header('ETag', `"${tenant.generation}"`)
       return c.json({ ...view, manifest: resolved }, 200)
     },
@@ -103,10 +104,12 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       c.set('tenantId', tenant.id)
       const { environment } = c.req.valid('query')
       const placements = await placementsOf(sqlOf(orm.pool), deps.platform, tenant)
-      const placement = currentPlacement(placements, environment)
+      const { resolved } = await readGeneration(em, tenant.id, generationInForce(tenant))
+      // One that is about to be added has a placement, and is not told of before it is in force.
+      const isInForce = resolved.spec.environments.some(({ name }) => name === environment)
+      const placement = isInForce ? currentPlacement(placements, environment) : undefined
       if (placement === undefined)
         throw new FreeholdError('environment_not_found', `tenant ${tenant.slug} has no environment "${environment}"`)
-      const { resolved } = await readGeneration(em, tenant.id, tenant.observedGeneration || tenant.generation)
       const context = tenantContext(
         tenant,
         resolved,

@@ -109,7 +109,7 @@ function ofOperations(deps: ApiDeps): Command[] {
       summary: 'Roll the interrupted or failed operation forward again',
       async accept(sql, call, named) {
         const held = await current(sql, call, named, 'interrupted')
-        return operationAnswer(deps, held.tenant, await retryOperation(sql, held, call), 'start')
+        return operationAnswer(deps, held.tenant, await retryOperation(sql, deps.platform, held, call), 'start')
       },
     },
     {

@@ -7,6 +7,7 @@ import { resume } from './resume.ts'
 import { rotateCredentials } from './rotate-credentials.ts'
 import { suspend } from './suspend.ts'
 import { undelete } from './undelete.ts'
+import { update } from './update.ts'
 
 /** Every kind of operation that the lifecycle table says is available; the compiler notices one too many or too few. */
 export const kinds = {
@@ -17,6 +18,7 @@ export const kinds = {
   resume,
   delete: deleteTenant,
   undelete,
+  update,
 } satisfies Record<OperationKind, Kind>
 
 /** The particulars of a kind. */

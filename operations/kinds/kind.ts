@@ -1,6 +1,7 @@
 import type { NewEvent } from '../../domain/events.ts'
 import type { ResolvedManifest } from '../../domain/manifest-resolve.ts'
-import type { Step } from '../../domain/operation.ts'
+import type { Recorded } from '../../domain/changes.ts'
+import type { OperationError, Step } from '../../domain/operation.ts'
 import type { Platform } from '../../domain/platform.ts'
 import type { ResourceSpec } from '../../domain/resources.ts'
 import type { OperationRow } from '../../registry/entities/operation.ts'
@@ -9,12 +10,7 @@ import type { Sql } from '../../registry/sql.ts'
 import type { LockedOperation, TenantFacts } from '../rows.ts'
 
 /** A resource as the ledger has it. */
-export type LedgerEntry = {
-  readonly key: string
-  readonly spec: ResourceSpec
-  readonly specVersion: number
-  readonly createdBy: string
-}
+export type LedgerEntry = Recorded & { readonly specVersion: number; readonly createdBy: string }
 
 /** What a kind prepares from: everything that is recorded, and the platform file. */
 export type Facts = {
@@ -26,7 +22,7 @@ export type Facts = {
   readonly platform: Platform
 }
 
-/** What an operation is going to do: resources to enter in the ledger first, then the steps. */
+/** What an operation is going to do: resources to enter in the ledger, or to describe anew there, first; then the steps. */
 export type Work = { readonly specs: readonly ResourceSpec[]; readonly steps: readonly Step[] }
 
 /** All that is particular to one kind of operation; the lifecycle table says the rest. */
@@ -40,7 +36,7 @@ export type Kind = {
   readonly needsConfirmation?: true
   /** Prepares, from facts alone, and changes nothing. */
   readonly prepare: (facts: Facts) => Work
-  /** The steps that undo it, from facts alone. Those that remove what it has made, unless it says so. */
+  /** The steps that undo it, from facts alone. Those that remove what it has made and put back what it has changed, unless it says so. */
   readonly undo?: (facts: Facts) => Step[]
   /** What changes as soon as the command is accepted, in the transaction that accepts. The tenant is locked. */
   readonly accepted?: (sql: Sql, tenant: Pick<TenantFacts, 'id'>) => Promise<void>
@@ -52,5 +48,7 @@ export type Kind = {
    */
   readonly succeed?: (sql: Sql, held: LockedOperation) => Promise<NewEvent[]>
   /** What it changes, likewise, that it failed or was aborted, be it that it was denied before it began. */
-  readonly fail?: (sql: Sql, held: LockedOperation) => Promise<NewEvent[]>
+  readonly fail?: (sql: Sql, held: LockedOperation, error: OperationError) => Promise<NewEvent[]>
+  /** Takes the places it needs, last in the transaction in which it is tried again after it had ended. */
+  readonly takePlaces?: (sql: Sql, platform: Platform, held: LockedOperation) => Promise<void>
 }

@@ -21,7 +21,7 @@ export function isRefusal(error: unknown): boolean {
 }
 
 function refusal({ status, code, message, errors, instance, path }: ApiError, io: Io): CliError {
-  const next = nextStep(code, /^\/v1\/tenants\/([A-Za-z0-9-]+)/.exec(path)?.[1], errors.length > 0)
+  const next = nextStep(code, /^\/v1\/tenants\/([A-Za-z0-9-]+)/.exec(path)?.[1])
   const isOfKey = code === 'unauthenticated' || code === 'forbidden'
   return new CliError(status >= 500 ? exitCodes.unreachable : exitCodes.refused, asGiven(message), {
     code,

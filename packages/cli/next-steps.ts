@@ -17,6 +17,7 @@ const steps: Readonly<Record<string, string>> = {
   plan_not_configured: offered,
   region_not_configured: offered,
   schema_version_unknown: correct,
+  field_immutable: 'do what each line says instead; nothing was changed',
   policy_denied: 'do what each line says, or ask who sets the policy (freehold policies get); nothing was changed',
   policy_version_unknown: 'see the one in force: freehold policies get',
   policy_version_mismatch:
@@ -63,12 +64,8 @@ const steps: Readonly<Record<string, string>> = {
   internal: "try again; if it stays, look for the request in the platform's log",
 }
 
-/**
- * What a user can do about an error code of the API, for `tenant` where it is known. What is not available in a manifest
- * has a place there; without one, it is the change of a tenant that exists.
- */
-export function nextStep(code: string, tenant = 'TENANT', hasPlace = true): string | undefined {
-  if (code === 'not_available' && !hasPlace) return exists.replace('TENANT', tenant)
+/** What a user can do about an error code of the API, for `tenant` where it is known. */
+export function nextStep(code: string, tenant = 'TENANT'): string | undefined {
   if (/^http_[1-4]/.test(code)) return 'what answers there may not be the Freehold API: check FREEHOLD_URL'
   if (code.startsWith('http_5')) return again
   return Object.hasOwn(steps, code) ? steps[code]?.replaceAll('TENANT', tenant) : undefined

@@ -53,7 +53,7 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
       .option('--wait', 'follow the operation to its end')
       .option('--reason <text>', 'for the audit trail')
 
-  command('apply', 'apply manifests: what is new is provisioned, what is in force stays')
+  command('apply', 'apply manifests: what is new is provisioned, what differs is updated, what is in force stays')
     .requiredOption('-f, --file <path>', 'file, folder (*.yaml, *.yml, *.json) or - (repeatable)', collect)
     .option('--wait', 'follow the operations to their end')
     .action(to(apply))

@@ -26,7 +26,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One tenant with its resolved manifest; the ETag is its generation */
+        /** One tenant with the manifest in force, resolved; the ETag is its generation */
         get: operations["getTenant"];
         /** Apply a manifest: creates the tenant when the slug is new, changes nothing when it is in force */
         put: operations["applyTenant"];

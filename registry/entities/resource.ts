@@ -22,6 +22,8 @@ export const Resource = defineEntity({
     cell: p.text(),
     name: p.text(),
     spec: p.json<ResourceSpec>(),
+    /** How it was, while an operation brings it to `spec`; it stays when it could be brought neither there nor back. */
+    specBefore: p.json<ResourceSpec>().nullable(),
     specVersion: p.integer().default(1),
     state: p.enum(['planned', 'present'] as const).default('planned'),
     facts: p.json<JsonObject>().defaultRaw(`'{}'`),

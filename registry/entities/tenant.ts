@@ -39,7 +39,7 @@ export const Condition = defineEntity({
   tableName: 'conditions',
   properties: {
     tenant: () => p.manyToOne(Tenant).mapToPk().primary(),
-    type: p.text().$type<'NeedsAttention' | 'LegalHold'>().primary(),
+    type: p.text().$type<'NeedsAttention' | 'LegalHold' | 'UpdateFailed'>().primary(),
     reason: p.text(),
     message: p.text(),
     since: instant(),

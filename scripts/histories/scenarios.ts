@@ -3,19 +3,20 @@ import type { RecordingStack } from './stack.ts'
 
 const environments = ['prod', 'staging', 'test'].map((name) => ({ name }))
 
+const manifest = (slug: string, spec: object) => ({
+  apiVersion: 'freehold.dev/v1alpha1' as const,
+  kind: 'Tenant' as const,
+  metadata: { slug, name: slug },
+  spec: { plan: 'pro', region: 'eu-north', ...spec },
+})
+
 /** Carries out every scenario, and gives for each recording, by kind and ending, the id of its workflow. */
 export async function* playScenarios(stack: RecordingStack): AsyncGenerator<[name: string, workflowId: string]> {
   const { client, temporal, until, governs, refuse, hold, holdUntilCancelled, mend } = stack
   const workflow = (id: string) => temporal.workflow.getHandle(id)
 
   async function provision(slug: string, spec: object = {}): Promise<string> {
-    const { operation } = await client.createTenant({
-      apiVersion: 'freehold.dev/v1alpha1',
-      kind: 'Tenant',
-      metadata: { slug, name: slug },
-      spec: { plan: 'pro', region: 'eu-north', ...spec },
-    })
-    return operation.id
+    return (await client.createTenant(manifest(slug, spec))).operation.id
   }
   /** Its undo failed as well. */
   async function failed(slug: string): Promise<string> {
@@ -140,6 +141,8 @@ export async function* playScenarios(stack: RecordingStack): AsyncGenerator<[nam
   yield ['undelete-succeeded', await life('undelete', 'succeeded')]
   yield ['delete-succeeded', await life('delete', 'succeeded')]
 
+  yield* playUpdates(stack, provision)
+
   const purge = await client.transition('unresolved', 'purge', { confirm: 'unresolved' })
   await until(purge.id, 'succeeded')
   yield ['purge-succeeded', purge.workflowId]
@@ -153,4 +156,50 @@ export async function* playScenarios(stack: RecordingStack): AsyncGenerator<[nam
   await client.transition('left', 'retry')
   await until(stuck.id, 'succeeded')
   yield ['purge-retried', `${stuck.workflowId}/2`]
+}
+
+/** Endings of updates: before the manifest is in force they are undone, behind it they only go forward. */
+async function* playUpdates(
+  { client, temporal, until, refuse, hold, mend }: RecordingStack,
+  provision: (slug: string, spec?: object) => Promise<string>,
+): AsyncGenerator<[name: string, workflowId: string]> {
+  await until(await provision('changes'), 'succeeded')
+  const update = async (spec: object, ending?: OperationState) => {
+    const { operation } = await client.applyTenant('changes', manifest('changes', spec))
+    if (operation === null) throw new Error('nothing differs')
+    if (ending !== undefined) await until(operation.id, ending)
+    return operation
+  }
+  const [two, one] = [{ environments: environments.slice(0, 2) }, {}]
+  refuse('migrate staging/1/database/schema')
+  yield ['update-failed', (await update(two, 'failed')).workflowId]
+  mend()
+  yield ['update-succeeded', (await update(two, 'succeeded')).workflowId]
+
+  const inForce = hold('putInForce')
+  const late = await update(one)
+  await inForce.reached
+  await client.transition('changes', 'abort')
+  inForce.open()
+  await until(late.id, 'aborted')
+  mend()
+  yield ['update-to-be-undone', late.workflowId]
+
+  const closing = hold('freeze staging/topic/freeze')
+  const removing = await update(one)
+  await closing.reached
+  await temporal.workflow.getHandle(removing.workflowId).cancel()
+  closing.open()
+  await until(removing.id, 'succeeded')
+  mend()
+  yield ['update-cancel-ignored', removing.workflowId]
+
+  await update(two, 'succeeded')
+  refuse('remove staging/topic')
+  const { id, workflowId } = await update(one, 'interrupted')
+  mend()
+  yield ['update-stalled', workflowId]
+  await client.transition('changes', 'retry')
+  await until(id, 'succeeded')
+  yield ['update-retried', `${workflowId}/2`]
 }

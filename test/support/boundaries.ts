@@ -6,6 +6,7 @@ const keys = (environment: string) =>
 const around = (activity: string) => [`before ${activity}`, `after ${activity}`]
 const through = (step: string) => [`before ${step}`, `between ${step}`, `after ${step}`]
 const moves = (verb: 'freeze' | 'thaw', of: readonly string[]) => of.flatMap((key) => through(`${verb} ${key}/${verb}`))
+const ensures = (environment: string) => keys(environment).flatMap((key) => through(`ensure ${key}`))
 const removals = (environment: string) => keys(environment).flatMap((key) => through(`remove ${key}`))
 
 /**
@@ -15,7 +16,7 @@ const removals = (environment: string) => keys(environment).flatMap((key) => thr
 export const boundaries = {
   provision: [
     ...around('begin'),
-    ...keys('prod').flatMap((key) => through(`ensure ${key}`)),
+    ...ensures('prod'),
     ...through('migrate prod/1/database/schema'),
     ...around('settle'),
   ],
@@ -30,5 +31,16 @@ export const boundaries = {
   // The same steps as those of suspend and resume, so what begins and ends them is what is of their own.
   delete: [...around('begin'), ...moves('freeze', ['prod/1/database', 'prod/topic']), ...around('settle')],
   undelete: [...around('begin'), ...moves('thaw', ['prod/1/database', 'prod/topic']), ...around('settle')],
+  // One that adds the environment "new", removes "old" and changes the database of prod. What it makes and removes is made and
+  // removed as by provision and purge, so two kinds of resources stand for all.
+  update: [
+    ...around('begin'),
+    ...['new/1/database', 'new/topic', 'prod/1/database'].flatMap((key) => through(`ensure ${key}`)),
+    ...through('migrate new/1/database/schema'),
+    ...around('putInForce'),
+    ...moves('freeze', ['old/1/database', 'old/topic']),
+    ...['old/1/database', 'old/topic'].flatMap((key) => through(`remove ${key}`)),
+    ...around('settle'),
+  ],
   purge: [...around('begin'), ...removals('prod'), ...around('settle')],
 } as const

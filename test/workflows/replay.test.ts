@@ -36,6 +36,14 @@ const endings = {
   resume: { failed: 'FAILED', succeeded: 'COMPLETED' },
   suspend: { 'cancel-ignored': 'COMPLETED', succeeded: 'COMPLETED' },
   undelete: { failed: 'FAILED', succeeded: 'COMPLETED' },
+  update: {
+    'cancel-ignored': 'COMPLETED',
+    failed: 'FAILED',
+    retried: 'COMPLETED',
+    stalled: 'FAILED',
+    succeeded: 'COMPLETED',
+    'to-be-undone': 'FAILED',
+  },
   'rotate-credentials': { 'cancel-ignored': 'COMPLETED', stalled: 'FAILED', succeeded: 'COMPLETED' },
 } satisfies Partial<Record<OperationKind, Record<string, 'COMPLETED' | 'FAILED' | 'CANCELED'>>>
 

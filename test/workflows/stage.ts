@@ -28,7 +28,7 @@ const timing: Timing = {
   maximumRetryMs: 10,
   maximumAttempts: 3,
 }
-const activities = ['begin', 'askGovernance', 'beginUndo', 'settle', ...stepActions] as const
+const activities = ['begin', 'askGovernance', 'beginUndo', 'putInForce', 'settle', ...stepActions] as const
 activities satisfies readonly (keyof Activities)[]
 
 /** A Temporal worker with the real workflows, and with activities that do what a script says. */
@@ -93,6 +93,7 @@ function createPlay(handle: WorkflowHandle, script: Script, taskQueue: string, i
   const usual: Record<string, Answer> = {
     begin: () => ({ proceed: 'forward', slug: 'acme', steps: script.steps ?? [] }),
     beginUndo: () => script.undo ?? [],
+    putInForce: () => 'in-force',
     settle: () => 'settled',
   }
   return {

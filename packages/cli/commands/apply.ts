@@ -68,7 +68,8 @@ async function follow(session: Session, result: Result): Promise<void> {
 }
 
 function unfinished({ operation }: Tenant): Tenant['operation'] {
-  return operation?.kind === 'provision' && operation.state !== 'succeeded' ? operation : null
+  const puts = operation?.kind === 'provision' || operation?.kind === 'update'
+  return puts && operation.state !== 'succeeded' ? operation : null
 }
 
 function sayWhatIsOpen(session: Session, results: readonly Result[]): void {

@@ -116,7 +116,7 @@ describe('creating a tenant', () => {
 })
 
 describe('PUT', () => {
-  test('creates, then changes nothing, then refuses an update', async () => {
+  test('creates, then changes nothing, and refuses another manifest while the tenant is being made', async () => {
     const wish = manifest({ labels: { tier: 'a' } })
     const path = `/v1/tenants/${wish.metadata.slug}`
     const first = await api.call('PUT', path, { body: wish })
@@ -130,9 +130,9 @@ spec: { region: eu-north, plan: pro }
     const again = await api.call('PUT', path, { body: yaml, headers: { 'content-type': 'application/yaml' } })
     expect(again.body).toMatchObject({ tenant: { id: first.body.tenant.id }, operation: null, changed: false })
     const other = await api.call('PUT', path, { body: { ...wish, metadata: { ...wish.metadata, name: 'Other' } } })
-    expect([other.status, other.body.code]).toEqual([422, 'not_available'])
+    expect([other.status, other.body.code]).toEqual([409, 'operation_in_progress'])
     const contacts = { ...wish, spec: { ...wish.spec, contacts: [{ role: 'admin', email: 'a@b.example' }] } }
-    expect((await api.call('PUT', path, { body: contacts })).body.code).toBe('not_available')
+    expect((await api.call('PUT', path, { body: contacts })).body.code).toBe('operation_in_progress')
   })
 
   test('10 at once create once', async () => {

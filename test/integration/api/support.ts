@@ -77,6 +77,7 @@ export async function openTestApi() {
         if (operation.slug.startsWith('lost-')) throw new Error('no server')
       },
       cancel: async (operation) => void cancelled.push(operation),
+      observe: async () => [],
     },
     log,
     metricsRegistry: createMetricsRegistry(),

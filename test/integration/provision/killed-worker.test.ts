@@ -1,18 +1,12 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { FreeholdError } from '../../../domain/errors.ts'
 import { sqlOf } from '../../../registry/pool.ts'
 import { boundaries, brokenEnvironment } from '../../support/boundaries.ts'
+import { killWorkerAndGoOn, type Doomed } from '../../support/killed-worker.ts'
 import { eventCounts, nothing, remainsOf, whole } from '../../support/remains.ts'
-import { aroundVerbs } from '../../support/verbs.ts'
 import { closed, doors, open } from '../../support/doors.ts'
 import { tries } from '../../support/timing.ts'
 import { createWorld, type SeenOperation, type SeenTenant, type World } from '../../support/world.ts'
-
-type Doomed = { boundary: string; tenant: SeenTenant; operation: string; end: SeenOperation['state'] }
 
 /** Long tries, so that what takes a step up again is the silence of the dead worker. */
 const timing = { tryMs: tries(30_000) }
@@ -28,46 +22,7 @@ describe('a worker killed at every boundary', { timeout: 240_000 }, () => {
   })
   afterAll(() => world.close())
 
-  /** Kills a worker once it has stopped everywhere, and lets another one go on until all have ended. */
-  async function killAndGoOn(doomed: readonly Doomed[]): Promise<void> {
-    const plan = Object.fromEntries(doomed.map(({ tenant, boundary }) => [tenant.id, boundary]))
-    const process_ = spawn(process.execPath, [new URL('../../support/doomed-worker.ts', import.meta.url).pathname], {
-      env: { PATH: process.env['PATH'], ...world.environment, DOOMED_AT: JSON.stringify(plan) },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    const died = once(process_, 'exit')
-    const waiting = new Set(Object.keys(plan))
-    try {
-      for await (const line of createInterface({ input: process_.stdout })) {
-        waiting.delete(line.replace('stopped ', ''))
-        if (waiting.size === 0) break
-      }
-    } finally {
-      process_.kill('SIGKILL')
-    }
-    expect(await died).toEqual([null, 'SIGKILL'])
-    expect([...waiting]).toEqual([])
-    const mappers = aroundVerbs(world.deps.mappers, async ({ action, target }, run) => {
-      if (action === 'migrate' && target.spec.environment === brokenEnvironment)
-        throw new FreeholdError('migration_failed', 'this environment is broken')
-      return run()
-    })
-    const worker = await world.worker({ mappers })
-    await expect
-      .poll(() => states(doomed), { timeout: 120_000, interval: 200 })
-      .toEqual(doomed.map(({ boundary, end }) => `${boundary}: ${end}`))
-    await worker.stop()
-  }
-
-  /** How each operation stands, in their order. */
-  async function states(doomed: readonly Doomed[]): Promise<string[]> {
-    const rows = await sqlOf(world.deps.orm.pool)<{ id: string; state: string }>({
-      text: 'select id, state from operations where id = any ($1)',
-      values: [doomed.map(({ operation }) => operation)],
-    })
-    const byId = new Map(rows.map(({ id, state }) => [id, state]))
-    return doomed.map(({ operation, boundary }) => `${boundary}: ${byId.get(operation)}`)
-  }
+  const killAndGoOn = (doomed: readonly Doomed[]) => killWorkerAndGoOn(world, doomed)
 
   const provisioned: SeenTenant[] = []
 

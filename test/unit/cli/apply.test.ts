@@ -61,15 +61,6 @@ describe('apply', () => {
     expect(stdout).toMatch(/acme +provision +accepted/)
   })
 
-  test('a tenant that exists with another manifest is told what to look at', async () => {
-    const detail = 'tenant globex exists with another manifest, and update is not available in this release'
-    await using fake = await startFake((_, response) => json(response, 422, { code: 'not_available', detail }))
-    writeFileSync(join(fake.cwd, 't.yaml'), 'metadata: { slug: globex }\n')
-    const { stderr } = await fake.freehold(['apply', '-f', 't.yaml'])
-    expect(stderr).toContain(`${detail}\ncode: not_available\nnext: choose another metadata.slug`)
-    expect(stderr).toContain('freehold get globex --output yaml')
-  })
-
   test('JSON that does not parse is told with its file and line, without its text, and the next one is applied', async () => {
     await using fake = await startFake((_, response) => json(response, 202, accept))
     mkdirSync(join(fake.cwd, 'all'))
