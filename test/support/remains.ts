@@ -7,6 +7,8 @@ type Of = { readonly id: string; readonly code: string }
 
 /** All that there is of a tenant, in the world and in the ledger. */
 export type Remains = {
+  /** Of its own. */
+  databases: string[]
   schemas: string[]
   roles: string[]
   /** Sides that are not retired, as `<environment>/<number> <state>`. */
@@ -22,6 +24,7 @@ export type Remains = {
 }
 
 export const nothing: Remains = {
+  databases: [],
   schemas: [],
   roles: [],
   sides: [],
@@ -32,20 +35,21 @@ export const nothing: Remains = {
   deliveries: [],
 }
 
-/** What a tenant with this one environment has, from its first step to its removal. */
-export function whole({ code }: Of, environment = 'prod', side = 'active'): Remains {
+/** What a tenant with this one environment, in a placement of this number, has from its first step to its removal. */
+export function whole({ code }: Of, environment = 'prod', side = 'active', number = 1): Remains {
   const names = `t_${code}_${environment}`
   const at = (key: string) => `${environment}/${key} present`
   return {
+    databases: [],
     schemas: [names],
-    roles: [`${names}_1_app`, `${names}_1_owner`],
-    sides: [`${environment}/1 ${side}`],
+    roles: [`${names}_${number}_app`, `${names}_${number}_owner`],
+    sides: [`${environment}/${number} ${side}`],
     topics: [`tenant-${code}-${environment}`],
     files: expect.arrayContaining([
       expect.stringContaining(`tenants/${code}/${environment}/`),
       expect.stringMatching(`${code}.*\\.json$`),
     ]) as string[],
-    ledger: ['1/database', '1/network', 'object-store', 'runtime', 'secrets', 'topic'].map(at),
+    ledger: [`${number}/database`, `${number}/network`, 'object-store', 'runtime', 'secrets', 'topic'].map(at),
     secrets: expect.arrayContaining([expect.stringContaining(code)]) as string[],
     deliveries: [`topic/${environment}/topic`],
   }
@@ -53,8 +57,9 @@ export function whole({ code }: Of, environment = 'prod', side = 'active'): Rema
 
 /** Looks at all that there is of a tenant; what a verb has left half-made shows up too. */
 export async function remainsOf(world: World, { id, code }: Of): Promise<Remains> {
-  const [{ schemas, roles, sides }, { ledger, secrets, deliveries }, topics] = await Promise.all([
+  const [{ databases, schemas, roles, sides }, { ledger, secrets, deliveries }, topics] = await Promise.all([
     texts(world.adminUrl('warehouse'), {
+      databases: ['select datname::text from pg_database where datname like $1', `warehouse\\_${code}\\_%`],
       schemas: ['select nspname::text from pg_namespace where nspname like $1', `t\\_${code}\\_%`],
       roles: ['select rolname::text from pg_roles where rolname like $1', `t\\_${code}\\_%`],
       sides: [
@@ -73,6 +78,7 @@ export async function remainsOf(world: World, { id, code }: Of): Promise<Remains
     .filter((path) => !path.startsWith('service-bus') && path.includes(code))
     .toSorted((a, b) => a.localeCompare(b))
   return {
+    databases,
     schemas,
     roles,
     sides,
