@@ -48,6 +48,8 @@ export async function createWorld(
     environment?: Record<string, string>
     busLimits?: { topics?: number }
     timing?: Partial<Timing>
+    /** How long `until` waits. */
+    patienceMs?: number
     /** Changes the text of the platform file. */
     platform?: (text: string) => string
   } = {},
@@ -175,10 +177,12 @@ export async function createWorld(
     },
     /** Waits until the operation is in one of the states. */
     async until(id: string, ...states: OperationState[]): Promise<SeenOperation> {
-      for (let tries = 0; ; tries += 1) {
+      const until = Date.now() + (options.patienceMs ?? 40_000)
+      for (;;) {
         const operation = await this.operation(id)
         if (states.includes(operation.state)) return operation
-        if (tries > 400) throw new Error(`operation ${id} is still ${operation.state}: ${JSON.stringify(operation)}`)
+        if (Date.now() > until)
+          throw new Error(`operation ${id} is still ${operation.state}: ${JSON.stringify(operation)}`)
         await sleep(100)
       }
     },

@@ -1,27 +1,33 @@
+import { randomInt } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startKilledPool, type KilledPool } from '../../support/killed-pool.ts'
 import { createWorld, type World } from '../../support/world.ts'
 import { lives } from './generate.ts'
 import { live } from './live.ts'
 
 /**
  * Random commands, some at the same time, given to tenants on the real stack; after each round everything is as a small model
- * says. A failure tells its seed: `npm run soak -- --seed <seed> --runs 1` leads that life again.
+ * says. A failure tells its seed: `npm run soak -- --seed <seed> --runs 1` leads that life again. `npm run soak` sets the
+ * variables; with `SOAK_CRASHES` workers are killed all the while.
  */
-const first = Number(process.env['SOAK_SEED'] ?? 1)
-const runs = Number(process.env['SOAK_RUNS'] ?? 6)
-const rounds = Number(process.env['SOAK_ROUNDS'] ?? 6)
-const seeds = Array.from({ length: runs }, (_, index) => first + index)
+const { SOAK_SEED = '1', SOAK_RUNS = '6', SOAK_ROUNDS = '6', SOAK_CRASHES } = process.env
+const seeds = Array.from({ length: Number(SOAK_RUNS) }, (_, index) => Number(SOAK_SEED) + index)
 
 let world: World
+let pool: KilledPool | undefined
 beforeAll(async () => {
-  world = await createWorld()
-  await world.worker()
+  world = await createWorld({ patienceMs: SOAK_CRASHES === undefined ? 40_000 : 240_000 })
+  if (SOAK_CRASHES === undefined) await world.worker()
+  else pool = startKilledPool(world, () => randomInt(1_000) / 1_000)
 })
-afterAll(() => world.close())
+afterAll(async () => {
+  if (pool !== undefined) console.log(`workers killed: ${await pool.stop()}`)
+  await world.close()
+})
 
 it.concurrent.each(seeds)('a life of seed %i is as the model says', { timeout: 0 }, async (seed) => {
-  const property = fc.asyncProperty(lives(rounds), (life) => live(world, `life-${seed}`, life))
+  const property = fc.asyncProperty(lives(Number(SOAK_ROUNDS)), (life) => live(world, `life-${seed}`, life))
   const { failed, ...details } = await fc.check(property, { seed, numRuns: 1, endOnFailure: true })
   expect(failed && fc.stringify(details)).toBe(false)
 })
