@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from '@freehold/sdk'
 import { cancellationSignal } from '@temporalio/activity'
@@ -10,34 +7,18 @@ import { FreeholdError } from '../../domain/errors.ts'
 import type { GovernanceEndpoint } from '../../domain/governance.ts'
 import type { OperationState } from '../../domain/operation.ts'
 import { governedCommands } from '../../domain/policy.ts'
-import { freePorts } from '../../local/ports.ts'
-import { startStack } from '../../local/stack.ts'
 import { compose } from '../../registry/compose.ts'
 import { composeWorker } from '../../worker/compose.ts'
 import { installSdkRuntime } from '../../worker/sdk-runtime.ts'
 import { startWorker } from '../../worker/worker.ts'
+import { startOwnStack } from '../own-stack.ts'
 
 /** What happens to an activity before it does its work. */
 type Fault = () => Promise<void>
 
 /** A whole stack of its own on free ports, in a directory that goes with it, and a worker whose activities can be held up. */
 export async function startRecordingStack(closing: Closing) {
-  const stateDir = mkdtempSync(join(tmpdir(), 'freehold-histories-'))
-  closing.add('the directory', () => rmSync(stateDir, { recursive: true, force: true }))
-  const [api, postgres, temporal, ui, bus, busAdmin] = await freePorts(6)
-  const given = {
-    FREEHOLD_STATE_DIR: stateDir,
-    FREEHOLD_PORT: `${api}`,
-    FREEHOLD_POSTGRES_PORT: `${postgres}`,
-    FREEHOLD_TEMPORAL_PORT: `${temporal}`,
-    FREEHOLD_TEMPORAL_UI_PORT: `${ui}`,
-    FREEHOLD_SERVICE_BUS_PORT: `${bus}`,
-    FREEHOLD_SERVICE_BUS_ADMIN_PORT: `${busAdmin}`,
-    FREEHOLD_SWEEP_INTERVAL_MS: '300',
-    LOG_LEVEL: 'error',
-  }
-  const { signal } = new AbortController()
-  const stack = await startStack(given, { signal, log: (line) => console.error(line) }, closing)
+  const stack = await startOwnStack(closing, { FREEHOLD_SWEEP_INTERVAL_MS: '300' })
   const composed = await compose(stack.environment, { parts: ['api', 'worker'] }, closing)
   // Nobody answers there: whether a command goes on without an answer is all that a workflow learns of a verdict.
   const endpoint: GovernanceEndpoint = {

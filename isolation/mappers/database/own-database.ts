@@ -19,6 +19,7 @@ export type OwnConnections = { readonly inCell: Connections; readonly builders: 
 /** What there is under the name of a database of its own, in the cluster. */
 export type FoundDatabase = {
   readonly name: string
+  /** Whole: one whose drop was cut short is as good as gone. */
   readonly isThere: boolean
   readonly hasRole: boolean
   /** One sentence on what is not the tenant's; undefined when there is nothing of the kind. */
@@ -40,25 +41,31 @@ export function insideOf(target: DatabaseTarget, name: string): DatabaseTarget {
   }
 }
 
-/** Looks up the database and the role of those who may enter it. */
+/**
+ * Looks up the database and the role of those who may enter it. A database whose drop was cut short is marked by the server
+ * (connection limit -2): nobody can enter it any more, and all that can be done with it is to drop it.
+ */
 export function findDatabaseStatement(name: string): string {
-  return `select 'database' as part, datname::text as name, shobj_description(oid, 'pg_database') as tag
+  return `select 'database' as part, datname::text as name, shobj_description(oid, 'pg_database') as tag,
+        datconnlimit = -2 as "isHalfDropped"
       from pg_catalog.pg_database where datname = ${pg.escapeLiteral(name)}
     union all
-    select 'role', rolname::text, shobj_description(oid, 'pg_authid')
+    select 'role', rolname::text, shobj_description(oid, 'pg_authid'), false
       from pg_catalog.pg_roles where rolname = ${pg.escapeLiteral(tenantsRole(name))}`
 }
+
+type Part = { part: 'database' | 'role'; name: string; tag: string | null; isHalfDropped: boolean }
 
 export function readDatabase(
   result: QueryResult | undefined,
   { spec, tenantId }: DatabaseTarget,
   name: string,
 ): FoundDatabase {
-  const parts = (result?.rows ?? []) as { part: 'database' | 'role'; name: string; tag: string | null }[]
+  const parts = (result?.rows ?? []) as Part[]
   const foreign = parts.find(({ tag }) => readOwnerTag(tag, spec.placement) !== tenantId)
   return {
     name,
-    isThere: parts.some(({ part }) => part === 'database'),
+    isThere: parts.some(({ part, isHalfDropped }) => part === 'database' && !isHalfDropped),
     hasRole: parts.some(({ part }) => part === 'role'),
     foreign:
       foreign &&
@@ -116,6 +123,7 @@ export async function makeDatabase(
       `revoke all on database ${draft} from public`,
       `comment on database ${draft} is ${tag}`,
       `alter database ${draft} with allow_connections true`,
+      `drop database if exists ${quoteIdentifier(name)} with (force)`,
       `alter database ${draft} rename to ${quoteIdentifier(name)}`,
     )
   })

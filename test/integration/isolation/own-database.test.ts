@@ -83,6 +83,22 @@ describe('a database of its own', () => {
     expect(rows).toEqual([{ state: 'retired' }])
   })
 
+  it('whose drop was cut short is removed, or made anew', async () => {
+    const tenant = newTenant()
+    await mapper.ensure(tenant.target('database'))
+    // What the server leaves of a DROP DATABASE that was cancelled in the middle.
+    const cutShort = () =>
+      cell.admin.query('update pg_database set datconnlimit = -2 where datname = $1', [nameOf(tenant)])
+    await cutShort()
+    await mapper.ensure(tenant.target('database'))
+    await (await loginAs(tenant, cell)).end()
+    await cutShort()
+    await mapper.freeze(tenant.target('database'))
+    expect(await codeOf(mapper.thaw(tenant.target('database')))).toBe('not_found')
+    expect(await mapper.remove(tenant.target('database'))).toMatchObject({ outcome: 'removed' })
+    expect([await databases(tenant), await roles(tenant)]).toEqual([[], 0])
+  })
+
   it('that somebody has dropped leaves roles behind, which are seen and removed', async () => {
     const tenant = newTenant()
     await mapper.ensure(tenant.target('database'))
