@@ -1,0 +1,14 @@
+import type { Mutant } from './mutant-list.ts'
+
+const audit = 'test/integration/audit'
+
+/** Mechanisms of the trail: what is told, what is signed, and what is found. */
+export const auditMutants: readonly Mutant[] = [
+  {
+    name: 'an operation that is due is told',
+    file: 'operations/due.ts',
+    swaps: [['select append_events($4::uuid::text, $5::jsonb)', 'select $4::uuid, $5::jsonb']],
+    test: `${audit}/told.test.ts`,
+    only: 'is told of every transition',
+  },
+]
