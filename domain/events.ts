@@ -36,6 +36,8 @@ export const eventTypes = {
   TENANCY_GOVERNANCE_UNANSWERED: 'the governance endpoint gave no answer, and a command went on without one',
   TENANCY_POLICY_CHANGED: 'the rules of the policy were changed',
   TENANCY_CELL_CHANGED: 'a cell was added or changed',
+  TENANCY_SIGNING_KEY_ADDED: 'the platform signs with another key from now on',
+  TENANCY_CHECKPOINT_MADE: 'the heads of all streams were signed',
   TENANCY_API_KEY_CREATED: 'an API key was made',
   TENANCY_API_KEY_REVOKED: 'an API key lets nobody in any more',
 } as const

@@ -54,7 +54,7 @@ export async function enterEnvironments(
   platform: Platform,
   tenant: Living,
   manifest: Named,
-): Promise<Place[]> {
+): Promise<NumberedPlace[]> {
   const places = await placesForNew(sql, platform, tenant, manifest)
   if (places.length > 0)
     await sql({

@@ -420,7 +420,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The keys events are signed with (RFC 7517); `keyid` of an event is the `kid` of its key */
+        /** The keys events are signed with, the one in use first (RFC 7517); `keyid` of an event is the `kid` of its key */
         get: operations["getSigningKeys"];
         put?: never;
         post?: never;
