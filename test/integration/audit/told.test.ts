@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createApiKey } from '../../../registry/api-keys.ts'
-import { createWorld, type SeenOperation, type World } from '../../support/world.ts'
+import { createWorld, manifest, type SeenOperation, type World } from '../../support/world.ts'
 
 /** Every change of what is audited commits with an event: the registry itself looks at each transaction, at its commit. */
 let world: World
@@ -61,6 +61,11 @@ it('is told of every transition of a tenant, of policies, holds and keys', async
   const worker = await world.worker()
   const { tenant, operation } = await world.apply('told')
   await world.until(operation.id, 'succeeded')
+  const more = { environments: [{ name: 'prod' }, { name: 'test' }], quotas: { storageGiB: 5 } }
+  for (const spec of [more, {}]) {
+    const { body } = await world.request('PUT', '/v1/tenants/told', manifest('told', spec))
+    await world.until((body['operation'] as SeenOperation).id, 'succeeded')
+  }
   for (const name of ['suspend', 'resume', 'delete', 'undelete', 'delete'])
     await world.until(await commanded('told', name, { reason: 'because' }), 'succeeded')
   await world.request('PUT', '/v1/tenants/told/legal-hold', { reason: 'case 1' })
@@ -90,7 +95,14 @@ it('is told of every transition of a tenant, of policies, holds and keys', async
   const [accepted] = await said(tenant.id, 'TENANCY_TENANT_ACCEPTED')
   expect(accepted).toMatchObject({ placements: [{ environment: 'prod', state: 'standby', epoch: 1, before: null }] })
   const placements = (await said(tenant.id, 'TENANCY_PLACEMENT_CHANGED')) as { placements: object[] }[]
-  expect(placements.at(1)).toMatchObject({
+  expect((await said(tenant.id, 'TENANCY_MANIFEST_ACCEPTED'))[0]).toMatchObject({
+    before: 1,
+    placements: [{ environment: 'test', number: 1, state: 'standby' }],
+  })
+  expect(placements.map(({ placements: [side] }) => side)).toContainEqual(
+    expect.objectContaining({ environment: 'test', state: 'released', before: expect.any(Object) as object }),
+  )
+  expect(placements.find(({ placements: [side] }) => (side as { epoch: number }).epoch === 2)).toMatchObject({
     placements: [{ state: 'suspended', epoch: 2, before: { state: 'active', epoch: 1 } }],
   })
   expect(placements.at(-1)).toMatchObject({ placements: [{ state: 'released', before: { state: 'suspended' } }] })
