@@ -18,4 +18,32 @@ export const auditMutants: readonly Mutant[] = [
     test: `${audit}/checkpoints.test.ts`,
     only: 'planted does not count',
   },
+  {
+    name: 'a checkpoint counts only by its signature',
+    file: 'packages/sdk/audit-checkpoints.ts',
+    swaps: [['if (!isGenuine(checkpoint))', 'if (isGenuine.length < 0)']],
+    test: `${audit}/manipulations.test.ts`,
+    only: 'by a key that was planted with it',
+  },
+  {
+    name: 'an event is compared with the head that was signed',
+    file: 'packages/sdk/audit-stream.ts',
+    swaps: [['if (signed?.seq === link.number && signed.hash !== link.hash)', 'if (isFound && link.number < 0)']],
+    test: `${audit}/manipulations.test.ts`,
+    only: 'with every hash after it and the head of the stream',
+  },
+  {
+    name: 'a tail is missed by what was signed',
+    file: 'packages/sdk/audit-stream.ts',
+    swaps: [['{ seq: signed?.seq ?? 0, who:', '{ seq: 0, who:']],
+    test: `${audit}/manipulations.test.ts`,
+    only: 'the deliveries and the checkpoint know',
+  },
+  {
+    name: 'that a checkpoint was made is no news',
+    file: 'registry/checkpoints.ts',
+    swaps: [[`\n      and e.type <> 'TENANCY_CHECKPOINT_MADE')`, ')']],
+    test: `${audit}/checkpoints.test.ts`,
+    only: 'makes none without news',
+  },
 ]

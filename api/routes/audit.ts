@@ -103,16 +103,11 @@ function requireWholeStreams(query: Record<string, string>): void {
 function exported({ orm, signer, log, closing }: ApiDeps, stream: string | null, correlation: string) {
   async function* lines(): AsyncGenerator<Uint8Array> {
     const encoder = new TextEncoder()
-    let piece = ''
     try {
-      for await (const record of exportAudit(sqlOf(orm.pool), signer, stream)) {
-        piece += `${JSON.stringify(record)}\n`
-        if (piece.length < 65_536) continue
+      for await (const records of exportAudit(sqlOf(orm.pool), signer, stream)) {
         closing?.throwIfAborted()
-        yield encoder.encode(piece)
-        piece = ''
+        yield encoder.encode(records.map((record) => `${JSON.stringify(record)}\n`).join(''))
       }
-      yield encoder.encode(piece)
     } catch (error) {
       const reason = error instanceof Error ? error.name : 'unknown'
       log.warn({ correlation_id: correlation, reason }, 'an export of the trail broke off')

@@ -20,10 +20,10 @@ export async function exportAudit(api: Api, tenant: string | undefined): Promise
 }
 
 /**
- * The records of an export, line by line, whether it comes from the API or from a file. Throws a SyntaxError that names the line
- * for what is no record.
+ * The records of an export, some at a time, whether it comes from the API or from a file. Throws a SyntaxError that names the
+ * line for what is no record.
  */
-export async function* readRecords(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<AuditRecord> {
+export async function* readRecords(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<readonly AuditRecord[]> {
   const decoder = new TextDecoder()
   let rest = ''
   let line = 0
@@ -35,9 +35,9 @@ export async function* readRecords(bytes: AsyncIterable<Uint8Array>): AsyncGener
   for await (const piece of bytes) {
     const lines = (rest + decoder.decode(piece, { stream: true })).split('\n')
     rest = lines.pop() ?? ''
-    yield* records(lines)
+    yield records(lines)
   }
-  yield* records([rest + decoder.decode()])
+  yield records([rest + decoder.decode()])
 }
 
 function toRecord(text: string, line: number): AuditRecord {

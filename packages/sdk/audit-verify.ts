@@ -19,10 +19,11 @@ const mostFindings = 1_000
 /**
  * Verifies an audit trail, from the records of an export, in one pass: every hash, every link, every number, the signatures of the
  * checkpoints, and the end of each stream against everybody who knows it. Only checkpoints and their heads are kept in memory.
+ * @param records in their order, some at a time, as `readRecords` gives them
  * @param keys the keys that count; without them those of the export, which prove only that it agrees with itself
  */
 export async function verifyAudit(
-  records: AsyncIterable<AuditRecord>,
+  records: AsyncIterable<readonly AuditRecord[]>,
   { keys }: { keys?: readonly PublicSigningKey[] } = {},
 ): Promise<AuditResult> {
   const findings: AuditFinding[] = []
@@ -43,7 +44,25 @@ export async function verifyAudit(
     current = undefined
   }
 
-  for await (const record of records)
+  for await (const some of records) for (const record of some) take(record)
+  closeStream()
+  if (!isEnded || about === undefined)
+    report({
+      kind: 'cut tail',
+      stream: 'export',
+      seq: null,
+      expected: 'a first line and a last one',
+      found: 'not both',
+    })
+  for (const [stream, { seq, checkpoint }] of checkpoints.heads)
+    if (!seen.has(stream) && (about?.tenant == null || about.tenant === stream)) {
+      const expected = `events 1 to ${seq}, signed by checkpoint ${checkpoint}`
+      report({ kind: 'removed', stream, seq: 1, expected, found: 'nothing of the stream' })
+    }
+  const { findings: all, ...checked } = count
+  return { ...checked, findings, more: all - findings.length }
+
+  function take(record: AuditRecord): void {
     switch (record.kind) {
       case 'export':
         about = record
@@ -79,22 +98,7 @@ export async function verifyAudit(
           report({ kind: 'removed', stream: 'export', seq: null, expected: said ?? '', found: found ?? '' })
       }
     }
-  closeStream()
-  if (!isEnded || about === undefined)
-    report({
-      kind: 'cut tail',
-      stream: 'export',
-      seq: null,
-      expected: 'a first line and a last one',
-      found: 'not both',
-    })
-  for (const [stream, { seq, checkpoint }] of checkpoints.heads)
-    if (!seen.has(stream) && (about?.tenant == null || about.tenant === stream)) {
-      const expected = `events 1 to ${seq}, signed by checkpoint ${checkpoint}`
-      report({ kind: 'removed', stream, seq: 1, expected, found: 'nothing of the stream' })
-    }
-  const { findings: all, ...checked } = count
-  return { ...checked, findings, more: all - findings.length }
+  }
 
   /** What the platform's stream tells of a checkpoint; one that was made since the export began is not in it. */
   function reportCheckpoint({ time }: AuditEvent, { data = {} }: AuditBody): void {

@@ -31,7 +31,7 @@ const eventsOf = (stream: string) =>
     values: [stream],
   })
 const verified = (by = trail.signer, tenant: string | null = null) =>
-  verifyAudit(exportAudit(trail.sql, by, tenant) as AsyncIterable<unknown> as AsyncIterable<AuditRecord>, {
+  verifyAudit(exportAudit(trail.sql, by, tenant) as AsyncIterable<unknown> as AsyncIterable<AuditRecord[]>, {
     keys: [by.publicKey, trail.signer.publicKey],
   })
 const found = async (tenant: string | null = null) =>
@@ -264,9 +264,9 @@ describe('a checkpoint', () => {
     expect(await trail.checkpoint(next)).toBe(1)
     expect(await verified(next)).toMatchObject({ checkpoints: 2, findings: [] })
     // The same with the keys of the export itself.
-    const records = exportAudit(trail.sql, next, null) as AsyncIterable<unknown> as AsyncIterable<AuditRecord>
+    const records = exportAudit(trail.sql, next, null) as AsyncIterable<unknown> as AsyncIterable<AuditRecord[]>
     expect(await verifyAudit(records)).toMatchObject({ checkpoints: 2, findings: [] })
-    const narrow = exportAudit(trail.sql, next, null) as AsyncIterable<unknown> as AsyncIterable<AuditRecord>
+    const narrow = exportAudit(trail.sql, next, null) as AsyncIterable<unknown> as AsyncIterable<AuditRecord[]>
     const { findings } = await verifyAudit(narrow, { keys: [next.publicKey] })
     expect(findings).toMatchObject([{ kind: 'bad signature', seq: 1 } satisfies Partial<AuditFinding>])
   })

@@ -1,6 +1,10 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { verifyAudit, type AuditRecord } from '../../../packages/sdk/index.ts'
 import { createApiKey } from '../../../registry/api-keys.ts'
+import { exportAudit } from '../../../registry/audit-export.ts'
+import { makeCheckpoints } from '../../../registry/checkpoints.ts'
+import { sqlOf } from '../../../registry/pool.ts'
 import { createWorld, manifest, type SeenOperation, type World } from '../../support/world.ts'
 
 /** Every change of what is audited commits with an event: the registry itself looks at each transaction, at its commit. */
@@ -84,6 +88,15 @@ it('is told of every transition of a tenant, of policies, holds and keys', async
     await createApiKey(world.deps.orm.em.fork(), 'somebody', role)
   await worker.stop()
   expect(await untold()).toEqual([])
+
+  // The trail of the purged one is whole, and so is everything else.
+  await makeCheckpoints(world.deps.orm.pool, world.deps.signer, { intervalMs: 1 })
+  const records = (of: string | null) =>
+    exportAudit(sqlOf(world.deps.orm.pool), world.deps.signer, of) as AsyncIterable<unknown> as AsyncIterable<
+      AuditRecord[]
+    >
+  expect(await verifyAudit(records(null))).toMatchObject({ streams: 2, findings: [] })
+  expect(await verifyAudit(records(tenant.id))).toMatchObject({ streams: 1, checkpoints: 1, unsigned: 0, findings: [] })
 
   const said = async (stream: string, type: string) =>
     (
