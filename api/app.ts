@@ -8,6 +8,7 @@ import type { ApiDeps, ApiEnv } from './deps.ts'
 import { serveOpenApi } from './openapi.ts'
 import { problemHandler } from './problem.ts'
 import { requestLog } from './request-log.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { legalHoldRoutes } from './routes/legal-hold.ts'
 import { manifestRoutes } from './routes/manifests.ts'
 import { newApp } from './routes/common.ts'
@@ -61,6 +62,7 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
   for (const group of groups) app.route('/', group(deps))
   app.route('/', policyRoutes(deps))
   app.route('/', reportRoutes(deps))
+  app.route('/', auditRoutes(deps))
   app.route('/', systemRoutes(deps))
   app.route('/', signingKeyRoutes(deps))
   serveOpenApi(app)

@@ -8,7 +8,7 @@ import { startApi } from './server.ts'
 /** Of the composition what the API works with; `starter` may be another. */
 type Sources = Pick<
   Composition,
-  'orm' | 'platform' | 'platformKey' | 'migrations' | 'log' | 'metricsRegistry' | 'ready'
+  'orm' | 'platform' | 'platformKey' | 'signer' | 'migrations' | 'log' | 'metricsRegistry' | 'ready'
 > & {
   readonly starter: Starter
   readonly config: Pick<Composition['config'], 'TEMPORAL_NAMESPACE' | 'FREEHOLD_TEMPORAL_UI_URL'>
@@ -16,13 +16,14 @@ type Sources = Pick<
 
 /** What the API needs on top of what it shares with the worker. Once for each composition, for a metric is registered once. */
 export function apiDeps(sources: Sources): ApiDeps {
-  const { orm, platform, platformKey, migrations, starter, log, ready, metricsRegistry, config } = sources
+  const { orm, platform, platformKey, signer, migrations, starter, log, ready, metricsRegistry, config } = sources
   exposeRegistry(metricsRegistry, { orm, log, hasGovernance: platform.governance !== undefined })
   const temporalUiUrl = config.FREEHOLD_TEMPORAL_UI_URL
   return {
     orm,
     platform,
     platformKey,
+    signer,
     migrations,
     starter,
     log,

@@ -1,3 +1,4 @@
+import type { Signer } from '../crypto/signing.ts'
 import type { Observed } from '../domain/drift.ts'
 import type { Platform } from '../domain/platform.ts'
 import type { Logger } from '../base/logger.ts'
@@ -21,6 +22,7 @@ export type ApiDeps = {
   readonly orm: Orm
   readonly platform: Platform
   readonly platformKey: Buffer
+  readonly signer: Signer
   readonly migrations: MigrationSource
   readonly starter: Starter
   readonly log: Logger

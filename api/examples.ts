@@ -141,6 +141,15 @@ export const exampleEvent = {
   hash: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
 }
 
+export const exampleCheckpoint = {
+  number: 1,
+  document: `{"at":"${time}","heads":[["${ids.tenant}",12,"9f86d0…"]],"keyId":"kPrK_q…","number":1,"previous":"000000…","version":1}`,
+  hash: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+  keyId: 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',
+  signature: 'c2lnbmF0dXJl',
+  createdAt: time,
+}
+
 export const exampleReport = {
   id: '019a8f10-3c11-7b3e-8a90-4f6f6f1f2a77',
   tenant: ids.tenant,

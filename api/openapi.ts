@@ -9,6 +9,7 @@ const tags = [
     description: 'Changing tenants. A command is accepted at once and carried out as an operation; see `operations`',
   },
   { name: 'operations', description: 'Reading and following what a command set going' },
+  { name: 'audit', description: 'The trail of everything that was changed, its signed checkpoints, and its export' },
   { name: 'policies', description: 'The rules that every command is judged by' },
   { name: 'system', description: 'The API itself: who is asking, health, and keys to check signatures with' },
 ]

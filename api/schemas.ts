@@ -302,8 +302,8 @@ export const credentialsBody = z.strictObject({
   reason: plainText(500).optional(),
 })
 
-const limit = z.coerce.number().int().min(1).max(200).default(50)
-const cursor = z
+export const limit = z.coerce.number().int().min(1).max(200).default(50)
+export const cursor = z
   .string()
   .max(100)
   .transform((value) => Buffer.from(value, 'base64url').toString('utf8'))

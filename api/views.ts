@@ -98,7 +98,7 @@ function stepViews({ steps, state, intent }: Pick<OperationRow, 'steps' | 'state
 }
 
 /** An event as the API shows it: what was hashed, and the hashes. */
-export function eventView(row: EventRow): z.infer<typeof eventSchema> {
+export function eventView(row: Pick<EventRow, 'body' | 'previousHash' | 'hash'>): z.infer<typeof eventSchema> {
   const { stream: _, ...body } = JSON.parse(row.body) as Omit<z.infer<typeof eventSchema>, 'previousHash' | 'hash'> & {
     stream: string
   }

@@ -100,6 +100,15 @@ const schema = z.object({
     .default(10)
     .describe('Tries of a step that the world refuses before an operation that can be undone fails'),
   FREEHOLD_SWEEP_INTERVAL_MS: milliseconds(2_000).describe('How often the worker looks for operations left behind'),
+  FREEHOLD_CHECKPOINT_INTERVAL_MS: milliseconds(600_000).describe(
+    'How often the heads of the audit trail are signed, when something is new',
+  ),
+  FREEHOLD_SIGNING_KEY_VERSION: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(1)
+    .describe('Which signing key is derived from the platform key: one more is another key'),
   FREEHOLD_WORKER_CONCURRENCY: z.coerce
     .number()
     .int()

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { benchAudit } from './audit.ts'
 import { benchFairness } from './fairness.ts'
 import { benchIdle } from './idle.ts'
 import { benchProvision } from './provision.ts'
@@ -12,6 +13,7 @@ const { positionals, values } = parseArgs({
   options: { json: { type: 'boolean', default: false } },
 })
 const benches = {
+  audit: () => benchAudit({ events: 100_000, streams: 1_000 }),
   fairness: benchFairness,
   idle: benchIdle,
   provision: benchProvision,

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, hkdfSync, sign } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, hkdfSync, sign, verify } from 'node:crypto'
 
 /** A public key as a JSON Web Key (RFC 7517, RFC 8037), to be published. */
 export type PublicKey = {
@@ -24,9 +24,11 @@ const pkcs8Head = Buffer.from('302e020100300506032b657004220420', 'hex')
  * The signer of this platform: its key is derived from the platform key by HKDF under a label of its own, so every
  * worker and every API has the same one and none is stored. Its id is the thumbprint of the public key (RFC 7638).
  * @param platformKey 32 bytes
+ * @param version 1, and one more each time that the signing key is rotated
  */
-export function createSigner(platformKey: Buffer): Signer {
-  const seed = Buffer.from(hkdfSync('sha256', platformKey, Buffer.alloc(0), 'freehold/event-signing', 32))
+export function createSigner(platformKey: Buffer, version = 1): Signer {
+  const label = `freehold/event-signing${version === 1 ? '' : `/${version}`}`
+  const seed = Buffer.from(hkdfSync('sha256', platformKey, Buffer.alloc(0), label, 32))
   const key = createPrivateKey({ key: Buffer.concat([pkcs8Head, seed]), format: 'der', type: 'pkcs8' })
   const { x = '' } = createPublicKey(key).export({ format: 'jwk' })
   const kid = createHash('sha256').update(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`).digest('base64url')
@@ -34,4 +36,10 @@ export function createSigner(platformKey: Buffer): Signer {
     publicKey: { kty: 'OKP', crv: 'Ed25519', x, kid, use: 'sig', alg: 'EdDSA' },
     sign: (text) => sign(null, Buffer.from(text), key).toString('base64url'),
   }
+}
+
+/** Whether a signature in base64url is that of this key over the text. */
+export function isSignedBy({ kty, crv, x }: PublicKey, text: string, signature: string): boolean {
+  const key = createPublicKey({ key: { kty, crv, x }, format: 'jwk' })
+  return verify(null, Buffer.from(text), key, Buffer.from(signature, 'base64url'))
 }

@@ -7,6 +7,7 @@ export const eventTypes = {
   TENANCY_MANIFEST_IN_FORCE: 'a changed manifest took the place of the one before',
   TENANCY_MANIFEST_EXPORTED: 'somebody was given the manifest of a tenant, its contacts too',
   TENANCY_OPERATION_ACCEPTED: 'a command was accepted',
+  TENANCY_OPERATION_DUE: 'the time of a scheduled operation has come, and it was accepted',
   TENANCY_OPERATION_STARTED: 'a workflow began to carry out an operation',
   TENANCY_OPERATION_RETRIED: 'an operator asked for another attempt',
   TENANCY_OPERATION_ABORT_REQUESTED: 'an operator asked to undo an operation',
@@ -15,8 +16,9 @@ export const eventTypes = {
   TENANCY_OPERATION_FAILED: 'an operation failed and was undone as far as the result says',
   TENANCY_OPERATION_ABORTED: 'an operation was undone on request',
   TENANCY_STATE_CHANGED: 'the state of a tenant changed',
-  TENANCY_PLACEMENT_CHANGED: 'placements of a tenant were opened or closed, or got a new epoch',
+  TENANCY_PLACEMENT_CHANGED: 'placements of a tenant were opened, closed or released, or got a new epoch',
   TENANCY_RESOURCE_PLANNED: 'a resource was entered in the ledger',
+  TENANCY_RESOURCE_REWRITTEN: 'an entry of the ledger was described anew by a newer version',
   TENANCY_RESOURCE_CREATED: 'a resource exists',
   TENANCY_RESOURCE_CHANGED: 'a resource got other properties',
   TENANCY_RESOURCE_CLOSED: 'a resource was closed to its tenant',
@@ -34,7 +36,10 @@ export const eventTypes = {
   TENANCY_GOVERNANCE_UNANSWERED: 'the governance endpoint gave no answer, and a command went on without one',
   TENANCY_POLICY_CHANGED: 'the rules of the policy were changed',
   TENANCY_CELL_CHANGED: 'a cell was added or changed',
+  TENANCY_SIGNING_KEY_ADDED: 'the platform signs with another key from now on',
+  TENANCY_CHECKPOINT_MADE: 'the heads of all streams were signed',
   TENANCY_API_KEY_CREATED: 'an API key was made',
+  TENANCY_API_KEY_REVOKED: 'an API key lets nobody in any more',
 } as const
 export type EventType = keyof typeof eventTypes
 

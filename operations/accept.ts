@@ -126,7 +126,11 @@ export async function appendCommandEvent(
   sql: Sql,
   operation: OperationRow,
   { actor, reason, correlationId }: Requester,
-  type: 'TENANCY_OPERATION_ACCEPTED' | 'TENANCY_OPERATION_RETRIED' | 'TENANCY_OPERATION_ABORT_REQUESTED',
+  type:
+    | 'TENANCY_OPERATION_ACCEPTED'
+    | 'TENANCY_OPERATION_RETRIED'
+    | 'TENANCY_OPERATION_ABORT_REQUESTED'
+    | 'TENANCY_OPERATION_ABORTED',
 ): Promise<void> {
   const { id, kind, generation, attempt } = operation
   const data = { kind, generation, attempt, ...(reason === undefined ? {} : { reason }) }

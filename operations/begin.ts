@@ -77,6 +77,7 @@ export function begin({ pool, platform }: Registry, caller: Caller): Promise<Beg
       }),
       ...more,
       ...stateChangeEvents(operation, actor, tenant.state, state),
+      ...rewrittenEvents(operation, facts.ledger, rewritten),
       ...planned.map(({ key, name, cell }) =>
         operationEvent(operation, actor, 'TENANCY_RESOURCE_PLANNED', { key, name, cell }),
       ),
@@ -161,7 +162,8 @@ export function beginUndo({ pool, platform }: Registry, caller: Caller): Promise
     const restored = new Map(changedBack.map((entry) => [entry.key, entry]))
     const asBefore = ledger.map((entry) => restored.get(entry.key) ?? entry)
     const undo = kindOf(operation.kind).undo?.({ ...facts, ledger: asBefore }) ?? undoSteps(asBefore, operation.id)
-    await recordUndo(sql, operation, undo, [...rewritten, ...changedBack])
+    const entries = [...rewritten, ...changedBack]
+    await recordUndo(sql, operation, { undo, entries, events: rewrittenEvents(operation, facts.ledger, entries) })
     return forWorkflow(undo)
   })
 }
@@ -169,16 +171,38 @@ export function beginUndo({ pool, platform }: Registry, caller: Caller): Promise
 async function recordUndo(
   sql: Sql,
   { id, tenant }: OperationRow,
-  undo: readonly WorkflowStep[],
-  rewritten: readonly LedgerEntry[],
+  { undo, entries, events }: { undo: readonly WorkflowStep[]; entries: readonly LedgerEntry[]; events: NewEvent[] },
 ): Promise<void> {
   await sql({
     text: `with begun as (
         update operations set state = 'running', intent = 'compensate', phase = 'compensating', undo = $2::jsonb,
           started_at = coalesce(started_at, now()), revision = revision + 1, updated_at = now() where id = $1
+      ), rewritten as (
+        ${rewrite('$3', '$4', '$5')}
       )
-      ${rewrite('$3', '$4', '$5')}`,
-    values: [id, JSON.stringify(undo), tenant, entriesJson(rewritten), specVersion],
+      select append_events($3::uuid::text, $6::jsonb)`,
+    values: [id, JSON.stringify(undo), tenant, entriesJson(entries), specVersion, eventsJson(events)],
+  })
+}
+
+/** The events of entries of the ledger that were described anew, by a newer version or as they were before. */
+function rewrittenEvents(
+  operation: OperationRow,
+  ledger: readonly LedgerEntry[],
+  entries: readonly LedgerEntry[],
+): NewEvent[] {
+  const known = new Map(ledger.map((entry) => [entry.key, entry]))
+  return entries.map(({ key, spec: { name, cell, properties: to } }) => {
+    const before = known.get(key)
+    return operationEvent(operation, actor, 'TENANCY_RESOURCE_REWRITTEN', {
+      key,
+      name,
+      cell,
+      before: { specVersion: before?.specVersion ?? null },
+      after: { specVersion },
+      from: before?.spec.properties ?? null,
+      to,
+    })
   })
 }
 

@@ -62,6 +62,7 @@ export async function createTenant(
       plan,
       region,
       environments,
+      placements: places.map((place) => ({ ...place, number: 1, state: 'standby', epoch: 1, before: null })),
     }),
     operationEvent(of, requester.actor, 'TENANCY_KEY_CREATED', {}),
     operationEvent(of, requester.actor, 'TENANCY_OPERATION_ACCEPTED', { kind: operation.kind, generation, attempt: 1 }),

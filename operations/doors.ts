@@ -1,10 +1,13 @@
 import type { NewEvent } from '../domain/events.ts'
 import type { PlacementState } from '../domain/placement.ts'
+import type { OperationRow } from '../registry/entities/operation.ts'
 import type { Sql } from '../registry/sql.ts'
 import { operationEvent } from './operation-event.ts'
 import type { LockedOperation } from './rows.ts'
 
-type Side = { environment: string; number: number; state: PlacementState; epoch: number }
+type Standing = { state: PlacementState; epoch: number }
+/** A placement after a change, and how it was before; null when there was none. */
+export type Side = Standing & { environment: string; number: number; before: Standing | null }
 
 /** Sets or releases the latch of suspend: what ends while it is set ends suspended, and nothing is opened. */
 export async function setLatch(sql: Sql, tenant: string, suspended: boolean): Promise<void> {
@@ -61,12 +64,19 @@ export function openPlacements(
   )
 }
 
-const side = 'environment, number, state, epoch::float8 as epoch'
+const side = `environment, number, new.state, new.epoch::float8 as epoch,
+  jsonb_build_object('state', old.state, 'epoch', old.epoch) as before`
 
 async function changed(operation: LockedOperation['operation'], change: () => Promise<Side[]>): Promise<NewEvent[]> {
-  const placements = (await change()).toSorted(
-    (a, b) => a.environment.localeCompare(b.environment) || a.number - b.number,
-  )
+  return placementEvents(operation, await change())
+}
+
+/** The event of placements that were changed; none when there were none. */
+export function placementEvents(
+  operation: Pick<OperationRow, 'id' | 'correlationId'>,
+  sides: readonly Side[],
+): NewEvent[] {
+  const placements = sides.toSorted((a, b) => a.environment.localeCompare(b.environment) || a.number - b.number)
   if (placements.length === 0) return []
   return [operationEvent(operation, 'system:worker', 'TENANCY_PLACEMENT_CHANGED', { placements })]
 }

@@ -1,11 +1,14 @@
 import type pg from 'pg'
 import { FreeholdError } from '../domain/errors.ts'
+import type { OperationRow } from '../registry/entities/operation.ts'
+import { eventsJson } from '../registry/events.ts'
 import { sqlOf, transaction } from '../registry/pool.ts'
 import type { Sql } from '../registry/sql.ts'
 import { assertMayStart } from './accept.ts'
 import { judgeTenant } from './judge.ts'
 import { kindOf } from './kinds/index.ts'
 import { noteDenial } from './note-denial.ts'
+import { operationEvent } from './operation-event.ts'
 import { generationInForce, lockOperation, type LockedOperation } from './rows.ts'
 
 /** What stands in the way of an operation that is due, and passes: it is looked at again. */
@@ -52,8 +55,11 @@ function acceptOne(pool: pg.Pool, id: string): Promise<boolean> {
     if (operation.state !== 'scheduled') return false
     if (tenant.state === 'purged') {
       await sql({
-        text: `update operations set state = 'aborted', finished_at = now(), revision = revision + 1 where id = $1`,
-        values: [id],
+        text: `with aborted as (
+            update operations set state = 'aborted', finished_at = now(), revision = revision + 1 where id = $1
+          )
+          select append_events($2::uuid::text, $3::jsonb)`,
+        values: [id, tenant.id, said(operation, 'TENANCY_OPERATION_ABORTED')],
       })
       return false
     }
@@ -62,12 +68,19 @@ function acceptOne(pool: pg.Pool, id: string): Promise<boolean> {
     if (policyVersion === undefined) return false
     await kindOf(operation.kind).accepted?.(sql, tenant)
     await sql({
-      text: `update operations set state = 'accepted', phase = 'accepted', generation = $2, policy_version = $3, error = null,
-        revision = revision + 1, updated_at = now() where id = $1`,
-      values: [id, generationInForce(tenant), policyVersion],
+      text: `with due as (
+          update operations set state = 'accepted', phase = 'accepted', generation = $2, policy_version = $3, error = null,
+            revision = revision + 1, updated_at = now() where id = $1
+        )
+        select append_events($4::uuid::text, $5::jsonb)`,
+      values: [id, generationInForce(tenant), policyVersion, tenant.id, said(operation, 'TENANCY_OPERATION_DUE')],
     })
     return true
   })
+}
+
+function said(operation: OperationRow, type: 'TENANCY_OPERATION_DUE' | 'TENANCY_OPERATION_ABORTED'): string {
+  return eventsJson([operationEvent(operation, 'system:sweep', type, { kind: operation.kind })])
 }
 
 /** The version of the policy that lets the operation go on; undefined when it denies it, which is told. */

@@ -3,7 +3,7 @@ import type { ResolvedManifest } from '../domain/manifest-resolve.ts'
 import type { Platform } from '../domain/platform.ts'
 import { releasePlaces, roomIn } from '../registry/capacity.ts'
 import type { Sql } from '../registry/sql.ts'
-import { operationEvent } from './operation-event.ts'
+import { placementEvents } from './doors.ts'
 import { choosePlaces, type Place } from './places.ts'
 import type { LockedOperation, TenantFacts } from './rows.ts'
 
@@ -54,7 +54,7 @@ export async function enterEnvironments(
   platform: Platform,
   tenant: Living,
   manifest: Named,
-): Promise<Place[]> {
+): Promise<NumberedPlace[]> {
   const places = await placesForNew(sql, platform, tenant, manifest)
   if (places.length > 0)
     await sql({
@@ -90,11 +90,5 @@ export async function releaseDropped(
   const used = new Set(left.map(({ environment }) => environment))
   const free = (await dropped(sql, tenant, manifest)).filter((environment) => !used.has(environment))
   if (free.length === 0) return []
-  const placements = (await releasePlaces(sql, tenant.id, free)).map(({ environment, number, epoch }) => ({
-    environment,
-    number,
-    state: 'released',
-    epoch,
-  }))
-  return [operationEvent(operation, 'system:worker', 'TENANCY_PLACEMENT_CHANGED', { placements })]
+  return placementEvents(operation, await releasePlaces(sql, tenant.id, free))
 }

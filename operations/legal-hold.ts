@@ -55,7 +55,13 @@ export async function setLegalHold(
       },
     )
   const message = reason ?? 'no reason was given'
-  const said = eventsJson([{ type: 'TENANCY_LEGAL_HOLD_SET', actor, correlationId, data: { reason: message } }])
+  const [standing] = await sql<{ message: string }>({
+    name: 'standing-hold',
+    text: `select message from conditions where tenant_id = $1 and type = 'LegalHold'`,
+    values: [tenant.id],
+  })
+  const data = { before: standing?.message ?? null, reason: message }
+  const said = eventsJson([{ type: 'TENANCY_LEGAL_HOLD_SET', actor, correlationId, data }])
   await sql({
     name: 'set-hold',
     text: `with raised as (${raiseConditions(`values ($1::uuid, 'LegalHold', $2, $3)`)})

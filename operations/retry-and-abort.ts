@@ -77,6 +77,8 @@ export async function abortOperation(sql: Sql, held: LockedOperation, requester:
     state === 'interrupted' ? beginAgain : state === 'scheduled' ? `, state = 'aborted', finished_at = now()` : ''
   const told = await write(sql, id, how, 'compensate')
   await appendCommandEvent(sql, told, requester, 'TENANCY_OPERATION_ABORT_REQUESTED')
+  // No workflow is there that would settle it.
+  if (state === 'scheduled') await appendCommandEvent(sql, told, requester, 'TENANCY_OPERATION_ABORTED')
   return told
 }
 

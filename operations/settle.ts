@@ -63,6 +63,7 @@ export function settle(pool: pg.Pool, { input, outcome, error }: Settling, workf
       ...stateChangeEvents(operation, 'system:worker', tenant.state, state),
       operationEvent(operation, 'system:worker', eventTypes[outcome], {
         kind: operation.kind,
+        generation: operation.generation,
         ...(told === undefined ? {} : { error: told }),
       }),
     ]

@@ -49,7 +49,9 @@ export async function updateTenant(
   const operation = await acceptOperation(sql, { ...tenant, generation }, { kind, generation }, requester)
   const known = { resolved: current.resolved, contacts: contactsOf(sealer, current) }
   const event = operationEvent(operation, requester.actor, 'TENANCY_MANIFEST_ACCEPTED', {
+    before: tenant.generation,
     generation,
+    placements: places.map((place) => ({ ...place, state: 'standby', epoch: 1, before: null })),
     fields: fieldsBetween(known, wish).map(({ path }) => path),
     environments: wish.resolved.spec.environments.map(({ name }) => name),
   })

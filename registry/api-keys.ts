@@ -1,5 +1,5 @@
 import { newApiKey, sha256 } from '../crypto/tokens.ts'
-import { platformStream } from '../domain/events.ts'
+import { platformStream, type NewEvent } from '../domain/events.ts'
 import { ApiKey, type ApiKeyRow, type Role } from './entities/api-key.ts'
 import { appendEvents } from './events.ts'
 import type { EntityManager } from './orm.ts'
@@ -22,13 +22,19 @@ export async function findApiKey(
 export async function createApiKey(em: EntityManager, name: string, role: Role): Promise<string> {
   const value = newApiKey()
   await em.transactional(async (tx) => {
+    const before = await tx.findOne(ApiKey, { name, revokedAt: null })
+    const replaces = before === null ? null : { role: before.role }
+    const actor = 'system:bootstrap'
     await tx.upsert(
       ApiKey,
       { name, role, hash: sha256(value), revokedAt: null },
       { onConflictFields: ['name'], onConflictMergeFields: ['role', 'hash', 'revokedAt'] },
     )
     await appendEvents(tx, platformStream, [
-      { type: 'TENANCY_API_KEY_CREATED', actor: 'system:bootstrap', data: { name, role } },
+      ...(replaces === null
+        ? []
+        : [{ type: 'TENANCY_API_KEY_REVOKED' as const, actor, data: { name, before: replaces } } satisfies NewEvent]),
+      { type: 'TENANCY_API_KEY_CREATED', actor, data: { name, role } },
     ])
   })
   return value

@@ -36,8 +36,11 @@ export async function applyPlatform(em: EntityManager, platform: Platform, endpo
     const cellRows = await tx.find(Cell, {})
     const busRows = await tx.find(Bus, {})
     const changes = [
-      ...record(cellRows, cells, (row) => tx.create(Cell, row)).map((cell) => ({ cell })),
-      ...record(busRows, buses, (row) => tx.create(Bus, row)).map((bus) => ({ bus })),
+      ...record(cellRows, cells, (row) => tx.create(Cell, row)).map(({ name, ...change }) => ({
+        cell: name,
+        ...change,
+      })),
+      ...record(busRows, buses, (row) => tx.create(Bus, row)).map(({ name, ...change }) => ({ bus: name, ...change })),
     ]
     await tx.flush()
     const actor: Actor = 'system:platform-file'
@@ -49,34 +52,43 @@ export async function applyPlatform(em: EntityManager, platform: Platform, endpo
   })
 }
 
-function columns({ name, region, state, capacity }: CellDeclaration | BusDeclaration) {
+function columns({ name, region, state, capacity }: Pick<CellDeclaration, 'name' | 'region' | 'state' | 'capacity'>) {
   return { name, region, state, capacity }
 }
 
-/** Brings the rows to what is wanted, and gives the names of those that changed. */
-function record<R extends CellRow | BusRow, W extends { name: string } & Partial<R>>(
+/** What became of a row: what is public of it before and after, null when there was none, and what else differs. */
+type Change = { name: string; before: Public | null; after: Public; changed: string[] }
+type Public = ReturnType<typeof columns>
+
+/** Brings the rows to what is wanted, and gives what changed. */
+function record<R extends CellRow | BusRow, W extends Public & Partial<R>>(
   rows: readonly R[],
   wanted: readonly W[],
   create: (row: W) => unknown,
-): string[] {
-  const changed: string[] = []
+): Change[] {
+  const changes: Change[] = []
   for (const one of wanted) {
     const row = rows.find(({ name }) => name === one.name)
-    if (row !== undefined && same(row, one)) continue
-    changed.push(one.name)
+    const changed = row === undefined ? Object.keys(one) : differing(row, one)
+    if (changed.length === 0) continue
+    changes.push({ name: one.name, before: row === undefined ? null : columns(row), after: columns(one), changed })
     if (row === undefined) create(one)
     else Object.assign(row, one)
   }
   for (const row of rows) {
     if (row.state === 'closed' || wanted.some(({ name }) => name === row.name)) continue
+    const before = columns(row)
     row.state = 'closed'
-    changed.push(row.name)
+    changes.push({ name: row.name, before, after: columns(row), changed: ['state'] })
   }
-  return changed
+  return changes
 }
 
-function same<R extends object>(row: R, wanted: Partial<R>): boolean {
-  return Object.entries(wanted).every(([key, value]) => isDeepStrictEqual(row[key as keyof R], stored(value)))
+/** Names of the columns that are not as they are wanted. */
+function differing<R extends object>(row: R, wanted: Partial<R>): string[] {
+  return Object.entries(wanted).flatMap(([key, value]) =>
+    isDeepStrictEqual(row[key as keyof R], stored(value)) ? [] : [key],
+  )
 }
 
 /** As a column of JSON gives it back: what is undefined is not there. */

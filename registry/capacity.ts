@@ -1,6 +1,6 @@
 import { weigh } from '../crypto/tokens.ts'
 import { FreeholdError } from '../domain/errors.ts'
-import { candidateCells } from '../domain/placement.ts'
+import { candidateCells, type PlacementState } from '../domain/placement.ts'
 import type { CellDeclaration } from '../domain/platform.ts'
 import { one, type Sql } from './sql.ts'
 
@@ -84,8 +84,9 @@ function take(table: Shared, parameter: number): string {
     )`
 }
 
-/** A placement that was released. */
-export type Released = { environment: string; number: number; epoch: number; cell: string; bus: string | null }
+type Standing = { state: PlacementState; epoch: number }
+/** A placement that was released, and how it was before. */
+export type Released = Standing & { environment: string; number: number; before: Standing }
 
 /**
  * Releases placements of a tenant, and gives their places back.
@@ -96,11 +97,12 @@ export async function releasePlaces(
   tenant: string,
   environments: readonly string[] | null = null,
 ): Promise<Released[]> {
-  const released = await sql<Released>({
+  const released = await sql<Released & { cell: string; bus: string | null }>({
     name: 'release-placements',
     text: `update placements set state = 'released', updated_at = now()
       where tenant_id = $1 and state <> 'released' and ($2::text[] is null or environment = any ($2))
-      returning environment, number, epoch::float8 as epoch, cell, bus`,
+      returning environment, number, new.state, new.epoch::float8 as epoch, cell, bus,
+        jsonb_build_object('state', old.state, 'epoch', old.epoch) as before`,
     values: [tenant, environments],
   })
   const give = async (table: Shared, names: readonly string[]) => {
@@ -119,5 +121,5 @@ export async function releasePlaces(
     'buses',
     released.flatMap(({ bus: name }) => (name === null ? [] : [name])),
   )
-  return released
+  return released.map(({ cell: _cell, bus: _bus, ...placement }) => placement)
 }

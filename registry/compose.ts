@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client'
 import type { Registry } from 'prom-client'
+import { createSigner, type Signer } from '../crypto/signing.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import type { Timing } from '../domain/operation.ts'
 import type { Platform } from '../domain/platform.ts'
@@ -14,7 +15,9 @@ import { readPlatformKey, secretResolver, type ResolveSecret } from '../base/sec
 import { reach } from '../base/service.ts'
 import { connectTemporal, operationStarter, timingOf, type OperationStarter } from '../base/temporal.ts'
 import { openRegistry, servicesRole, type Orm } from './orm.ts'
+import { transaction } from './pool.ts'
 import { requireRegistry } from './require.ts'
+import { keepSigningKey } from './signing-keys.ts'
 
 /** What API and worker cannot do without, on top of what every process reads. */
 export type ServiceConfig = Config & Record<(typeof needed)[number], string>
@@ -28,6 +31,8 @@ export type Composition = {
   readonly log: Logger
   readonly platform: Platform
   readonly platformKey: Buffer
+  /** Signs events, reports and checkpoints. */
+  readonly signer: Signer
   readonly migrations: MigrationSource
   readonly resolveSecret: ResolveSecret
   /** The registry, as the services role. */
@@ -70,11 +75,14 @@ export async function compose(
   closing.add('the connection to Temporal', () => client.connection.close())
   const orm = await openRegistry(config.DATABASE_URL, { role: servicesRole, connections: connections(parts, config) })
   closing.add('the registry', () => orm.close(true))
+  const signer = createSigner(platformKey, config.FREEHOLD_SIGNING_KEY_VERSION)
+  await transaction(orm.pool, (sql) => keepSigningKey(sql, signer))
   return {
     config,
     log,
     platform,
     platformKey,
+    signer,
     migrations,
     resolveSecret,
     orm,

@@ -59,6 +59,7 @@ const grants = [
   `grant usage on schema public to ${servicesRole}`,
   `grant select, insert, update, delete on all tables in schema public to ${servicesRole}`,
   `grant usage on all sequences in schema public to ${servicesRole}`,
-  `revoke update, delete, truncate on events, policies, reports from ${servicesRole}`,
+  `revoke update, delete, truncate on events, policies, reports, signing_keys, checkpoints, checkpoint_heads
+    from ${servicesRole}`,
   `revoke insert, update, delete on mikro_orm_migrations from ${servicesRole}`,
 ]

@@ -3,6 +3,7 @@ import type pg from 'pg'
 import { openConnections, probeLimits, type ConnectionOptions } from './connections.ts'
 import { RegistryDialect } from './dialect.ts'
 import { ApiKey, IdempotencyRecord } from './entities/api-key.ts'
+import { Checkpoint, CheckpointHead, SigningKey } from './entities/checkpoint.ts'
 import { Delivery, Event, EventStream } from './entities/event.ts'
 import { Operation } from './entities/operation.ts'
 import { Bus, Cell, Placement } from './entities/placement.ts'
@@ -42,6 +43,9 @@ const entities = [
   Secret,
   Policy,
   Report,
+  SigningKey,
+  Checkpoint,
+  CheckpointHead,
 ]
 
 /**

@@ -1,3 +1,4 @@
+import { auditMutants } from './audit-mutants.ts'
 import { governanceMutants } from './governance-mutants.ts'
 import { lifeMutants } from './life-mutants.ts'
 import { updateMutants } from './update-mutants.ts'
@@ -191,12 +192,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an undo describes older specs anew',
     file: 'operations/begin.ts',
-    swaps: [
-      [
-        'await recordUndo(sql, operation, undo, [...rewritten, ...changedBack])',
-        'await recordUndo(sql, operation, undo, changedBack)',
-      ],
-    ],
+    swaps: [['const entries = [...rewritten, ...changedBack]', 'const entries = changedBack']],
     test: `${integration}/operations/refused.test.ts`,
   },
   {
@@ -386,6 +382,7 @@ export const mutants: readonly Mutant[] = [
     test: `${integration}/api/commands.test.ts`,
     only: 'was purged meanwhile',
   },
+  ...auditMutants,
   ...governanceMutants,
   ...lifeMutants,
   ...updateMutants,

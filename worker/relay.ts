@@ -1,5 +1,5 @@
 import type { ActivityDeps } from '../activities/deps.ts'
-import { createSigner } from '../crypto/signing.ts'
+import type { Signer } from '../crypto/signing.ts'
 import { governanceTopicOf } from '../events/governance-topic.ts'
 import { startRelay } from '../events/relay.ts'
 import { createServiceBusPublisher } from '../events/service-bus-publisher.ts'
@@ -11,18 +11,19 @@ import type { WorkerMetrics } from '../base/metrics.ts'
 const sendTimeoutMs = 5_000
 
 /** What the relay needs of what the worker has. */
-export type RelaySources = Pick<ActivityDeps, 'orm' | 'platform' | 'platformKey' | 'resolveSecret'> & {
+export type RelaySources = Pick<ActivityDeps, 'orm' | 'platform' | 'resolveSecret'> & {
+  readonly signer: Signer
   readonly manageBus: ManageBus
 }
 
 /** Starts the relay on Service Bus. `stop` lets what is on its way end, gives the leases back and closes connections. */
 export function startServiceBusRelay(
-  { orm, platform, platformKey, resolveSecret, manageBus }: RelaySources,
+  { orm, platform, signer, resolveSecret, manageBus }: RelaySources,
   { log, metrics }: { log: Logger; metrics: WorkerMetrics },
 ): { stop(): Promise<void> } {
   const publisher = createServiceBusPublisher(resolveSecret, { sendTimeoutMs })
   const governance = governanceTopicOf(platform, { manage: manageBus, resolveSecret })
-  const relay = startRelay({ orm, signer: createSigner(platformKey), publisher, governance, log, metrics })
+  const relay = startRelay({ orm, signer, publisher, governance, log, metrics })
   return {
     async stop() {
       await relay.stop()

@@ -4,6 +4,7 @@ import type { Closing } from '../base/closing.ts'
 import { within } from '../base/deadline.ts'
 import { temporalConnectionOptions } from '../base/temporal-connection.ts'
 import { errorText, FreeholdError } from '../domain/errors.ts'
+import { createCheckpointing } from './checkpointing.ts'
 import type { WorkerDeps } from './compose.ts'
 import { answersKeptSeconds, createHousekeeping } from './housekeeping.ts'
 import { startServiceBusRelay } from './relay.ts'
@@ -32,7 +33,7 @@ export async function startWorker(
   deps: WorkerDeps,
   interceptors: ActivityInterceptorsFactory[] = [],
 ): Promise<RunningWorker> {
-  const { config, log, metrics, orm, resolveSecret, starter } = deps
+  const { config, log, metrics, orm, resolveSecret, signer, starter } = deps
   const connection = await NativeConnection.connect(await temporalConnectionOptions(config, resolveSecret))
   const workers = await createWorkers(deps, connection, { interceptors, graceMs, forceMs })
   const stopping = new AbortController()
@@ -75,12 +76,14 @@ export async function startWorker(
   }
 
   async function sweepUntil(signal: AbortSignal): Promise<void> {
+    const checkpoint = createCheckpointing({ orm, signer, log }, { intervalMs: config.FREEHOLD_CHECKPOINT_INTERVAL_MS })
     const keepHouse = createHousekeeping({ orm, log, metrics }, { keptSeconds: answersKeptSeconds })
     while (!signal.aborted) {
       await sweepOnce({ orm, starter, log, metrics }).catch((error: unknown) =>
         log.warn({ reason: errorText(error) }, 'sweep failed; will try again'),
       )
       await keepHouse()
+      await checkpoint()
       await sleep(config.FREEHOLD_SWEEP_INTERVAL_MS, undefined, { signal }).catch(() => undefined)
     }
   }

@@ -1,5 +1,5 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
-import { createSigner, type Signer } from '../../crypto/signing.ts'
+import type { Signer } from '../../crypto/signing.ts'
 import type { ReportRow } from '../../registry/entities/report.ts'
 import { sqlOf } from '../../registry/pool.ts'
 import { findReport, listReports } from '../../registry/reports.ts'
@@ -14,10 +14,8 @@ const params = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'pat
  * Reports on tenants, also on purged ones. The registry keeps the bytes, and their hash is in the trail; they are signed as they
  * are given out, by the key that is in use then.
  */
-export function reportRoutes({ orm, platformKey }: ApiDeps): OpenAPIHono<ApiEnv> {
+export function reportRoutes({ orm, signer }: ApiDeps): OpenAPIHono<ApiEnv> {
   const app = newApp()
-  let made: Signer | undefined
-  const signer = () => (made ??= createSigner(platformKey))
 
   app.openapi(
     createRoute({
@@ -34,7 +32,7 @@ export function reportRoutes({ orm, platformKey }: ApiDeps): OpenAPIHono<ApiEnv>
       const tenant = await findTenant(orm.em.fork(), idOrSlug(c.req.valid('param').idOrSlug), { purged: true })
       c.set('tenantId', tenant.id)
       const rows = await listReports(sqlOf(orm.pool), tenant.id)
-      return c.json({ items: rows.map((row) => signed(row, signer())) }, 200)
+      return c.json({ items: rows.map((row) => signed(row, signer)) }, 200)
     },
   )
 
@@ -52,7 +50,7 @@ export function reportRoutes({ orm, platformKey }: ApiDeps): OpenAPIHono<ApiEnv>
     async (c) => {
       const row = await findReport(sqlOf(orm.pool), c.req.valid('param').id)
       c.set('tenantId', row.tenant)
-      return c.json(signed(row, signer()), 200)
+      return c.json(signed(row, signer), 200)
     },
   )
   return app

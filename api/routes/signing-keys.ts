@@ -1,5 +1,6 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
-import { createSigner, type PublicKey } from '../../crypto/signing.ts'
+import { sqlOf } from '../../registry/pool.ts'
+import { publicKeys } from '../../registry/signing-keys.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
 import { json, newApp, open, problems } from './common.ts'
 
@@ -12,10 +13,9 @@ const keySchema = z.object({
   alg: z.literal('EdDSA'),
 })
 
-/** Public keys, to check the signatures of events with. */
-export function signingKeyRoutes({ platformKey }: ApiDeps): OpenAPIHono<ApiEnv> {
+/** Public keys, to check the signatures of events, reports and checkpoints with. */
+export function signingKeyRoutes({ orm, signer }: ApiDeps): OpenAPIHono<ApiEnv> {
   const app = newApp()
-  let keys: PublicKey[] | undefined
   app.openapi(
     createRoute({
       method: 'get',
@@ -23,13 +23,13 @@ export function signingKeyRoutes({ platformKey }: ApiDeps): OpenAPIHono<ApiEnv> 
       operationId: 'getSigningKeys',
       tags: ['system'],
       security: open,
-      summary: 'The keys events are signed with (RFC 7517); `keyid` of an event is the `kid` of its key',
+      summary:
+        'The keys events are signed with, the one in use first (RFC 7517); `keyid` of an event is the `kid` of its key',
       responses: { 200: json(z.object({ keys: z.array(keySchema) }), 'A set of JSON Web Keys'), ...problems() },
     }),
-    (c) => {
+    async (c) => {
       c.header('Cache-Control', 'public, max-age=3600')
-      keys ??= [createSigner(platformKey).publicKey]
-      return c.json({ keys }, 200)
+      return c.json({ keys: await publicKeys(sqlOf(orm.pool), signer) }, 200)
     },
   )
   return app

@@ -2,6 +2,7 @@ import { removalSteps } from '../../domain/steps.ts'
 import { releasePlaces } from '../../registry/capacity.ts'
 import { certifyDeletion } from '../certify.ts'
 import { eraseTenant } from '../erase.ts'
+import { placementEvents } from '../doors.ts'
 import { assertMayEnd } from '../legal-hold.ts'
 import { operationEvent } from '../operation-event.ts'
 import type { Kind } from './kind.ts'
@@ -22,10 +23,10 @@ export const purge: Kind = {
     const { operation, tenant } = held
     const erased = await eraseTenant(sql, tenant.id)
     const certified = await certifyDeletion(sql, held, erased)
-    await releasePlaces(sql, tenant.id)
+    const released = placementEvents(operation, await releasePlaces(sql, tenant.id))
     const destroyed = operationEvent(operation, 'system:worker', 'TENANCY_KEY_DESTROYED', {
       fingerprint: erased.keyFingerprint,
     })
-    return erased.keyFingerprint === null ? [certified] : [destroyed, certified]
+    return [...(erased.keyFingerprint === null ? [] : [destroyed]), ...released, certified]
   },
 }

@@ -1,6 +1,7 @@
-import { createClient, transitions } from '@freehold/sdk'
+import { createClient, transitions, type Client } from '@freehold/sdk'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { apply } from './commands/apply.ts'
+import { exportAudit, listAudit, verifyTrail } from './commands/audit.ts'
 import { showCertificate } from './commands/certificate.ts'
 import { connect } from './commands/connect.ts'
 import { describeTenant } from './commands/describe.ts'
@@ -39,8 +40,16 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     io.stderr.write(`the API is busy (${status}); trying again in ${Math.ceil(pauseMs / 1000)} s\n`)
   const session = (): Session => {
     const { output, timeout } = program.opts<{ output: Format; timeout: number }>()
-    const client = createClient({ url: apiUrl(io), apiKey: apiKey(io), onPause })
-    return { client, io, format: output, timeoutMs: timeout * 1000 }
+    let client: Client | undefined
+    return {
+      // When it is asked for: what needs no API needs no key either.
+      get client() {
+        return (client ??= createClient({ url: apiUrl(io), apiKey: apiKey(io), onPause }))
+      },
+      io,
+      format: output,
+      timeoutMs: timeout * 1000,
+    }
   }
   /** Hands the arguments of a command to its function, behind the session. */
   const to =
@@ -105,6 +114,29 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     .option('--file <path>', 'one that was saved, with --output json, instead')
     .option('--keys <path>', 'the keys of the platform as they were saved; no network is needed then')
     .action(to(showCertificate))
+  const audit = command('audit', 'the trail of everything that was changed: `list`, `export`, `verify`')
+  audit
+    .command('list [tenant]')
+    .description('events of one tenant, or of all and of the platform, oldest first')
+    .option('--type <type>', 'only of this type, as TENANCY_STATE_CHANGED')
+    .option('--actor <actor>', 'only by this one, as key:admin')
+    .option('--operation <id>', 'only of this operation')
+    .option('--correlation <id>', 'only of the request with this correlation id')
+    .option('--from <time>', 'not before this time, as 2026-11-20T14:00:00Z')
+    .option('--to <time>', 'before this time')
+    .option('--limit <count>', 'at most so many (default: 100)', positive)
+    .action(to(listAudit))
+  audit
+    .command('export [tenant]')
+    .description('the trail with checkpoints and keys, a record a line; to be verified anywhere')
+    .option('-f, --file <path>', 'into this file (default: standard output)')
+    .action(to(exportAudit))
+  audit
+    .command('verify [tenant]')
+    .description('verify everything, one tenant, or a file that was exported')
+    .option('--file <path>', 'a file that `audit export` wrote; no network is needed')
+    .option('--keys <path>', 'the keys of the platform as they were saved, instead of those it has now')
+    .action(to(verifyTrail))
   const holds = command('hold', 'legal holds: a tenant that is under one is neither deleted nor purged')
   holds
     .command('set <tenant>')

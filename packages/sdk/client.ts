@@ -1,9 +1,12 @@
 import { bodyOf, createApi, type Api } from './api.ts'
+import { exportAudit, type AuditFilters } from './audit-export.ts'
 import { NoAnswerError } from './errors.ts'
 import { followOperation, waitForOperation, type FollowOptions, type WaitOptions } from './operations.ts'
 import { listPages, type Listed } from './pages.ts'
 import type { ClientOptions } from './settings.ts'
 import type {
+  ListedAuditEvent,
+  Checkpoint,
   Credentials,
   Event,
   ManifestText,
@@ -114,6 +117,30 @@ export function createClient(options: ClientOptions) {
       })
       return (await bodyOf(asked)).operation
     },
+
+    /** Events of all tenants and of the platform that fit, oldest first. */
+    listAudit: ({ limit = Infinity, ...filters }: AuditFilters & { limit?: number } = {}): Promise<
+      Listed<ListedAuditEvent>
+    > =>
+      listPages(limit, async (cursor: string | undefined, size) => {
+        const query = { ...filters, limit: size, ...(cursor === undefined ? {} : { cursor }) }
+        const answer = await bodyOf(api.GET('/v1/audit', { params: { query } }))
+        if (typeof answer === 'object') return { items: answer.items, next: answer.nextCursor }
+        throw new NoAnswerError('not-freehold', 'the API sends an export where it was asked for a list', {})
+      }),
+
+    /** The whole trail, or that of one tenant, as it comes: records that `readRecords` reads and `verifyAudit` verifies. */
+    exportAudit: (tenant?: string): Promise<ReadableStream<Uint8Array>> => exportAudit(api, tenant),
+
+    /** Checkpoints of the trail behind a number, oldest first. */
+    listCheckpoints: ({ after = 0, limit = Infinity }: { after?: number; limit?: number } = {}): Promise<
+      Listed<Checkpoint>
+    > =>
+      listPages(limit, async (position: number | undefined, size) => {
+        const query = { after: position ?? after, limit: size }
+        const { items, nextAfter } = await bodyOf(api.GET('/v1/audit/checkpoints', { params: { query } }))
+        return { items, next: nextAfter }
+      }),
 
     /** Signed reports on a tenant, oldest first; by its id also on a purged one. */
     listReports: async (idOrSlug: string): Promise<Report[]> =>

@@ -345,6 +345,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Events of all tenants and of the platform, oldest first; as application/x-ndjson the whole trail, or that of one tenant, to be verified */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Signed checkpoints of the trail, oldest first: the heads of the streams that have grown, each behind the one before */
+        get: operations["listCheckpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/whoami": {
         parameters: {
             query?: never;
@@ -420,7 +454,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The keys events are signed with (RFC 7517); `keyid` of an event is the `kid` of its key */
+        /** The keys events are signed with, the one in use first (RFC 7517); `keyid` of an event is the `kid` of its key */
         get: operations["getSigningKeys"];
         put?: never;
         post?: never;
@@ -1192,6 +1226,50 @@ export interface components {
             signature: string;
             /** @description `kid` of the key in /.well-known/freehold/keys.json */
             keyId: string;
+        };
+        /**
+         * @example {
+         *       "id": "019a8f10-3c11-7b3e-8a90-4f6f6f1f2a55",
+         *       "seq": 1,
+         *       "type": "TENANCY_TENANT_ACCEPTED",
+         *       "time": "2026-11-20T14:03:07.000Z",
+         *       "actor": "key:admin",
+         *       "operationId": "019a8f10-3c07-7d02-8f44-21c9a6be7730",
+         *       "correlationId": "6f1c7a52-6f5a-4d1a-9d52-7c1c2f6f1b6a",
+         *       "data": {
+         *         "slug": "acme",
+         *         "generation": 1
+         *       },
+         *       "previousHash": "0000000000000000000000000000000000000000000000000000000000000000",
+         *       "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *     }
+         */
+        AuditEvent: components["schemas"]["Event"] & {
+            /** @description Id of a tenant, or `platform` */
+            stream: string;
+        };
+        /**
+         * @example {
+         *       "number": 1,
+         *       "document": "{\"at\":\"2026-11-20T14:03:07.000Z\",\"heads\":[[\"019a8f10-3c00-7a51-9c2e-5d1f0b7a4e21\",12,\"9f86d0…\"]],\"keyId\":\"kPrK_q…\",\"number\":1,\"previous\":\"000000…\",\"version\":1}",
+         *       "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *       "keyId": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+         *       "signature": "c2lnbmF0dXJl",
+         *       "createdAt": "2026-11-20T14:03:07.000Z"
+         *     }
+         */
+        Checkpoint: {
+            number: number;
+            /** @description Canonical JSON (RFC 8785): these bytes, in UTF-8, are what is hashed and signed */
+            document: string;
+            /** @description SHA-256 of `document`, in hex */
+            hash: string;
+            /** @description `kid` of the key in /.well-known/freehold/keys.json */
+            keyId: string;
+            /** @description Ed25519 over `document`, in base64url */
+            signature: string;
+            /** Format: date-time */
+            createdAt: string;
         };
         Lifecycle: {
             states: components["schemas"]["TenantState"][];
@@ -4054,6 +4132,134 @@ export interface operations {
             };
             /** @description There is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                /** @description Id or slug; of a purged tenant the id */
+                tenant?: string;
+                type?: "TENANCY_TENANT_ACCEPTED" | "TENANCY_MANIFEST_ACCEPTED" | "TENANCY_MANIFEST_IN_FORCE" | "TENANCY_MANIFEST_EXPORTED" | "TENANCY_OPERATION_ACCEPTED" | "TENANCY_OPERATION_DUE" | "TENANCY_OPERATION_STARTED" | "TENANCY_OPERATION_RETRIED" | "TENANCY_OPERATION_ABORT_REQUESTED" | "TENANCY_OPERATION_INTERRUPTED" | "TENANCY_OPERATION_SUCCEEDED" | "TENANCY_OPERATION_FAILED" | "TENANCY_OPERATION_ABORTED" | "TENANCY_STATE_CHANGED" | "TENANCY_PLACEMENT_CHANGED" | "TENANCY_RESOURCE_PLANNED" | "TENANCY_RESOURCE_REWRITTEN" | "TENANCY_RESOURCE_CREATED" | "TENANCY_RESOURCE_CHANGED" | "TENANCY_RESOURCE_CLOSED" | "TENANCY_RESOURCE_OPENED" | "TENANCY_RESOURCE_REMOVED" | "TENANCY_SCHEMA_MIGRATED" | "TENANCY_KEY_CREATED" | "TENANCY_KEY_DESTROYED" | "TENANCY_CREDENTIALS_READ" | "TENANCY_CREDENTIALS_ROTATED" | "TENANCY_LEGAL_HOLD_SET" | "TENANCY_LEGAL_HOLD_LIFTED" | "TENANCY_CERTIFICATE_ISSUED" | "TENANCY_DENIED" | "TENANCY_GOVERNANCE_UNANSWERED" | "TENANCY_POLICY_CHANGED" | "TENANCY_CELL_CHANGED" | "TENANCY_SIGNING_KEY_ADDED" | "TENANCY_CHECKPOINT_MADE" | "TENANCY_API_KEY_CREATED" | "TENANCY_API_KEY_REVOKED";
+                /** @description As key:<name>, or system:<part> */
+                actor?: string;
+                operation?: string;
+                /** @description Correlation id of a request */
+                correlation?: string;
+                /** @description Not before this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of events; as application/x-ndjson keys, checkpoints and every event, a record a line */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["AuditEvent"][];
+                        nextCursor: string | null;
+                    };
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCheckpoints: {
+        parameters: {
+            query?: {
+                after?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Checkpoints in order */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Checkpoint"][];
+                        nextAfter: number | null;
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

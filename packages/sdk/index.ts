@@ -1,3 +1,6 @@
+export { readRecords } from './audit-export.ts'
+export type * from './audit-records.ts'
+export { verifyAudit, type AuditResult } from './audit-verify.ts'
 export { createApi, type Api } from './api.ts'
 export {
   createClient,

@@ -4,7 +4,8 @@ import { resending } from './resend.ts'
 import { readKey, type ClientOptions } from './settings.ts'
 import type { Problem } from './types.ts'
 
-const eventStream = 'text/event-stream'
+/** What is handed on as it comes. */
+const streams = ['text/event-stream', 'application/x-ndjson']
 /** Statuses whose answer has no body. */
 const bodiless = new Set([204, 304])
 
@@ -27,7 +28,7 @@ export function createTransport(base: string, options: ClientOptions): Send {
     if (isChange && !headers.has('idempotency-key')) headers.set('idempotency-key', randomUUID())
     headers.set('authorization', `Bearer ${await readKey(options)}`)
     const body = request.body === null ? null : await request.text()
-    const attempt = headers.get('accept') === eventStream ? open : ask
+    const attempt = streams.includes(headers.get('accept') ?? '') ? open : ask
     try {
       return await (resend === 'never' ? attempt() : resending(attempt, { onPause, signal }))
     } catch (cause) {

@@ -2,9 +2,11 @@ import type { components, transitions } from './generated.ts'
 
 type Schemas = components['schemas']
 
+export type Checkpoint = Schemas['Checkpoint']
 export type Command = Schemas['Command']
 export type Condition = Schemas['Condition']
 export type Credentials = Schemas['Credentials']
+export type ListedAuditEvent = Schemas['AuditEvent']
 export type BusCredentials = Schemas['BusCredentials']
 export type DatabaseCredentials = Schemas['DatabaseCredentials']
 export type Environment = Schemas['Environment']

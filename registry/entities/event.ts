@@ -26,6 +26,12 @@ export const Event = defineEntity({
     previousHash: p.text(),
     hash: p.text(),
   },
+  indexes: [
+    {
+      name: 'events_correlation',
+      expression: `create index events_correlation on events ((body::jsonb ->> 'correlationId'))`,
+    },
+  ],
   triggers: [
     { name: 'events_insert_only', timing: 'before', events: ['update', 'delete'], forEach: 'row', body: refusal },
   ],

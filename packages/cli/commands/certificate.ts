@@ -1,8 +1,7 @@
 import { createPublicKey, verify } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import type { Client, Report } from '@freehold/sdk'
 import { CliError, exitCodes } from '../failures.ts'
+import { readJson } from '../json-file.ts'
 import { print, table, time } from '../output.ts'
 import type { Session } from '../session.ts'
 
@@ -26,12 +25,13 @@ type Certificate = {
  * does not verify.
  */
 export async function showCertificate(session: Session, tenant: string | undefined, options: Options): Promise<void> {
-  const { client, io, format } = session
+  const { io, format } = session
   const { file, keys } = options
   if ((tenant === undefined) === (file === undefined))
     throw new CliError(exitCodes.usage, 'name a tenant by its id, or a file with --file')
-  const report = file === undefined ? await newest(client, tenant ?? '') : (readJson(file, io.cwd) as Signed)
-  const known = keys === undefined ? await client.signingKeys() : (readJson(keys, io.cwd) as { keys: Keys }).keys
+  const report = file === undefined ? await newest(session.client, tenant ?? '') : (readJson(file, io.cwd) as Signed)
+  const known =
+    keys === undefined ? await session.client.signingKeys() : (readJson(keys, io.cwd) as { keys: Keys }).keys
   if (!isGenuine(report, known))
     throw new CliError(
       exitCodes.operationFailed,
@@ -57,15 +57,6 @@ function isGenuine({ document, signature, keyId }: Signed, keys: Keys): boolean 
   if (key === undefined || typeof document !== 'string' || typeof signature !== 'string') return false
   const publicKey = createPublicKey({ key: { ...key }, format: 'jwk' })
   return verify(null, Buffer.from(document), publicKey, Buffer.from(signature, 'base64url'))
-}
-
-function readJson(file: string, cwd: string): unknown {
-  try {
-    return JSON.parse(readFileSync(resolve(cwd, file), 'utf8'))
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new CliError(exitCodes.usage, `${file} cannot be read: ${why}`)
-  }
 }
 
 function forPeople({ tenant, operation, at, removed, key, trail, backups }: Certificate): string {

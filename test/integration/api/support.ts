@@ -5,6 +5,7 @@ import { expect, inject } from 'vitest'
 import { createApi } from '../../../api/app.ts'
 import { apiDeps } from '../../../api/compose.ts'
 import type { ApiDeps } from '../../../api/deps.ts'
+import { createSigner } from '../../../crypto/signing.ts'
 import { platformSchema } from '../../../domain/platform.ts'
 import { createMetricsRegistry } from '../../../base/metrics.ts'
 import type { Startable } from '../../../base/temporal.ts'
@@ -69,6 +70,7 @@ export async function openTestApi() {
     // For the metrics alone: what waits for the topic is told.
     platform: { ...platform, governance: { bus: 'none', topic: 'governance' } },
     platformKey,
+    signer: createSigner(platformKey),
     migrations: { versions: async () => ['1.0.0', '1.4.0'], migrationsUpTo: async () => [] },
     starter: {
       start: async (operation) => {

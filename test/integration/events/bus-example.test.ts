@@ -33,11 +33,12 @@ function start(file: string, environment: Record<string, string>) {
 
 /** The API on a port. */
 async function serve(): Promise<string> {
-  const { orm, platform, platformKey, migrations } = world.deps
+  const { orm, platform, platformKey, signer, migrations } = world.deps
   const api = await startApi({
     orm,
     platform,
     platformKey,
+    signer,
     migrations,
     starter: world.starter,
     log: createLogger({ LOG_LEVEL: 'silent' }),

@@ -53,7 +53,9 @@ it('is taken up when it is due, once', async () => {
     text: `select type from events where operation_id = $1 and stream = $2 and type like '%OPERATION%' order by seq`,
     values: [id, tenant],
   })
-  expect(events).toEqual(['ACCEPTED', 'STARTED', 'SUCCEEDED'].map((what) => ({ type: `TENANCY_OPERATION_${what}` })))
+  expect(events).toEqual(
+    ['ACCEPTED', 'DUE', 'STARTED', 'SUCCEEDED'].map((what) => ({ type: `TENANCY_OPERATION_${what}` })),
+  )
 })
 
 it('waits while the tenant is held, and comes after', async () => {

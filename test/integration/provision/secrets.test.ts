@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { unwrapKey } from '../../../crypto/envelope.ts'
+import { createSigner } from '../../../crypto/signing.ts'
 import { firstBrokenLink } from '../../../crypto/hash-chain.ts'
 import { newApiKey } from '../../../crypto/tokens.ts'
 import { workflowId, type OperationKind } from '../../../domain/operation.ts'
@@ -96,6 +97,13 @@ afterAll(async () => {
   rmSync(migrationsDir, { recursive: true, force: true })
 })
 
+/** What the registry keeps of the signing keys, and whoever looks may know: their public halves, and the ids made of them. */
+function publicTexts(): Set<string> {
+  const platformKeys = [world.environment.TEST_PLATFORM_KEY, secrets['wrong platform key'] ?? '']
+  const keys = platformKeys.map((key) => createSigner(Buffer.from(key, 'base64')).publicKey)
+  return new Set(keys.flatMap(({ kid, x }) => [kid, x]))
+}
+
 describe('no secret is in', () => {
   /** What shows that the place was looked at when there was something to see. */
   const shows: Record<Place, string[]> = {
@@ -117,7 +125,8 @@ describe('no secret is in', () => {
 
   // What was made and destroyed again nobody can read any more, so it is known by its looks. Histories are base64 all over.
   it.each(places.filter((place) => place !== 'the histories'))('%s, not even one that is gone', (place) => {
-    expect(suspects(seen[place])).toEqual([])
+    const isPublic = publicTexts()
+    expect(suspects(seen[place]).filter((text) => !isPublic.has(text))).toEqual([])
   })
 
   it('of all the secrets there were', () => {

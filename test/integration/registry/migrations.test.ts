@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { migrateRegistry } from '../../../registry/migrate.ts'
 import { openRegistry, servicesRole } from '../../../registry/orm.ts'
 
+const changed: Record<string, string> = { events: `body = ''`, checkpoint_heads: 'checkpoint = 1' }
+
 /** The registry in PostgreSQL is what the entities say, and the services can do no more in it than they need. */
 describe('the migrated registry', () => {
   const name = `m_${randomBytes(5).toString('hex')}`
@@ -44,16 +46,18 @@ describe('the migrated registry', () => {
     }
   })
 
-  it('lets the services neither change nor delete an event', async () => {
+  it('lets the services neither change nor delete what is to stay: the trail, its checkpoints and keys', async () => {
     const orm = await openRegistry(url.href, { role: servicesRole, connections: 1 })
     try {
-      for (const statement of [
-        `update events set body = ''`,
-        'delete from events',
-        'truncate events',
-        'drop table events',
-      ])
-        await expect(orm.em.fork().execute(statement)).rejects.toThrow(/permission denied|must be owner/)
+      for (const table of ['events', 'checkpoints', 'checkpoint_heads', 'signing_keys', 'policies', 'reports'])
+        for (const statement of [
+          `update ${table} set ${changed[table] ?? 'created_at = now()'}`,
+          `delete from ${table}`,
+          `truncate ${table} cascade`,
+          `drop table ${table}`,
+          `alter table ${table} disable trigger ${table}_insert_only`,
+        ])
+          await expect(orm.em.fork().execute(statement)).rejects.toThrow(/permission denied|must be owner/)
     } finally {
       await orm.close(true)
     }
