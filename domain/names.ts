@@ -65,6 +65,11 @@ export function secretPrefix(code: string, environment: string): string {
   return `secrets/${code}/${environment}/`
 }
 
+/** Folder of the archive of one (tenant, environment, placement); always with the trailing slash. */
+export function archiveFolder(code: string, environment: string, placement: number): string {
+  return `${code}/${environment}/${placement}/`
+}
+
 /** Policy file of one (tenant, environment, placement). */
 export function policyFile(code: string, environment: string, placement: number): string {
   return `${code}-${environment}-${placement}.json`

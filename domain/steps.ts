@@ -8,6 +8,7 @@ const kindTitles = {
   'object-store': 'object store',
   runtime: 'share of the runtime',
   network: 'network segment',
+  archive: 'archive',
   topic: 'topic',
 } as const satisfies Record<ResourceKind, string>
 

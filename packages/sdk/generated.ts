@@ -848,7 +848,7 @@ export interface components {
         Resource: {
             key: string;
             /** @enum {string} */
-            kind: "secrets" | "database" | "object-store" | "runtime" | "network" | "topic";
+            kind: "secrets" | "database" | "object-store" | "runtime" | "network" | "archive" | "topic";
             environment: string;
             placement: number;
             cell: string;

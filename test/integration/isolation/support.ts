@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { newCode, newPassword } from '../../../crypto/tokens.ts'
+import { archiveSpec } from '../../../domain/archive-steps.ts'
 import type { ResourceKind, ResourceSpec } from '../../../domain/resources.ts'
 import type { BusAccess, CellAccess, Target, TenantSecrets } from '../../../isolation/mapper.ts'
 import { bootstrapCell } from '../../../isolation/mappers/database/bootstrap.ts'
@@ -133,6 +134,7 @@ export function testTenant(
     plan: { name: 'pro', weight: 1, databaseConnections: connections, quotas },
     quotas,
   })
+  specs.push(archiveSpec(code, { environment: 'prod', number, cell: cell.name }))
   const specOf = <K extends ResourceKind>(kind: K): ResourceSpec<K> => {
     const spec = specs.find((one): one is ResourceSpec<K> & typeof one => one.kind === kind)
     if (spec === undefined) throw new Error(`no resource of kind ${kind}`)
