@@ -47,6 +47,13 @@ export type Inventory = z.output<typeof inventory>
 export type ArchivedKind = Inventory['kind']
 export type InventoryOf<K> = Extract<Inventory, { kind: K }>
 
+/** The inventory of this kind. Throws a TypeError for another, which only a bug can hand over. */
+export function inventoryOf<K extends ArchivedKind>(kind: K, listed: Inventory): InventoryOf<K> {
+  const isOf = (one: Inventory): one is InventoryOf<K> => one.kind === kind
+  if (isOf(listed)) return listed
+  throw new TypeError(`the inventory is one of ${listed.kind}, not of ${kind}`)
+}
+
 /** The kinds of resources that hold data. */
 export const archivedKinds: readonly string[] = [
   'database',
