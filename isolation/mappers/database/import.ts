@@ -80,7 +80,7 @@ function emptied(tables: DatabaseInventory['tables'], schema: string): string[] 
 
 /**
  * Statements that take off what stands in the way of rows in any order, and those that put it back as it was: foreign keys,
- * checks that hold for new rows alone, and triggers, each with when it fires.
+ * checks (that hold for new rows alone, or look into other tables), and triggers, each with when it fires.
  */
 async function setAside(client: Client, schema: string): Promise<{ before: string[]; after: string[] }> {
   const { rows: constraints } = await client.query<{ off: string; on: string }>(
@@ -89,7 +89,7 @@ async function setAside(client: Client, schema: string): Promise<{ before: strin
           pg_catalog.pg_get_constraintdef(k.oid)) as "on"
       from pg_catalog.pg_constraint k join pg_catalog.pg_namespace n on n.oid = k.connamespace
       where n.nspname = $1 and k.conrelid <> 0 and k.conparentid = 0 and k.coninhcount = 0
-        and (k.contype = 'f' or (k.contype = 'c' and not k.convalidated))
+        and k.contype in ('f', 'c')
       order by k.contype, k.oid`,
     [schema],
   )
