@@ -98,6 +98,9 @@ export function fairnessKey(code: string, environment: string): string {
   return `${code}-${environment}`
 }
 
+/** Whether a secret is of one placement alone, and means nothing at another. */
+export const isPlacementSecret = (name: string): boolean => /\/database-\d+$/.test(name)
+
 /** Name of the secret that holds the password of the app role of one placement. */
 export function databasePasswordSecret(code: string, environment: string, placement: number): string {
   return `${secretPrefix(code, environment)}database-${placement}`

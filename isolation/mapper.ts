@@ -98,8 +98,8 @@ export type Mapper<K extends ResourceKind = ResourceKind> = {
   export?(target: Target<K>, to: ArchiveWriter, migrations: readonly Migration[]): Promise<Inventory>
   /** Brings it back into one that was made anew and is closed; what is there goes. Gives public facts. Throws `archive_damaged`. */
   import?(target: Target<K>, from: ArchiveReader, inventory: Inventory): Promise<JsonObject>
-  /** What proves that it is what the inventory says, thing by thing. Throws `restore_differs`, naming what is not. */
-  compare?(target: Target<K>, inventory: Inventory): Promise<JsonObject>
+  /** Proves that it is what the inventory says, thing by thing. Throws `restore_differs`, naming what is not. */
+  compare?(target: Target<K>, inventory: Inventory): Promise<void>
   /** Releases connections. */
   close(): Promise<void>
 }

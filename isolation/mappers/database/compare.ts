@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import type { Client } from 'pg'
 import type { InventoryOf } from '../../../domain/archive.ts'
 import { FreeholdError } from '../../../domain/errors.ts'
-import type { JsonObject } from '../../../domain/json.ts'
 import type { Target } from '../../mapper.ts'
 import { together, type Connections } from './connections.ts'
 import { databaseError } from './errors.ts'
@@ -21,10 +20,10 @@ export async function compareDatabase(
   connections: Connections,
   target: DatabaseTarget,
   listed: DatabaseInventory,
-): Promise<JsonObject> {
+): Promise<void> {
   const { schema } = target.spec.properties
   try {
-    return await asOwner(connections, target, async (client) => {
+    await asOwner(connections, target, async (client) => {
       const found = await readStructure(client, schema)
       const [strange] = [...differences(found, listed.structure), ...differences(listed.structure, found)]
       if (strange !== undefined) throw differs(target, `what it is made of is another: ${strange}`)
@@ -43,20 +42,10 @@ export async function compareDatabase(
       if (views.toSorted().join() !== listed.filledViews.toSorted().join())
         throw differs(target, 'other materialized views are filled')
       await together(client, 'rollback')
-      return proofOf(listed)
     })
   } catch (error) {
     target.signal.throwIfAborted()
     throw databaseError(error, target.cell)
-  }
-}
-
-/** What a report says of a database: each table by its rows and their hash. */
-export function proofOf({ structure, tables, sequences }: DatabaseInventory): JsonObject {
-  return {
-    structure: createHash('sha256').update(structure.join('\n')).digest('hex'),
-    tables: tables.map(({ name, rows, part }) => ({ name, rows, sha256: part.sha256 })),
-    sequences: sequences.map(({ name, last, isCalled }) => ({ name, last, isCalled })),
   }
 }
 

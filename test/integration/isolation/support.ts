@@ -11,23 +11,7 @@ import type { BusAccess, CellAccess, Target, TenantSecrets } from '../../../isol
 import { bootstrapCell } from '../../../isolation/mappers/database/bootstrap.ts'
 import type { DatabaseMapper } from '../../../isolation/mappers/database/mapper.ts'
 import { resourcesOf } from '../../../isolation/strategies/by-profile.ts'
-
-/** Secrets in memory with the contract of the real ones. */
-function memorySecrets(): TenantSecrets {
-  const stored = new Map<string, string>()
-  const below = (prefix: string) => [...stored.keys()].filter((name) => name.startsWith(prefix)).toSorted()
-  return {
-    read: async (name) => stored.get(name),
-    readOrCreate: async (name, make) => {
-      const value = stored.get(name) ?? make()
-      stored.set(name, value)
-      return value
-    },
-    replace: async (name, value) => void stored.set(name, value),
-    list: async (prefix) => below(prefix),
-    destroy: async (prefix) => below(prefix).filter((name) => stored.delete(name)).length,
-  }
-}
+import { memorySecrets } from '../../support/memory-secrets.ts'
 
 export type TestTenant = {
   readonly id: string
