@@ -70,6 +70,8 @@ export const archiveManifest = z.strictObject({
   generation: z.int(),
   /** Version of the schema; null where the tenant has no migration set. */
   appVersion: z.string().nullable(),
+  /** The manifest that was in force, resolved; contacts are not in it. */
+  wish: z.record(z.string(), z.unknown()),
   contents: z.array(z.strictObject({ resource: z.string(), inventory })),
 })
 export type ArchiveManifest = z.output<typeof archiveManifest>

@@ -3,7 +3,7 @@ import type { ResolvedManifest } from '../domain/manifest-resolve.ts'
 import type { Platform } from '../domain/platform.ts'
 import { releasePlaces, roomIn } from '../registry/capacity.ts'
 import type { Sql } from '../registry/sql.ts'
-import { operationEvent } from './operation-event.ts'
+import { toldPlacements } from './doors.ts'
 import { choosePlaces, type Place } from './places.ts'
 import type { LockedOperation, TenantFacts } from './rows.ts'
 
@@ -27,18 +27,22 @@ function housed(sql: Sql, { id }: Pick<Living, 'id'>): Promise<Housed[]> {
 /**
  * Chooses a place for every environment of the manifest that has none; takes none. The number of an earlier placement is never
  * given again, for what was removed has left a tombstone under it. Throws what `choosePlaces` throws.
+ * @param cell the only one to choose from; any, unless it is said
  */
 export async function placesForNew(
   sql: Sql,
   platform: Platform,
   tenant: Living,
   { spec }: Named,
+  cell?: string,
 ): Promise<NumberedPlace[]> {
   const known = await housed(sql, tenant)
   const lives = new Set(known.filter((one) => one.lives).map(({ environment }) => environment))
   const environments = spec.environments.map(({ name }) => name).filter((name) => !lives.has(name))
   if (environments.length === 0) return []
-  const places = await choosePlaces(sql, platform, { ...tenant, environments }, await roomIn(sql, tenant.region))
+  const { cells, buses } = await roomIn(sql, tenant.region)
+  const allowed = cells.filter(({ name }) => cell === undefined || name === cell)
+  const places = await choosePlaces(sql, platform, { ...tenant, environments }, { cells: allowed, buses })
   return places.map((place) => ({
     ...place,
     number: (known.find(({ environment }) => environment === place.environment)?.highest ?? 0) + 1,
@@ -54,8 +58,9 @@ export async function enterEnvironments(
   platform: Platform,
   tenant: Living,
   manifest: Named,
+  cell?: string,
 ): Promise<Place[]> {
-  const places = await placesForNew(sql, platform, tenant, manifest)
+  const places = await placesForNew(sql, platform, tenant, manifest, cell)
   if (places.length > 0)
     await sql({
       name: 'enter-environments',
@@ -90,11 +95,18 @@ export async function releaseDropped(
   const used = new Set(left.map(({ environment }) => environment))
   const free = (await dropped(sql, tenant, manifest)).filter((environment) => !used.has(environment))
   if (free.length === 0) return []
-  const placements = (await releasePlaces(sql, tenant.id, free)).map(({ environment, number, epoch }) => ({
-    environment,
-    number,
-    state: 'released',
-    epoch,
-  }))
-  return [operationEvent(operation, 'system:worker', 'TENANCY_PLACEMENT_CHANGED', { placements })]
+  return releaseEnvironments(sql, { operation, tenant }, free)
+}
+
+/** Releases the placements of environments, or of all, and gives their places back. Changes rows that many tenants share. */
+export async function releaseEnvironments(
+  sql: Sql,
+  { operation, tenant }: LockedOperation,
+  environments: readonly string[] | null,
+): Promise<NewEvent[]> {
+  const released = await releasePlaces(sql, tenant.id, environments)
+  return toldPlacements(
+    operation,
+    released.map(({ environment, number, epoch }) => ({ environment, number, state: 'released', epoch })),
+  )
 }
