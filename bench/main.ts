@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { benchArchive } from './archive.ts'
 import { benchFairness } from './fairness.ts'
 import { benchIdle } from './idle.ts'
 import { benchProvision } from './provision.ts'
@@ -12,6 +13,7 @@ const { positionals, values } = parseArgs({
   options: { json: { type: 'boolean', default: false } },
 })
 const benches = {
+  archive: () => benchArchive([50, 500]),
   fairness: benchFairness,
   idle: benchIdle,
   provision: benchProvision,
