@@ -1,3 +1,4 @@
+import { archiveMutants } from './archive-mutants.ts'
 import { governanceMutants } from './governance-mutants.ts'
 import { lifeMutants } from './life-mutants.ts'
 import { updateMutants } from './update-mutants.ts'
@@ -388,5 +389,6 @@ export const mutants: readonly Mutant[] = [
   },
   ...governanceMutants,
   ...lifeMutants,
+  ...archiveMutants,
   ...updateMutants,
 ]

@@ -57,7 +57,7 @@ export function transitionRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
         tags: ['commands'],
         security,
         parameters: guards,
-        ...transition(name, summary, needsConfirmation),
+        ...transition(name, summary, { needsConfirmation, takesCell }),
         request: { params: tenantParams, body: documented },
         responses: {
           202: json(z.object({ operation: operationSchema }), 'Accepted; Location: the operation'),

@@ -4608,16 +4608,16 @@ export interface operations {
 
 /**
  * The commands that `POST /v1/tenants/{idOrSlug}/{command}` takes with no more than a reason, and what each does;
- * `confirm`: it cannot be undone, and the slug of the tenant is to be said as well.
+ * `confirm`: it cannot be undone, and the slug of the tenant is to be said as well; `cell`: one can be named to live in.
  */
 export const transitions = [
-  { command: 'purge', confirm: true, summary: 'Remove a tenant for good: every resource that is left, then its key; the slug is free again' },
-  { command: 'suspend', confirm: false, summary: 'Close a tenant to everybody at once, whatever else runs; its data stays, and its tasks wait' },
-  { command: 'resume', confirm: false, summary: 'Open a suspended tenant again; tasks that waited run then' },
-  { command: 'delete', confirm: false, summary: 'Delete a tenant: closed at once, and purged when its retention is over; undelete gives it back until then' },
-  { command: 'undelete', confirm: false, summary: 'Give a deleted tenant back, in the state it had, as long as its retention lasts' },
-  { command: 'archive', confirm: false, summary: 'Move a tenant to cold storage: closed, exported, read back, and only then removed; restore brings it back' },
-  { command: 'restore', confirm: false, summary: 'Bring an archived tenant back, at a place of its own again, and prove that it is what was archived' },
-  { command: 'retry', confirm: false, summary: 'Roll the interrupted or failed operation forward again' },
-  { command: 'abort', confirm: false, summary: 'Have the open operation undo what it made' },
+  { command: 'purge', confirm: true, cell: false, summary: 'Remove a tenant for good: every resource that is left, then its key; the slug is free again' },
+  { command: 'suspend', confirm: false, cell: false, summary: 'Close a tenant to everybody at once, whatever else runs; its data stays, and its tasks wait' },
+  { command: 'resume', confirm: false, cell: false, summary: 'Open a suspended tenant again; tasks that waited run then' },
+  { command: 'delete', confirm: false, cell: false, summary: 'Delete a tenant: closed at once, and purged when its retention is over; undelete gives it back until then' },
+  { command: 'undelete', confirm: false, cell: false, summary: 'Give a deleted tenant back, in the state it had, as long as its retention lasts' },
+  { command: 'archive', confirm: false, cell: false, summary: 'Move a tenant to cold storage: closed, exported, read back, and only then removed; restore brings it back' },
+  { command: 'restore', confirm: false, cell: true, summary: 'Bring an archived tenant back, at a place of its own again, and prove that it is what was archived' },
+  { command: 'retry', confirm: false, cell: false, summary: 'Roll the interrupted or failed operation forward again' },
+  { command: 'abort', confirm: false, cell: false, summary: 'Have the open operation undo what it made' },
 ] as const

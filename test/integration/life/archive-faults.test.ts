@@ -231,6 +231,11 @@ describe('a restore', () => {
       if (action !== 'import' || target.spec.kind !== 'database') return result
       const admin = new pg.Client({ connectionString: world.adminUrl('warehouse') })
       await admin.connect()
+      const { rows } = await admin.query<{ login: boolean }>(
+        'select rolcanlogin as login from pg_roles where rolname = $1',
+        [`t_${tenant.code}_prod_2_app`],
+      )
+      opened += rows.filter(({ login }) => login).length
       await admin.query(`delete from t_${tenant.code}_prod.customers where name = $1`, [secretText])
       await admin.end()
       return result

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sqlOf } from '../../../registry/pool.ts'
 import { closed, doors, open } from '../../support/doors.ts'
 import { eventCounts, nothing, remainsOf } from '../../support/remains.ts'
-import { createWorld, type SeenOperation, type SeenTenant, type World } from '../../support/world.ts'
+import { createWorld, manifest, type SeenOperation, type SeenTenant, type World } from '../../support/world.ts'
 import { testCell, type TestCell } from '../isolation/support.ts'
 
 /** Archive moves a tenant to cold storage, whole; restore brings it back, the same, here or in another cell. */
@@ -93,6 +93,10 @@ describe('archive and restore', () => {
     expect(restored).toMatchObject({ state: 'succeeded', error: null })
     expect(await query('round-trip', 'select * from customers order by id')).toEqual(before)
     expect((await credentials('round-trip')).bus.connectionString).toBe(bus)
+    const { authorizationRules = [] } = await world.bus.administration.getTopic(`tenant-${tenant.code}-prod`)
+    expect(
+      authorizationRules.map((rule) => bus.includes(String((rule as { primaryKey?: string }).primaryKey))),
+    ).toEqual([true])
     expect(await used()).toEqual(room)
     expect((await world.request('GET', '/v1/tenants/round-trip/context?environment=prod')).body).toMatchObject({
       state: 'active',
@@ -107,6 +111,11 @@ describe('archive and restore', () => {
       'prod/secrets present',
       'prod/topic present',
     ])
+    // The archive is in no manifest, and a changed one leaves it.
+    const changed = manifest('round-trip', { plan: 'free' })
+    const update = await world.request('PUT', '/v1/tenants/round-trip', changed)
+    await world.until((update.body['operation'] as SeenOperation).id, 'succeeded')
+    expect((await remainsOf(world, tenant)).ledger).toContain('prod/1/archive present')
     const { items } = await reportsOf(tenant.id)
     expect(items.map(({ kind }) => kind)).toEqual(['archive', 'restore'])
     const [first, last] = items.map(({ document }) => JSON.parse(document) as { archives: object[] })
