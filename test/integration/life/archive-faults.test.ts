@@ -277,6 +277,60 @@ describe('a restore', () => {
   })
 })
 
+/** Holds the first try of a verb of a kind of resource until it is let go. */
+function held(action: StepAction, kind: string) {
+  const reached = Promise.withResolvers<undefined>()
+  const goOn = Promise.withResolvers<undefined>()
+  const mappers = aroundVerbs(world.deps.mappers, async (call, run) => {
+    if (call.action === action && call.target.spec.kind === kind) {
+      reached.resolve(undefined)
+      await goOn.promise
+    }
+    return run()
+  })
+  return { mappers, reached: reached.promise, goOn: () => goOn.resolve(undefined) }
+}
+
+describe('suspend beside it', () => {
+  it('while it restores: the tenant is back, and nothing is open', async () => {
+    const tenant = await archived('suspended-back')
+    const importing = held('import', 'object-store')
+    const worker = await world.worker({ mappers: importing.mappers })
+    const id = await accepted('suspended-back', 'restore')
+    await importing.reached
+    const suspend = await accepted('suspended-back', 'suspend')
+    importing.goOn()
+    expect(await ended(id)).toMatchObject({ state: 'succeeded' })
+    expect(await ended(suspend)).toMatchObject({ state: 'succeeded' })
+    expect(await world.tenant('suspended-back')).toMatchObject({ state: 'suspended' })
+    const { receiving, objects, sides } = await doors(world, tenant)
+    expect({ receiving, objects, sides }).toEqual({
+      receiving: closed.receiving,
+      objects: true,
+      sides: ['prod/2 suspended'],
+    })
+    expect(await command('suspended-back', 'resume')).toMatchObject({ state: 'succeeded' })
+    await worker.stop()
+  })
+
+  it('while what was archived is removed: it stays in cold storage, and comes back suspended', async () => {
+    const tenant = await provisioned('suspended-away')
+    const removing = held('remove', 'topic')
+    const worker = await world.worker({ mappers: removing.mappers })
+    const id = await accepted('suspended-away', 'archive')
+    await removing.reached
+    const suspend = await accepted('suspended-away', 'suspend')
+    removing.goOn()
+    expect(await ended(id)).toMatchObject({ state: 'succeeded' })
+    expect(await ended(suspend)).toMatchObject({ state: 'succeeded' })
+    expect((await remainsOf(world, tenant)).ledger).toEqual(['prod/1/archive present'])
+    expect((await remainsOf(world, tenant)).sides).toEqual([])
+    expect(await command('suspended-away', 'restore')).toMatchObject({ state: 'succeeded' })
+    expect(await world.tenant('suspended-away')).toMatchObject({ state: 'suspended' })
+    await worker.stop()
+  })
+})
+
 describe('cold storage', () => {
   it('has nothing to read, with the key of the tenant gone nothing to open, and after a purge nothing at all', async () => {
     const tenant = await archived('shredded')
