@@ -41,13 +41,6 @@ export const archiveMutants: readonly Mutant[] = [
     only: 'is not what was archived; it stays archived, and nothing is left',
   },
   {
-    name: 'secrets are back before what is made with them',
-    file: 'domain/archive-steps.ts',
-    swaps: [['[...spec.after, ...secrets]', '[...spec.after]']],
-    test: `${life}/archive.test.ts`,
-    only: 'move a tenant out',
-  },
-  {
     name: 'an epoch goes on at the new placement',
     file: 'operations/kinds/restore.ts',
     swaps: [['begun: (sql, held) => followEpochs(sql, held),', 'begun: async () => [],']],
