@@ -23,6 +23,7 @@ export function archiveSpec(
   }
 }
 
+const verifyOf = ({ key }: Pick<ResourceSpec, 'key'>) => `${key}/verify`
 const holdsData = ({ kind }: ResourceSpec) => archivedKinds.includes(kind)
 
 /**
@@ -48,7 +49,7 @@ export function archiveSteps(archives: readonly ResourceSpec<'archive'>[], ledge
     )
     const verify = step(archive, {
       action: 'verify',
-      key: `${archive.key}/verify`,
+      key: verifyOf(archive),
       title: `proof of the ${resourceTitle(archive)}`,
       after: exporting.map(({ key }) => key),
     })
@@ -63,6 +64,7 @@ export function releaseSteps(archives: readonly ResourceSpec[], ledger: readonly
   return removalSteps(ledger.filter(({ key }) => !kept.has(key))).map((removal) => ({
     ...removal,
     title: `removal of the ${removal.title}`,
+    after: [...removal.after, ...archives.map(verifyOf)],
     inForce: true as const,
   }))
 }
