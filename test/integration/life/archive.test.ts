@@ -1,5 +1,8 @@
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createFileSystemStore } from '../../../isolation/mappers/object-store/file-system.ts'
 import { sqlOf } from '../../../registry/pool.ts'
 import { closed, doors, open } from '../../support/doors.ts'
 import { eventCounts, nothing, remainsOf } from '../../support/remains.ts'
@@ -25,7 +28,7 @@ beforeAll(async () => {
 `
   world = await createWorld({
     environment: { SECOND_CELL_URL: second.cell.provisionerUrl },
-    platform: (text) => text.replace('\n# Namespaces of the bus', `\n${cell}# Namespaces of the bus`),
+    platform: (yaml) => yaml.replace('\n# Namespaces of the bus', `\n${cell}# Namespaces of the bus`),
   })
   await world.worker()
 })
@@ -59,6 +62,26 @@ async function query(slug: string, sql: string): Promise<unknown[]> {
     await client.end()
   }
 }
+/** The objects of a tenant, as the control plane sees them. */
+function objectsOf({ code }: SeenTenant) {
+  const store = createFileSystemStore(join(world.environment.FREEHOLD_STATE_DIR, 'objects'))
+  const area = { container: 'data-shared', prefix: `tenants/${code}/prod/` }
+  return {
+    read: async (key: string) => text(await store.read(area, key)),
+    async write(key: string, body: string) {
+      const { owner = '', epoch, fence } = (await store.describeArea(area)) ?? { epoch: 0, fence: 0 }
+      const claim = { owner, placement: 0, epoch, fence }
+      await store.write(
+        area,
+        claim,
+        key,
+        (async function* () {
+          yield Buffer.from(body)
+        })(),
+      )
+    },
+  }
+}
 const reportsOf = async (id: string) =>
   (await world.request('GET', `/v1/tenants/${id}/reports`)).body as unknown as {
     items: { kind: string; document: string }[]
@@ -71,6 +94,7 @@ describe('archive and restore', () => {
     const tenant = await provisioned('round-trip')
     await query('round-trip', `insert into customers (name, email) values ('kept', 'kept@example.com')`)
     const before = await query('round-trip', 'select * from customers order by id')
+    await objectsOf(tenant).write('invoices/1.txt', 'paid')
     const bus = (await credentials('round-trip')).bus.connectionString
     const room = await used()
 
@@ -97,6 +121,7 @@ describe('archive and restore', () => {
     expect(
       authorizationRules.map((rule) => bus.includes(String((rule as { primaryKey?: string }).primaryKey))),
     ).toEqual([true])
+    expect(await objectsOf(tenant).read('invoices/1.txt')).toBe('paid')
     expect(await used()).toEqual(room)
     expect((await world.request('GET', '/v1/tenants/round-trip/context?environment=prod')).body).toMatchObject({
       state: 'active',
@@ -130,7 +155,7 @@ describe('archive and restore', () => {
               { name: 'customers', rows: 3, sha256: expect.any(String) as string },
             ]) as unknown,
           },
-          { kind: 'object-store', objects: 0 },
+          { kind: 'object-store', objects: 1, bytes: 4 },
           { kind: 'secrets' },
         ],
       },
