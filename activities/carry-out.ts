@@ -41,7 +41,13 @@ export async function carryOut(deps: ActivityDeps, action: StepAction, given: St
   if (claim === 'absent') return finishAbsent(sql, input, step)
   const lease = holdLease(sql, claim, input.timing, asked)
   try {
-    const target = await targetOf(deps, claim, actMs(input.timing.tryMs[claim.step.action]), lease.signal)
+    const isClosed = claim.suspended || claim.step.isBornClosed === true
+    const target = await targetOf(
+      deps,
+      { ...claim, suspended: isClosed },
+      actMs(input.timing.tryMs[claim.step.action]),
+      lease.signal,
+    )
     const mapper: Mapper = deps.mappers[claim.spec.kind]
     // A mapper that hangs in spite of the signal is left alone: its slot is free, and its fence is behind.
     const finished = await lease.race(act(mapper, target, claim))

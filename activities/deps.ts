@@ -1,4 +1,5 @@
 import type { Platform } from '../domain/platform.ts'
+import type { ColdStorage } from '../isolation/archives/cold-storage.ts'
 import type { Mappers } from '../isolation/mappers/index.ts'
 import type { MigrationSource } from '../base/migration-source.ts'
 import type { ResolveSecret } from '../base/secret-reference.ts'
@@ -11,6 +12,8 @@ export type ActivityDeps = {
   readonly platform: Platform
   readonly platformKey: Buffer
   readonly mappers: Mappers
+  /** Where archives rest. */
+  readonly archives: ColdStorage
   readonly migrations: MigrationSource
   readonly resolveSecret: ResolveSecret
 }

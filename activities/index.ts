@@ -1,3 +1,4 @@
+import { createArchiveActivities } from './archives.ts'
 import type { ActivityDeps } from './deps.ts'
 import { createGovernanceActivities } from './governance.ts'
 import { createObserveActivities } from './observe.ts'
@@ -10,6 +11,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createOperationActivities(deps),
     ...createGovernanceActivities(deps),
     ...createResourceActivities(deps),
+    ...createArchiveActivities(deps),
     ...createObserveActivities(deps),
   }
 }

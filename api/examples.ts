@@ -14,6 +14,7 @@ export const exampleManifest = {
 }
 
 export const exampleReason = { reason: 'ticket 4711' }
+export const exampleCell = { reason: 'ticket 4711', cell: 'eu-north-2' }
 export const exampleConfirmation = { reason: 'ticket 4711', confirm: 'acme' }
 
 export const exampleCredentialsRequest = { environment: 'prod', rotate: false, reason: 'ticket 4711' }

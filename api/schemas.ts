@@ -295,6 +295,7 @@ export const problemSchema = z
 const environmentName = z.string().regex(environmentPattern, 'is not the name of an environment')
 export const reasonBody = z.strictObject({ reason: plainText(500).optional() })
 export const holdBody = z.strictObject({ reason: plainText(500) })
+export const cellBody = reasonBody.extend({ cell: machineName.optional() })
 export const confirmedBody = reasonBody.extend({ confirm: z.string().max(64).optional() })
 export const credentialsBody = z.strictObject({
   environment: environmentName.default('prod'),

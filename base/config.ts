@@ -93,6 +93,9 @@ const schema = z.object({
     .describe('Certificates (PEM) to trust for the management side of a bus besides the public ones'),
   FREEHOLD_ACTIVITY_TIMEOUT_MS: milliseconds(60_000).describe('Longest time one try of a step may take'),
   FREEHOLD_MIGRATION_TIMEOUT_MS: milliseconds(3_600_000).describe('Longest time one try of a migration may take'),
+  FREEHOLD_ARCHIVE_TIMEOUT_MS: milliseconds(21_600_000).describe(
+    'Longest time one try may take to export, read back, import or compare what a resource holds',
+  ),
   FREEHOLD_ACTIVITY_ATTEMPTS: z.coerce
     .number()
     .int()

@@ -2,7 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { LineCounter, parseDocument } from 'yaml'
 import { FreeholdError } from '../domain/errors.ts'
-import { platformSchema, type ObjectStoreDeclaration, type Platform } from '../domain/platform.ts'
+import {
+  platformSchema,
+  type ArchivesDeclaration,
+  type ObjectStoreDeclaration,
+  type Platform,
+} from '../domain/platform.ts'
 import type { Config } from './config.ts'
 
 /** How the configuration says to read the platform file. */
@@ -34,6 +39,7 @@ export async function readPlatformFile(
     return {
       ...parsed.data,
       ...(withoutBus ? { buses: [], governance: undefined } : {}),
+      archives: withFolder(parsed.data.archives, stateDir),
       cells: parsed.data.cells.map((cell) => ({
         ...cell,
         objectStore: withFolder(cell.objectStore, stateDir),
@@ -44,6 +50,6 @@ export async function readPlatformFile(
   throw new FreeholdError('configuration_invalid', `${file}: ${faults.join('; ')}`)
 }
 
-function withFolder(store: ObjectStoreDeclaration, stateDir: string): ObjectStoreDeclaration {
+function withFolder<S extends ObjectStoreDeclaration | ArchivesDeclaration>(store: S, stateDir: string): S {
   return store.kind === 'file-system' ? { ...store, root: resolve(stateDir, store.root) } : store
 }

@@ -39,9 +39,16 @@ export async function connectTemporal(
 
 /** Durations of a workflow's steps by the configuration. */
 export function timingOf(
-  config: Pick<Config, 'FREEHOLD_ACTIVITY_TIMEOUT_MS' | 'FREEHOLD_MIGRATION_TIMEOUT_MS' | 'FREEHOLD_ACTIVITY_ATTEMPTS'>,
+  config: Pick<
+    Config,
+    | 'FREEHOLD_ACTIVITY_TIMEOUT_MS'
+    | 'FREEHOLD_MIGRATION_TIMEOUT_MS'
+    | 'FREEHOLD_ARCHIVE_TIMEOUT_MS'
+    | 'FREEHOLD_ACTIVITY_ATTEMPTS'
+  >,
 ): Timing {
   const short = config.FREEHOLD_ACTIVITY_TIMEOUT_MS
+  const long = config.FREEHOLD_ARCHIVE_TIMEOUT_MS
   return {
     tryMs: {
       operation: short,
@@ -51,6 +58,10 @@ export function timingOf(
       thaw: short,
       remove: short,
       rotate: short,
+      export: long,
+      verify: long,
+      import: long,
+      compare: long,
     },
     heartbeatMs: Math.min(short, 10_000),
     initialRetryMs: 200,

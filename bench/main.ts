@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { benchArchive } from './archive.ts'
 import { benchAudit } from './audit.ts'
 import { benchFairness } from './fairness.ts'
 import { benchIdle } from './idle.ts'
@@ -13,6 +14,7 @@ const { positionals, values } = parseArgs({
   options: { json: { type: 'boolean', default: false } },
 })
 const benches = {
+  archive: () => benchArchive([50, 500]),
   audit: () => benchAudit({ events: 100_000, streams: 1_000 }),
   fairness: benchFairness,
   idle: benchIdle,

@@ -32,7 +32,8 @@ export function unwrapKey(platformKey: Buffer, wrapped: Buffer): Buffer {
   }
 }
 
-function derive(tenantKey: Buffer, purpose: Purpose | 'hash'): Buffer {
+/** The key of one purpose. */
+export function derive(tenantKey: Buffer, purpose: Purpose | 'hash'): Buffer {
   return Buffer.from(hkdfSync('sha256', tenantKey, Buffer.alloc(0), `freehold/${purpose}`, 32))
 }
 

@@ -35,6 +35,7 @@ export function changesOf(
   })
   const made = new Set(present.map(({ spec }) => spec.key))
   const keys = new Set(wanted.map(({ key }) => key))
+  const environments = new Set(wanted.map(({ environment }) => environment))
   return {
     create: wanted.filter(({ key }) => !made.has(key)),
     change: present
@@ -44,7 +45,10 @@ export function changesOf(
       .filter(({ kind }) => kind === 'database')
       .map((spec) => ({ spec, from: schemaVersionOf(known.get(spec.key)) }))
       .filter(({ from }) => appVersion !== null && (from === null || isOlder(from, appVersion))),
-    remove: ledger.filter(({ key }) => !keys.has(key)),
+    // An archive stays as long as its environment does.
+    remove: ledger.filter(
+      ({ key, spec }) => !keys.has(key) && !(spec.kind === 'archive' && environments.has(spec.environment)),
+    ),
   }
 }
 

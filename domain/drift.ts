@@ -55,6 +55,8 @@ export function driftOf({ tenantId, desired, ledger, observed, sides, appVersion
       .map(({ key }) => drifted(key, 'missing', 'the manifest asks for it, and the ledger does not have it')),
     ...ledger.flatMap((entry) => {
       const spec = wanted.get(entry.key)
+      // It is asked for by no manifest, and stays as long as the tenant.
+      if (entry.spec.kind === 'archive') return ofWorld(entry, found.get(entry.key), tenantId, undefined)
       if (spec === undefined)
         return [drifted(entry.key, 'unexpected', 'the ledger has it, and the manifest does not ask for it')]
       return [

@@ -93,7 +93,7 @@ export const lifecycle = {
     failsTo: 'before',
     exclusive: true,
     urgency: 4,
-    available: false,
+    available: true,
   },
   restore: {
     from: ['archived'],
@@ -103,7 +103,7 @@ export const lifecycle = {
     failsTo: 'archived',
     exclusive: true,
     urgency: 3,
-    available: false,
+    available: true,
   },
   delete: {
     from: ['failed', 'active', 'suspended', 'archived'],

@@ -65,6 +65,11 @@ export function secretPrefix(code: string, environment: string): string {
   return `secrets/${code}/${environment}/`
 }
 
+/** Folder of the archive of one (tenant, environment, placement); always with the trailing slash. */
+export function archiveFolder(code: string, environment: string, placement: number): string {
+  return `${code}/${environment}/${placement}/`
+}
+
 /** Policy file of one (tenant, environment, placement). */
 export function policyFile(code: string, environment: string, placement: number): string {
   return `${code}-${environment}-${placement}.json`
@@ -92,6 +97,9 @@ export function objectKeySecret(code: string, environment: string): string {
 export function fairnessKey(code: string, environment: string): string {
   return `${code}-${environment}`
 }
+
+/** Whether a secret is of one placement alone, and means nothing at another. */
+export const isPlacementSecret = (name: string): boolean => /\/database-\d+$/.test(name)
 
 /** Name of the secret that holds the password of the app role of one placement. */
 export function databasePasswordSecret(code: string, environment: string, placement: number): string {

@@ -28,7 +28,18 @@ export type Intent = 'forward' | 'compensate'
 
 export const stepStates = ['pending', 'done', 'failed', 'undone'] as const
 export type StepState = (typeof stepStates)[number]
-export const stepActions = ['ensure', 'migrate', 'freeze', 'thaw', 'remove', 'rotate'] as const
+export const stepActions = [
+  'ensure',
+  'migrate',
+  'freeze',
+  'thaw',
+  'remove',
+  'rotate',
+  'export',
+  'verify',
+  'import',
+  'compare',
+] as const
 export type StepAction = (typeof stepActions)[number]
 
 /**
@@ -47,7 +58,14 @@ export type Step = {
   readonly bus?: string
   /** Version that `migrate` brings a schema to. */
   readonly schemaVersion?: string
-  /** Carried out once the changed manifest is in force; it cannot be undone, and from then on the operation only goes forward. */
+  /** What it makes is closed until it is opened. */
+  readonly isBornClosed?: true
+  /** Key of the archive that is written, or read. */
+  readonly archive?: string
+  /**
+   * Carried out once the changed manifest is in force, or the archive is proven to be sound; it cannot be undone, and from then
+   * on the operation only goes forward.
+   */
   readonly inForce?: true
 }
 

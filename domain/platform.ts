@@ -35,6 +35,11 @@ function withKind(value: unknown): unknown {
   return typeof value === 'object' && value !== null && !('kind' in value) ? { kind: 'file-system', ...value } : value
 }
 
+/** Where archives of tenants rest, all of them in one place; kinds as of object stores. */
+const archives = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('file-system'), root: plainText(1_000) }),
+])
+
 const cell = z.strictObject({
   ...shared,
   database: z.strictObject({
@@ -89,6 +94,7 @@ export const platformSchema = z
     plans: z.array(plan).min(1).refine(unique, 'names a plan twice'),
     cells: z.array(cell).min(1).refine(unique, 'names a cell twice'),
     buses: z.array(bus).default([]).refine(unique, 'names a bus twice'),
+    archives: archives.default({ kind: 'file-system', root: 'archives' }),
     /** For those who govern: where the events of all tenants go, and who is asked before a command begins. */
     governance: z
       .strictObject({
@@ -124,5 +130,6 @@ export const platformSchema = z
 export type Platform = z.output<typeof platformSchema>
 export type Plan = Platform['plans'][number]
 export type ObjectStoreDeclaration = z.output<typeof objectStore>
+export type ArchivesDeclaration = Platform['archives']
 export type CellDeclaration = Platform['cells'][number]
 export type BusDeclaration = Platform['buses'][number]

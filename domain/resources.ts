@@ -35,11 +35,15 @@ export const resourceProperties = {
     database: address,
     bus: address.nullable(),
   }),
+  /** What was exported of one placement, with the placement's number; it stays when the rest is removed. */
+  archive: z.object({ folder: z.string() }),
   topic: z.object({ subscription: z.string(), keySecret: z.string() }),
 } as const
 
 export type ResourceKind = keyof typeof resourceProperties
 export const resourceKinds = Object.keys(resourceProperties) as [ResourceKind, ...ResourceKind[]]
+/** The kinds that a strategy asks for; an archive is made by the command of that name alone. */
+export const strategyKinds = resourceKinds.filter((kind) => kind !== 'archive')
 export type ResourceProperties<K extends ResourceKind> = z.output<(typeof resourceProperties)[K]>
 
 /**

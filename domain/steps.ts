@@ -8,10 +8,12 @@ const kindTitles = {
   'object-store': 'object store',
   runtime: 'share of the runtime',
   network: 'network segment',
+  archive: 'archive',
   topic: 'topic',
 } as const satisfies Record<ResourceKind, string>
 
-function step(spec: ResourceSpec, more: Pick<Step, 'action' | 'after'> & Partial<Step>): Step {
+/** A step on a resource. */
+export function step(spec: ResourceSpec, more: Pick<Step, 'action' | 'after'> & Partial<Step>): Step {
   return {
     key: spec.key,
     title: resourceTitle(spec),
@@ -22,7 +24,8 @@ function step(spec: ResourceSpec, more: Pick<Step, 'action' | 'after'> & Partial
   }
 }
 
-function resourceTitle(spec: ResourceSpec): string {
+/** What people call a resource. */
+export function resourceTitle(spec: ResourceSpec): string {
   return `${kindTitles[spec.kind]} of ${spec.environment}`
 }
 
@@ -104,14 +107,21 @@ export function rotationSteps(specs: readonly ResourceSpec[], environment: strin
 
 /** Closing every door of the tenant; what is not made yet is born closed then. The doors wait for nobody, for each other neither. */
 export function freezeSteps(specs: readonly ResourceSpec[]): Step[] {
-  return specs.map((spec) =>
-    step(spec, { action: 'freeze', key: `${spec.key}/freeze`, title: `close the ${resourceTitle(spec)}`, after: [] }),
-  )
+  return specs
+    .filter(hasDoor)
+    .map((spec) =>
+      step(spec, { action: 'freeze', key: `${spec.key}/freeze`, title: `close the ${resourceTitle(spec)}`, after: [] }),
+    )
 }
 
 /** The exact inverse. */
 export function thawSteps(specs: readonly ResourceSpec[]): Step[] {
-  return specs.map((spec) =>
-    step(spec, { action: 'thaw', key: `${spec.key}/thaw`, title: `open the ${resourceTitle(spec)}`, after: [] }),
-  )
+  return specs
+    .filter(hasDoor)
+    .map((spec) =>
+      step(spec, { action: 'thaw', key: `${spec.key}/thaw`, title: `open the ${resourceTitle(spec)}`, after: [] }),
+    )
 }
+
+/** No tenant reaches an archive. */
+const hasDoor = ({ kind }: ResourceSpec) => kind !== 'archive'

@@ -1,6 +1,9 @@
+import type { Migration } from '../base/migration-source.ts'
+import type { Inventory } from '../domain/archive.ts'
 import type { JsonObject } from '../domain/json.ts'
 import type { Bus, Cell } from '../domain/placement.ts'
 import type { ResourceKind, ResourceSpec } from '../domain/resources.ts'
+import type { ArchiveReader, ArchiveWriter } from './archives/parts.ts'
 
 /** A cell with what a mapper needs to work in it; the credential of its kind was resolved by the caller just now. */
 export type CellAccess = Cell & {
@@ -87,6 +90,16 @@ export type Mapper<K extends ResourceKind = ResourceKind> = {
    * `rotation` renews once, however often it is run.
    */
   rotate?(target: Target<K>, rotation: string): Promise<void>
+  /**
+   * Where there is data: writes all of it to an archive, while the resource is closed, and gives the inventory. Throws
+   * `archive_unsupported`, naming it, for what could not be brought back.
+   * @param migrations the set that the schema of a database is made by
+   */
+  export?(target: Target<K>, to: ArchiveWriter, migrations: readonly Migration[]): Promise<Inventory>
+  /** Brings it back into one that was made anew and is closed; what is there goes. Gives public facts. Throws `archive_damaged`. */
+  import?(target: Target<K>, from: ArchiveReader, inventory: Inventory): Promise<JsonObject>
+  /** Proves that it is what the inventory says, thing by thing. Throws `restore_differs`, naming what is not. */
+  compare?(target: Target<K>, inventory: Inventory): Promise<void>
   /** Releases connections. */
   close(): Promise<void>
 }

@@ -154,6 +154,8 @@ export function beginUndo({ pool, platform }: Registry, caller: Caller): Promise
     requireOwn(operation, caller)
     if (!isCurrent(held, input)) return null
     if (operation.phase === 'compensating') return forWorkflow(operation.undo)
+    // A cancel that came too late: the sweep finds it interrupted, and a retry brings it to its end.
+    if (kindOf(operation.kind).noWayBack?.isReached(held)) return null
     const facts = await readFacts(sql, held, platform, generationInForce(held.tenant))
     const { ledger, rewritten } = rewrittenLedger(facts)
     const changedBack = ledger.flatMap((entry) =>

@@ -43,6 +43,20 @@ export function fenceEnvironments(
   )
 }
 
+/** Gives new placements the epoch behind that of the one before of their environment, so that it never goes back. */
+export function followEpochs(sql: Sql, { operation, tenant }: LockedOperation): Promise<NewEvent[]> {
+  return changed(operation, () =>
+    sql<Side>({
+      name: 'follow-epochs',
+      text: `update placements p set epoch = o.epoch + 1, updated_at = now()
+        from (select environment, max(epoch) as epoch from placements where tenant_id = $1 and state = 'released' group by 1) o
+        where p.tenant_id = $1 and p.environment = o.environment and p.state <> 'released' and p.epoch <= o.epoch
+        returning p.environment, p.number, p.state, p.epoch::float8 as epoch`,
+      values: [tenant.id],
+    }),
+  )
+}
+
 /** Opens what is in this state, or leaves it closed while the latch is set. */
 export function openPlacements(
   sql: Sql,

@@ -6,9 +6,9 @@ import { readManifestOf } from './manifests.ts'
 import { operationEvent } from './operation-event.ts'
 import type { LockedOperation } from './rows.ts'
 
-/** Whether the manifest of an operation is in force already, so that it can only go forward. */
+/** Whether the manifest of an update is in force already, so that it can only go forward. */
 export function isPutInForce({ operation, tenant }: LockedOperation): boolean {
-  return operation.kind === 'update' && tenant.observedGeneration === operation.generation
+  return tenant.observedGeneration === operation.generation
 }
 
 /**

@@ -27,18 +27,22 @@ function housed(sql: Sql, { id }: Pick<Living, 'id'>): Promise<Housed[]> {
 /**
  * Chooses a place for every environment of the manifest that has none; takes none. The number of an earlier placement is never
  * given again, for what was removed has left a tombstone under it. Throws what `choosePlaces` throws.
+ * @param cell the only one to choose from; any, unless it is said
  */
 export async function placesForNew(
   sql: Sql,
   platform: Platform,
   tenant: Living,
   { spec }: Named,
+  cell?: string,
 ): Promise<NumberedPlace[]> {
   const known = await housed(sql, tenant)
   const lives = new Set(known.filter((one) => one.lives).map(({ environment }) => environment))
   const environments = spec.environments.map(({ name }) => name).filter((name) => !lives.has(name))
   if (environments.length === 0) return []
-  const places = await choosePlaces(sql, platform, { ...tenant, environments }, await roomIn(sql, tenant.region))
+  const { cells, buses } = await roomIn(sql, tenant.region)
+  const allowed = cells.filter(({ name }) => cell === undefined || name === cell)
+  const places = await choosePlaces(sql, platform, { ...tenant, environments }, { cells: allowed, buses })
   return places.map((place) => ({
     ...place,
     number: (known.find(({ environment }) => environment === place.environment)?.highest ?? 0) + 1,
@@ -54,8 +58,9 @@ export async function enterEnvironments(
   platform: Platform,
   tenant: Living,
   manifest: Named,
+  cell?: string,
 ): Promise<NumberedPlace[]> {
-  const places = await placesForNew(sql, platform, tenant, manifest)
+  const places = await placesForNew(sql, platform, tenant, manifest, cell)
   if (places.length > 0)
     await sql({
       name: 'enter-environments',
@@ -90,5 +95,14 @@ export async function releaseDropped(
   const used = new Set(left.map(({ environment }) => environment))
   const free = (await dropped(sql, tenant, manifest)).filter((environment) => !used.has(environment))
   if (free.length === 0) return []
-  return placementEvents(operation, await releasePlaces(sql, tenant.id, free))
+  return releaseEnvironments(sql, { operation, tenant }, free)
+}
+
+/** Releases the placements of environments, or of all, and gives their places back. Changes rows that many tenants share. */
+export async function releaseEnvironments(
+  sql: Sql,
+  { operation, tenant }: LockedOperation,
+  environments?: readonly string[],
+): Promise<NewEvent[]> {
+  return placementEvents(operation, await releasePlaces(sql, tenant.id, environments))
 }

@@ -64,6 +64,10 @@ const phases = {
   freeze: 'closing',
   thaw: 'opening',
   rotate: 'credentials',
+  export: 'exporting',
+  verify: 'verifying',
+  import: 'importing',
+  compare: 'comparing',
 } as const
 
 /** Marks the step; one that undoes also marks the steps that it undid. */

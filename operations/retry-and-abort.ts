@@ -7,7 +7,6 @@ import { one, type Sql } from '../registry/sql.ts'
 import { appendCommandEvent, assertMayStart, type Requester } from './accept.ts'
 import { judgeTenant } from './judge.ts'
 import { kindOf } from './kinds/index.ts'
-import { isPutInForce } from './enforce.ts'
 import { isOpenNow, lockOperation, operationColumns, type LockedOperation } from './rows.ts'
 
 /**
@@ -67,10 +66,10 @@ export async function retryOperation(
 export async function abortOperation(sql: Sql, held: LockedOperation, requester: Requester): Promise<OperationRow> {
   const { id, kind, state } = held.operation
   if (!isOpen(state) && state !== 'scheduled') throw notOpen(held.operation, 'abort is possible for one that is open')
-  if (state !== 'scheduled' && (!isAbortable(kind) || isPutInForce(held)))
+  if (state !== 'scheduled' && (!isAbortable(kind) || hasNoWayBack(held)))
     throw new FreeholdError(
       'transition_not_allowed',
-      `${kind} only goes forward ${isAbortable(kind) ? 'once its manifest is in force ' : ''}and cannot be undone; retry it when it was interrupted`,
+      `${kind} only goes forward ${isAbortable(kind) ? 'once it has begun to remove what it replaces ' : ''}and cannot be undone; retry it when it was interrupted`,
       { facts: { operationId: id, kind, state } },
     )
   const how =
@@ -83,6 +82,10 @@ export async function abortOperation(sql: Sql, held: LockedOperation, requester:
 }
 
 const beginAgain = `, state = 'accepted', phase = 'accepted', attempt = attempt + 1, error = null, finished_at = null`
+
+function hasNoWayBack(held: LockedOperation): boolean {
+  return kindOf(held.operation.kind).noWayBack?.isReached(held) ?? false
+}
 
 async function write(sql: Sql, id: string, how: string, intent: OperationRow['intent']): Promise<OperationRow> {
   return one(

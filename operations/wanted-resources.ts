@@ -1,3 +1,4 @@
+import { archiveSpec } from '../domain/archive-steps.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import type { Plan } from '../domain/platform.ts'
 import { specVersion, type ResourceSpec } from '../domain/resources.ts'
@@ -35,10 +36,15 @@ export function rewrittenLedger(facts: Asked & Pick<Facts, 'ledger'>): {
   // A plan that is no longer on offer must not keep a tenant from being removed.
   const specs = byStrategy(facts, known ?? { name, quotas, weight: 1, databaseConnections: 1 })
   const ledger = facts.ledger.map((entry) => {
-    const spec = specs.find(({ key }) => key === entry.key)
+    const spec = entry.spec.kind === 'archive' ? archiveOf(facts, entry) : specs.find(({ key }) => key === entry.key)
     return entry.specVersion >= specVersion || spec === undefined ? entry : { ...entry, spec, specVersion }
   })
   return { ledger, rewritten: ledger.filter((entry, index) => entry !== facts.ledger[index]) }
+}
+
+/** An archive outlives what the strategies ask for. */
+function archiveOf({ tenant }: Asked, { spec: { environment, placement: number, cell } }: LedgerEntry): ResourceSpec {
+  return archiveSpec(tenant.code, { environment, number, cell })
 }
 
 function byStrategy({ tenant, manifest, placements }: Asked, plan: Plan): ResourceSpec[] {

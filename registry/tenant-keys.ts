@@ -1,4 +1,5 @@
 import { keyedHash, newKey, open, seal, unwrapKey, wrapKey, type Purpose } from '../crypto/envelope.ts'
+import { openStream, sealStream } from '../crypto/sealed-stream.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import type { Sql } from './sql.ts'
 
@@ -8,6 +9,9 @@ export type Sealer = {
   open(purpose: Purpose, context: string, sealed: Buffer): string
   /** Hash of a text, by which it can be compared and not guessed. */
   hash(text: string): string
+  /** The same for a stream of any length, of an archive. */
+  sealStream(context: string, plain: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
+  openStream(context: string, sealed: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
 }
 
 function sealerWith(key: Buffer, tenant: string): Sealer {
@@ -15,6 +19,8 @@ function sealerWith(key: Buffer, tenant: string): Sealer {
     seal: (purpose, context, plain) => seal(key, purpose, `${tenant}/${context}`, plain),
     open: (purpose, context, sealed) => open(key, purpose, `${tenant}/${context}`, sealed),
     hash: (text) => keyedHash(key, text),
+    sealStream: (context, plain) => sealStream(key, `${tenant}/${context}`, plain),
+    openStream: (context, sealed) => openStream(key, `${tenant}/${context}`, sealed),
   }
 }
 

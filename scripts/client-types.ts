@@ -5,6 +5,7 @@ type Operation = {
   summary?: string
   'x-freehold-transition'?: string
   'x-freehold-confirm'?: true
+  'x-freehold-cell'?: true
 }
 
 /** What is read here of an OpenAPI 3.1 document. */
@@ -29,15 +30,16 @@ export async function apiTypes(document: OpenApi): Promise<string> {
 export function plainTransitions({ paths }: OpenApi): string {
   const rows = Object.values(paths)
     .flatMap((methods) => Object.values(methods))
-    .flatMap(({ 'x-freehold-transition': command, 'x-freehold-confirm': confirm = false, summary = '' }) =>
-      command === undefined
-        ? []
-        : [`  { command: ${quoted(command)}, confirm: ${confirm}, summary: ${quoted(summary)} },\n`],
-    )
+    .flatMap((operation) => {
+      const { 'x-freehold-transition': command, summary = '' } = operation
+      const { 'x-freehold-confirm': confirm = false, 'x-freehold-cell': cell = false } = operation
+      if (command === undefined) return []
+      return [`  { command: ${quoted(command)}, confirm: ${confirm}, cell: ${cell}, summary: ${quoted(summary)} },\n`]
+    })
   return `
 /**
  * The commands that \`POST /v1/tenants/{idOrSlug}/{command}\` takes with no more than a reason, and what each does;
- * \`confirm\`: it cannot be undone, and the slug of the tenant is to be said as well.
+ * \`confirm\`: it cannot be undone, and the slug of the tenant is to be said as well; \`cell\`: one can be named to live in.
  */
 export const transitions = [
 ${rows.join('')}] as const

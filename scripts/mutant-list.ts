@@ -1,3 +1,4 @@
+import { archiveMutants } from './archive-mutants.ts'
 import { auditMutants } from './audit-mutants.ts'
 import { governanceMutants } from './governance-mutants.ts'
 import { lifeMutants } from './life-mutants.ts'
@@ -385,5 +386,6 @@ export const mutants: readonly Mutant[] = [
   ...auditMutants,
   ...governanceMutants,
   ...lifeMutants,
+  ...archiveMutants,
   ...updateMutants,
 ]

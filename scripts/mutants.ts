@@ -80,8 +80,7 @@ async function run(copy: string, tests: readonly string[], only: string | undefi
     [
       join(copy, 'node_modules/vitest/vitest.mjs'),
       'run',
-      '--project',
-      'integration',
+      ...['unit', 'integration'].flatMap((project) => ['--project', project]),
       ...bail,
       '--reporter=json',
       `--outputFile=${report}`,

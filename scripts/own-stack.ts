@@ -6,7 +6,10 @@ import { freePorts } from '../local/ports.ts'
 import { startStack, type Stack } from '../local/stack.ts'
 
 /** New servers on free ports, prepared, in a directory of their own; all of it is gone with `closing`. */
-export async function startOwnStack(closing: Closing, variables: Readonly<Record<string, string>> = {}): Promise<Stack> {
+export async function startOwnStack(
+  closing: Closing,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Stack> {
   const stateDir = mkdtempSync(join(tmpdir(), 'freehold-own-'))
   closing.add('the directory', () => rmSync(stateDir, { recursive: true, force: true }))
   const [api, postgres, temporal, ui, bus, busAdmin] = await freePorts(6)

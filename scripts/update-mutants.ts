@@ -21,7 +21,7 @@ export const updateMutants: readonly Mutant[] = [
   {
     name: 'an update that removes only goes forward once its manifest is in force',
     file: 'operations/retry-and-abort.ts',
-    swaps: [['(!isAbortable(kind) || isPutInForce(held))', '!isAbortable(kind)']],
+    swaps: [['(!isAbortable(kind) || hasNoWayBack(held))', '!isAbortable(kind)']],
     test: update,
     only: 'only goes forward once',
   },

@@ -9,6 +9,7 @@ import { workerMetrics, type WorkerMetrics } from '../base/metrics.ts'
 import { temporalConnectionOptions } from '../base/temporal-connection.ts'
 import { signatureKey } from '../crypto/message-signature.ts'
 import { FreeholdError } from '../domain/errors.ts'
+import { coldStorageOf } from '../isolation/archives/storages.ts'
 import { createMappers } from '../isolation/mappers/index.ts'
 import { applyPlatform } from '../registry/apply-platform.ts'
 import type { Composition } from '../registry/compose.ts'
@@ -25,15 +26,18 @@ export async function composeWorker(composition: Composition, closing: Closing):
   const { config, platform, orm, resolveSecret } = composition
   for (const { name, objectStore, network } of platform.cells)
     for (const folder of [...(objectStore.kind === 'file-system' ? [objectStore.root] : []), network.policies])
-      await prepareFolder(folder, name, config)
+      await prepareFolder(folder, `cell "${name}"`, config)
+  if (platform.archives.kind === 'file-system') await prepareFolder(platform.archives.root, 'archives', config)
   const { governanceEndpoint: asked } = platform
   // Told now, and not by the first command that is asked about.
   if (asked !== undefined) signatureKey(await resolveSecret(asked.secret), asked.secret)
   const manageBus = createBusAdministration(await busTrust(config))
+  const archives = coldStorageOf(platform.archives)
   const mappers = createMappers({
     database: { connections: config.FREEHOLD_WORKER_CONCURRENCY },
     manageBus,
     temporal: await temporalConnectionOptions(config, resolveSecret),
+    archives,
   })
   for (const [kind, mapper] of Object.entries(mappers)) closing.add(`the mapper of ${kind}`, () => mapper.close())
   await applyPlatform(orm.em.fork(), platform, {
@@ -45,14 +49,14 @@ export async function composeWorker(composition: Composition, closing: Closing):
     bus: async ({ name, credential }) =>
       busEndpoint(await resolveSecret(credential), `the credential of bus "${name}"`),
   })
-  return { ...composition, mappers, manageBus, metrics: workerMetrics(composition.metricsRegistry) }
+  return { ...composition, mappers, archives, manageBus, metrics: workerMetrics(composition.metricsRegistry) }
 }
 
 /**
  * Makes a folder of the local stack. Any other has to be there: an empty folder in place of a volume that is not mounted
  * would pass for one in which every tenant was removed.
  */
-async function prepareFolder(folder: string, cell: string, { FREEHOLD_STATE_DIR }: Config): Promise<void> {
+async function prepareFolder(folder: string, what: string, { FREEHOLD_STATE_DIR }: Config): Promise<void> {
   if (folder.startsWith(`${resolve(FREEHOLD_STATE_DIR)}${sep}`)) await mkdir(folder, { recursive: true, mode: 0o700 })
   const isThere = await stat(folder).then(
     (found) => found.isDirectory(),
@@ -61,7 +65,7 @@ async function prepareFolder(folder: string, cell: string, { FREEHOLD_STATE_DIR 
   if (!isThere)
     throw new FreeholdError(
       'configuration_invalid',
-      `cell "${cell}" keeps things in ${folder}, which is no folder; make or mount it`,
+      `what the platform file says of ${what}: ${folder} is no folder; make or mount it`,
     )
 }
 

@@ -54,13 +54,18 @@ export function changeProblems<S extends Refusal = never>(...statuses: S[]) {
 }
 
 /** Names a plain transition of the OpenAPI document: what `POST /v1/tenants/{idOrSlug}/{command}` of a client can send. */
-export function transition(command: string, summary: string, needsConfirmation?: true) {
+export function transition(
+  command: string,
+  summary: string,
+  { needsConfirmation, takesCell }: { needsConfirmation?: true | undefined; takesCell?: true | undefined },
+) {
   const words = command.split('-').map((word, at) => (at === 0 ? word : word.charAt(0).toUpperCase() + word.slice(1)))
   return {
     operationId: `${words.join('')}Tenant`,
     summary,
     'x-freehold-transition': command,
     'x-freehold-confirm': needsConfirmation,
+    'x-freehold-cell': takesCell,
   }
 }
 

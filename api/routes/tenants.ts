@@ -109,7 +109,12 @@ export function tenantRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       const isInForce = resolved.spec.environments.some(({ name }) => name === environment)
       const placement = isInForce ? currentPlacement(placements, environment) : undefined
       if (placement === undefined)
-        throw new FreeholdError('environment_not_found', `tenant ${tenant.slug} has no environment "${environment}"`)
+        throw new FreeholdError(
+          'environment_not_found',
+          placements.length === 0 && isInForce
+            ? `environment "${environment}" of tenant ${tenant.slug} lives nowhere while the tenant is ${tenant.state}`
+            : `tenant ${tenant.slug} has no environment "${environment}"`,
+        )
       const context = tenantContext(
         tenant,
         resolved,

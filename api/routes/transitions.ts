@@ -10,8 +10,8 @@ import { operationAnswer } from '../answers.ts'
 import { parseBody, readText } from '../body.ts'
 import { callOf, lockNamed, requireGeneration, runCommand, type Accepted, type Call } from '../command.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
-import { exampleConfirmation, exampleReason } from '../examples.ts'
-import { confirmedBody, operationSchema, reasonBody } from '../schemas.ts'
+import { exampleCell, exampleConfirmation, exampleReason } from '../examples.ts'
+import { cellBody, confirmedBody, operationSchema, reasonBody } from '../schemas.ts'
 import type { OperationView } from '../views.ts'
 import {
   changeProblems,
@@ -26,13 +26,15 @@ import {
 } from './common.ts'
 
 const reasoned = documentedBody(['application/json'], reasonBody, false, exampleReason)
+const housed = documentedBody(['application/json'], cellBody, false, exampleCell)
 const confirmed = documentedBody(['application/json'], confirmedBody, true, exampleConfirmation)
 
-type Commanded = Call & Requester & { readonly confirm?: string | undefined }
+type Commanded = Call & Requester & { readonly confirm?: string | undefined; readonly cell?: string | undefined }
 type Command = {
   readonly name: string
   readonly summary: string
   readonly needsConfirmation?: true | undefined
+  readonly takesCell?: true | undefined
   readonly accept: (sql: Sql, call: Commanded, tenant: string) => Promise<Accepted<{ operation: OperationView }>>
 }
 
@@ -42,7 +44,12 @@ type Command = {
  */
 export function transitionRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const app = newApp()
-  for (const { name, summary, needsConfirmation, accept } of [...plainKinds(deps), ...ofOperations(deps)])
+  for (const { name, summary, needsConfirmation, takesCell, accept } of [...plainKinds(deps), ...ofOperations(deps)]) {
+    const [schema, documented] = needsConfirmation
+      ? ([confirmedBody, confirmed] as const)
+      : takesCell
+        ? ([cellBody, housed] as const)
+        : ([reasonBody, reasoned] as const)
     app.openapi(
       createRoute({
         method: 'post',
@@ -50,8 +57,8 @@ export function transitionRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
         tags: ['commands'],
         security,
         parameters: guards,
-        ...transition(name, summary, needsConfirmation),
-        request: { params: tenantParams, body: needsConfirmation ? confirmed : reasoned },
+        ...transition(name, summary, { needsConfirmation, takesCell }),
+        request: { params: tenantParams, body: documented },
         responses: {
           202: json(z.object({ operation: operationSchema }), 'Accepted; Location: the operation'),
           ...changeProblems(404, 410, 422),
@@ -59,7 +66,7 @@ export function transitionRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       }),
       async (c) => {
         const text = await readText(c)
-        const given = parseBody(c, text, needsConfirmation ? confirmedBody : reasonBody)
+        const given = parseBody(c, text, schema)
         const tenant = idOrSlug(c.req.param('idOrSlug') ?? '')
         const call = callOf(c, text)
         const { body, headers } = await runCommand(deps, call, (sql) => accept(sql, { ...call, ...given }, tenant))
@@ -67,19 +74,31 @@ export function transitionRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
         return c.json(body, 202, headers)
       },
     )
+  }
   return app
 }
 
 function plainKinds(deps: ApiDeps): Command[] {
   return (Object.keys(kinds) as OperationKind[]).flatMap((kind) => {
-    const { summary, needsConfirmation } = kindOf(kind)
+    const { summary, needsConfirmation, takesCell, takePlaces } = kindOf(kind)
     if (summary === undefined) return []
     const accept: Command['accept'] = async (sql, call, named) => {
       const tenant = await lockNamed(sql, call, named)
       if (needsConfirmation) requireConfirmation(kind, tenant, call.confirm)
-      return operationAnswer(deps, tenant, await acceptOperation(sql, tenant, { kind }, call), 'start')
+      const parameters = call.cell === undefined ? {} : { cell: requireCell(deps, tenant, call.cell) }
+      const operation = await acceptOperation(sql, tenant, { kind, parameters }, call)
+      await takePlaces?.(sql, deps.platform, { operation, tenant })
+      return operationAnswer(deps, tenant, operation, 'start')
     }
-    return [{ name: kind, summary, needsConfirmation, accept }]
+    return [{ name: kind, summary, needsConfirmation, takesCell, accept }]
+  })
+}
+
+/** Throws `invalid_request` for a cell that is none, or not of the tenant's region. */
+function requireCell({ platform }: ApiDeps, { region }: Pick<TenantFacts, 'region'>, name: string): string {
+  if (platform.cells.some((cell) => cell.name === name && cell.region === region)) return name
+  throw new FreeholdError('invalid_request', `region "${region}" has no cell "${name}"`, {
+    details: [{ path: 'body.cell', message: 'is not a cell of the region of the tenant' }],
   })
 }
 

@@ -1,6 +1,8 @@
 import type { ResourceKind } from '../../domain/resources.ts'
 import type { ManageBus } from '../../base/bus-administration.ts'
+import type { ColdStorage } from '../archives/cold-storage.ts'
 import type { Mapper } from '../mapper.ts'
+import { createArchiveMapper } from './archive.ts'
 import type { ConnectionOptions } from './database/connections.ts'
 import { createDatabaseMapper } from './database/mapper.ts'
 import { createNetworkMapper } from './network.ts'
@@ -14,6 +16,7 @@ export function createMappers(options: {
   database?: ConnectionOptions
   manageBus: ManageBus
   temporal: RuntimeOptions
+  archives: ColdStorage
 }) {
   return {
     secrets: createSecretsMapper(),
@@ -22,6 +25,7 @@ export function createMappers(options: {
     runtime: createRuntimeMapper(options.temporal),
     network: createNetworkMapper(),
     topic: createTopicMapper(options.manageBus),
+    archive: createArchiveMapper(options.archives),
   } satisfies Record<ResourceKind, Mapper>
 }
 export type Mappers = ReturnType<typeof createMappers>

@@ -1,5 +1,7 @@
+import { inventoryOf } from '../../domain/archive.ts'
 import { FreeholdError } from '../../domain/errors.ts'
 import { ownerTag, readOwnerTag } from '../../domain/owner-tag.ts'
+import { compareSecrets, exportSecrets, importSecrets } from './secrets-archive.ts'
 import { bounded } from '../abort.ts'
 import type { Mapper, Removal, Target } from '../mapper.ts'
 
@@ -21,6 +23,9 @@ export function createSecretsMapper(): Mapper<'secrets'> {
     async freeze() {},
     async thaw() {},
     remove: (target) => bounded(target, remove),
+    export: (target, to) => bounded(target, (on) => exportSecrets(on, to)),
+    import: (target, from, listed) => bounded(target, (on) => importSecrets(on, from, inventoryOf('secrets', listed))),
+    compare: (target, listed) => bounded(target, (on) => compareSecrets(on, inventoryOf('secrets', listed))),
     async close() {},
   }
 }

@@ -1,8 +1,10 @@
 import type { OperationKind } from '../../domain/operation.ts'
+import { archive } from './archive.ts'
 import { deleteTenant } from './delete.ts'
 import type { Kind } from './kind.ts'
 import { provision } from './provision.ts'
 import { purge } from './purge.ts'
+import { restore } from './restore.ts'
 import { resume } from './resume.ts'
 import { rotateCredentials } from './rotate-credentials.ts'
 import { suspend } from './suspend.ts'
@@ -19,6 +21,8 @@ export const kinds = {
   delete: deleteTenant,
   undelete,
   update,
+  archive,
+  restore,
 } satisfies Record<OperationKind, Kind>
 
 /** The particulars of a kind. */

@@ -34,6 +34,8 @@ export type Kind = {
   readonly summary?: string
   /** It cannot be undone: whoever commands it says the slug of the tenant as well. */
   readonly needsConfirmation?: true
+  /** Whoever commands it may name a cell that the tenant is to live in: parameter `cell`. */
+  readonly takesCell?: true
   /** Prepares, from facts alone, and changes nothing. */
   readonly prepare: (facts: Facts) => Work
   /** The steps that undo it, from facts alone. Those that remove what it has made and put back what it has changed, unless it says so. */
@@ -49,6 +51,15 @@ export type Kind = {
   readonly succeed?: (sql: Sql, held: LockedOperation) => Promise<NewEvent[]>
   /** What it changes, likewise, that it failed or was aborted, be it that it was denied before it began. */
   readonly fail?: (sql: Sql, held: LockedOperation, error: OperationError) => Promise<NewEvent[]>
-  /** Takes the places it needs, last in the transaction in which it is tried again after it had ended. */
+  /**
+   * Takes the places it needs, last in the transaction that accepts it where it is plain, and in that in which it is tried again
+   * after it had ended.
+   */
   readonly takePlaces?: (sql: Sql, platform: Platform, held: LockedOperation) => Promise<void>
+  /** The point behind which it only goes forward; the steps that are `inForce` come after it. */
+  readonly noWayBack?: {
+    readonly isReached: (held: LockedOperation) => boolean
+    /** Records that it is reached; doing so twice is doing so once. Gives the events of it. */
+    readonly reach: (sql: Sql, held: LockedOperation) => Promise<NewEvent[]>
+  }
 }

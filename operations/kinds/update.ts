@@ -4,7 +4,7 @@ import { raiseConditions } from '../conditions.ts'
 import { enterEnvironments, releaseDropped } from '../environments.ts'
 import { readManifestOf } from '../manifests.ts'
 import { takeChosen } from '../places.ts'
-import { enforceManifest } from '../enforce.ts'
+import { enforceManifest, isPutInForce } from '../enforce.ts'
 import { wantedResources } from '../wanted-resources.ts'
 import type { Kind } from './kind.ts'
 
@@ -51,6 +51,8 @@ export const update: Kind = {
     const { resolved } = await readManifestOf(sql, tenant.id, tenant.observedGeneration)
     return releaseDropped(sql, held, resolved)
   },
+
+  noWayBack: { isReached: isPutInForce, reach: enforceManifest },
 
   async takePlaces(sql, platform, { operation, tenant }) {
     const { resolved } = await readManifestOf(sql, tenant.id, operation.generation)

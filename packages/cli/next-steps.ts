@@ -58,6 +58,10 @@ const steps: Readonly<Record<string, string>> = {
   spec_version_unknown: operator,
   configuration_invalid: operator,
   secret_unreadable: operator,
+  archive_damaged:
+    'put back the file that is named, from a backup of the storage of archives; then: freehold retry TENANT --wait',
+  archive_unsupported: 'change what is named, for it could not be restored; then: freehold archive TENANT',
+  restore_differs: operator,
   substrate_unavailable: 'try again in a moment; `freehold operations` shows what is under way',
   registry_unavailable: again,
   not_ready: again,

@@ -154,8 +154,9 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
       plain.summary.charAt(0).toLowerCase() + plain.summary.slice(1),
     )
     if (plain.confirm) described.option('--confirm <slug>', 'the slug again, because it cannot be undone')
+    if (plain.cell) described.option('--cell <name>', 'the cell to live in (default: one that has room)')
     described.action(
-      to((given, tenant: string, options: { wait?: true; reason?: string; confirm?: string }) =>
+      to((given, tenant: string, options: { wait?: true; reason?: string; confirm?: string; cell?: string }) =>
         transition(given, plain, tenant, options),
       ),
     )

@@ -34,8 +34,8 @@ export type Reasoned = ChangeOptions & {
   readonly reason?: string | undefined
 }
 
-/** `confirm`: the slug of the tenant, for what cannot be undone. */
-export type Confirmed = Reasoned & { readonly confirm?: string | undefined }
+/** `confirm`: the slug of the tenant, for what cannot be undone; `cell`: to live in, for what chooses one. */
+export type Confirmed = Reasoned & { readonly confirm?: string | undefined; readonly cell?: string | undefined }
 
 /** What a manifest led to: `operation` is null when it is in force already. */
 export type Applied = { tenant: Tenant; operation: Operation | null; changed: boolean }
@@ -110,10 +110,14 @@ export function createClient(options: ClientOptions) {
 
     /** Gives a tenant a command that takes no more than a reason, and where it says so the slug; see `transitions`. */
     transition: async (idOrSlug: string, command: PlainTransition, given: Confirmed = {}): Promise<Operation> => {
-      const { confirm } = given
+      const { confirm, cell } = given
       const asked = api.POST(`/v1/tenants/{idOrSlug}/${command}`, {
         params: { path: { idOrSlug }, ...guards(given) },
-        body: { ...because(given), ...(confirm === undefined ? {} : { confirm }) },
+        body: {
+          ...because(given),
+          ...(confirm === undefined ? {} : { confirm }),
+          ...(cell === undefined ? {} : { cell }),
+        },
       })
       return (await bodyOf(asked)).operation
     },

@@ -173,6 +173,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tenants/{idOrSlug}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Move a tenant to cold storage: closed, exported, read back, and only then removed; restore brings it back */
+        post: operations["archiveTenant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{idOrSlug}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring an archived tenant back, at a place of its own again, and prove that it is what was archived */
+        post: operations["restoreTenant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tenants/{idOrSlug}/retry": {
         parameters: {
             query?: never;
@@ -882,7 +916,7 @@ export interface components {
         Resource: {
             key: string;
             /** @enum {string} */
-            kind: "secrets" | "database" | "object-store" | "runtime" | "network" | "topic";
+            kind: "secrets" | "database" | "object-store" | "runtime" | "network" | "archive" | "topic";
             environment: string;
             placement: number;
             cell: string;
@@ -1217,7 +1251,7 @@ export interface components {
             /** Format: uuid */
             operation: string;
             /** @enum {string} */
-            kind: "deletion-certificate";
+            kind: "deletion-certificate" | "archive" | "restore";
             /** Format: date-time */
             createdAt: string;
             /** @description Canonical JSON (RFC 8785): these bytes, in UTF-8, are what is signed */
@@ -2879,6 +2913,288 @@ export interface operations {
             };
         };
     };
+    archiveTenant: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; the same call under the same key gives the same answer */
+                "Idempotency-Key"?: string;
+                /** @description Generation the tenant must have, in quotes */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or slug of a tenant */
+                idOrSlug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "ticket 4711"
+                 *     }
+                 */
+                "application/json": {
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted; Location: the operation */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        operation: components["schemas"]["Operation"];
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something else is in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tenant is gone; its audit trail is left */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content type is not understood */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restoreTenant: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; the same call under the same key gives the same answer */
+                "Idempotency-Key"?: string;
+                /** @description Generation the tenant must have, in quotes */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or slug of a tenant */
+                idOrSlug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "ticket 4711",
+                 *       "cell": "eu-north-2"
+                 *     }
+                 */
+                "application/json": {
+                    reason?: string;
+                    cell?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted; Location: the operation */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        operation: components["schemas"]["Operation"];
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something else is in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tenant is gone; its audit trail is left */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content type is not understood */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     retryTenant: {
         parameters: {
             query?: never;
@@ -4155,7 +4471,7 @@ export interface operations {
             query?: {
                 /** @description Id or slug; of a purged tenant the id */
                 tenant?: string;
-                type?: "TENANCY_TENANT_ACCEPTED" | "TENANCY_MANIFEST_ACCEPTED" | "TENANCY_MANIFEST_IN_FORCE" | "TENANCY_MANIFEST_EXPORTED" | "TENANCY_OPERATION_ACCEPTED" | "TENANCY_OPERATION_DUE" | "TENANCY_OPERATION_STARTED" | "TENANCY_OPERATION_RETRIED" | "TENANCY_OPERATION_ABORT_REQUESTED" | "TENANCY_OPERATION_INTERRUPTED" | "TENANCY_OPERATION_SUCCEEDED" | "TENANCY_OPERATION_FAILED" | "TENANCY_OPERATION_ABORTED" | "TENANCY_STATE_CHANGED" | "TENANCY_PLACEMENT_CHANGED" | "TENANCY_RESOURCE_PLANNED" | "TENANCY_RESOURCE_REWRITTEN" | "TENANCY_RESOURCE_CREATED" | "TENANCY_RESOURCE_CHANGED" | "TENANCY_RESOURCE_CLOSED" | "TENANCY_RESOURCE_OPENED" | "TENANCY_RESOURCE_REMOVED" | "TENANCY_SCHEMA_MIGRATED" | "TENANCY_KEY_CREATED" | "TENANCY_KEY_DESTROYED" | "TENANCY_CREDENTIALS_READ" | "TENANCY_CREDENTIALS_ROTATED" | "TENANCY_LEGAL_HOLD_SET" | "TENANCY_LEGAL_HOLD_LIFTED" | "TENANCY_CERTIFICATE_ISSUED" | "TENANCY_DENIED" | "TENANCY_GOVERNANCE_UNANSWERED" | "TENANCY_POLICY_CHANGED" | "TENANCY_CELL_CHANGED" | "TENANCY_SIGNING_KEY_ADDED" | "TENANCY_CHECKPOINT_MADE" | "TENANCY_API_KEY_CREATED" | "TENANCY_API_KEY_REVOKED";
+                type?: "TENANCY_TENANT_ACCEPTED" | "TENANCY_MANIFEST_ACCEPTED" | "TENANCY_MANIFEST_IN_FORCE" | "TENANCY_MANIFEST_EXPORTED" | "TENANCY_OPERATION_ACCEPTED" | "TENANCY_OPERATION_DUE" | "TENANCY_OPERATION_STARTED" | "TENANCY_OPERATION_RETRIED" | "TENANCY_OPERATION_ABORT_REQUESTED" | "TENANCY_OPERATION_INTERRUPTED" | "TENANCY_OPERATION_SUCCEEDED" | "TENANCY_OPERATION_FAILED" | "TENANCY_OPERATION_ABORTED" | "TENANCY_STATE_CHANGED" | "TENANCY_PLACEMENT_CHANGED" | "TENANCY_RESOURCE_PLANNED" | "TENANCY_RESOURCE_REWRITTEN" | "TENANCY_RESOURCE_CREATED" | "TENANCY_RESOURCE_CHANGED" | "TENANCY_RESOURCE_CLOSED" | "TENANCY_RESOURCE_OPENED" | "TENANCY_RESOURCE_REMOVED" | "TENANCY_RESOURCE_EXPORTED" | "TENANCY_ARCHIVE_VERIFIED" | "TENANCY_RESOURCE_IMPORTED" | "TENANCY_RESOURCE_COMPARED" | "TENANCY_SCHEMA_MIGRATED" | "TENANCY_KEY_CREATED" | "TENANCY_KEY_DESTROYED" | "TENANCY_CREDENTIALS_READ" | "TENANCY_CREDENTIALS_ROTATED" | "TENANCY_LEGAL_HOLD_SET" | "TENANCY_LEGAL_HOLD_LIFTED" | "TENANCY_REPORT_ISSUED" | "TENANCY_CERTIFICATE_ISSUED" | "TENANCY_DENIED" | "TENANCY_GOVERNANCE_UNANSWERED" | "TENANCY_POLICY_CHANGED" | "TENANCY_CELL_CHANGED" | "TENANCY_SIGNING_KEY_ADDED" | "TENANCY_CHECKPOINT_MADE" | "TENANCY_API_KEY_CREATED" | "TENANCY_API_KEY_REVOKED";
                 /** @description As key:<name>, or system:<part> */
                 actor?: string;
                 operation?: string;
@@ -4498,14 +4814,16 @@ export interface operations {
 
 /**
  * The commands that `POST /v1/tenants/{idOrSlug}/{command}` takes with no more than a reason, and what each does;
- * `confirm`: it cannot be undone, and the slug of the tenant is to be said as well.
+ * `confirm`: it cannot be undone, and the slug of the tenant is to be said as well; `cell`: one can be named to live in.
  */
 export const transitions = [
-  { command: 'purge', confirm: true, summary: 'Remove a tenant for good: every resource that is left, then its key; the slug is free again' },
-  { command: 'suspend', confirm: false, summary: 'Close a tenant to everybody at once, whatever else runs; its data stays, and its tasks wait' },
-  { command: 'resume', confirm: false, summary: 'Open a suspended tenant again; tasks that waited run then' },
-  { command: 'delete', confirm: false, summary: 'Delete a tenant: closed at once, and purged when its retention is over; undelete gives it back until then' },
-  { command: 'undelete', confirm: false, summary: 'Give a deleted tenant back, in the state it had, as long as its retention lasts' },
-  { command: 'retry', confirm: false, summary: 'Roll the interrupted or failed operation forward again' },
-  { command: 'abort', confirm: false, summary: 'Have the open operation undo what it made' },
+  { command: 'purge', confirm: true, cell: false, summary: 'Remove a tenant for good: every resource that is left, then its key; the slug is free again' },
+  { command: 'suspend', confirm: false, cell: false, summary: 'Close a tenant to everybody at once, whatever else runs; its data stays, and its tasks wait' },
+  { command: 'resume', confirm: false, cell: false, summary: 'Open a suspended tenant again; tasks that waited run then' },
+  { command: 'delete', confirm: false, cell: false, summary: 'Delete a tenant: closed at once, and purged when its retention is over; undelete gives it back until then' },
+  { command: 'undelete', confirm: false, cell: false, summary: 'Give a deleted tenant back, in the state it had, as long as its retention lasts' },
+  { command: 'archive', confirm: false, cell: false, summary: 'Move a tenant to cold storage: closed, exported, read back, and only then removed; restore brings it back' },
+  { command: 'restore', confirm: false, cell: true, summary: 'Bring an archived tenant back, at a place of its own again, and prove that it is what was archived' },
+  { command: 'retry', confirm: false, cell: false, summary: 'Roll the interrupted or failed operation forward again' },
+  { command: 'abort', confirm: false, cell: false, summary: 'Have the open operation undo what it made' },
 ] as const

@@ -142,6 +142,7 @@ export async function* playScenarios(stack: RecordingStack): AsyncGenerator<[nam
   yield ['delete-succeeded', await life('delete', 'succeeded')]
 
   yield* playUpdates(stack, provision)
+  yield* playArchives(stack, provision)
 
   const purge = await client.transition('unresolved', 'purge', { confirm: 'unresolved' })
   await until(purge.id, 'succeeded')
@@ -202,4 +203,53 @@ async function* playUpdates(
   await client.transition('changes', 'retry')
   await until(id, 'succeeded')
   yield ['update-retried', `${workflowId}/2`]
+}
+
+/** Endings of archives and restores: before an archive is proven to be sound it is undone, behind it only goes forward. */
+async function* playArchives(
+  { client, temporal, until, refuse, hold, mend }: RecordingStack,
+  provision: (slug: string, spec?: object) => Promise<string>,
+): AsyncGenerator<[name: string, workflowId: string]> {
+  await until(await provision('rests'), 'succeeded')
+  const move = async (command: 'archive' | 'restore', ending?: OperationState) => {
+    const operation = await client.transition('rests', command)
+    if (ending !== undefined) await until(operation.id, ending)
+    return operation
+  }
+  refuse('export prod/object-store/export')
+  yield ['archive-failed', (await move('archive', 'failed')).workflowId]
+  mend()
+
+  const proven = hold('putInForce')
+  const late = await move('archive')
+  await proven.reached
+  await client.transition('rests', 'abort')
+  proven.open()
+  await until(late.id, 'aborted')
+  mend()
+  yield ['archive-to-be-undone', late.workflowId]
+  yield ['archive-succeeded', (await move('archive', 'succeeded')).workflowId]
+
+  refuse('compare prod/2/database/compare')
+  yield ['restore-failed', (await move('restore', 'failed')).workflowId]
+  mend()
+  yield ['restore-succeeded', (await move('restore', 'succeeded')).workflowId]
+
+  const removing = hold('remove prod/topic')
+  const cancelled = await move('archive')
+  await removing.reached
+  await temporal.workflow.getHandle(cancelled.workflowId).cancel()
+  removing.open()
+  await until(cancelled.id, 'succeeded')
+  mend()
+  yield ['archive-cancel-ignored', cancelled.workflowId]
+
+  await move('restore', 'succeeded')
+  refuse('remove prod/topic')
+  const { id, workflowId } = await move('archive', 'interrupted')
+  mend()
+  yield ['archive-stalled', workflowId]
+  await client.transition('rests', 'retry')
+  await until(id, 'succeeded')
+  yield ['archive-retried', `${workflowId}/2`]
 }

@@ -5,6 +5,7 @@ import { inject } from 'vitest'
 import { createBusAdministration } from '../../base/bus-administration.ts'
 import { busEndpoint } from '../../base/bus-endpoint.ts'
 import { resourceKinds } from '../../domain/resources.ts'
+import { createFolderStorage } from '../../isolation/archives/folder-storage.ts'
 import { createMappers } from '../../isolation/mappers/index.ts'
 import { storeOf } from '../../isolation/mappers/object-store/stores.ts'
 import { testCell, testTenant } from '../integration/isolation/support.ts'
@@ -22,6 +23,7 @@ export async function openSharedWorld(profile: string): Promise<ConformanceWorld
   const mappers = createMappers({
     manageBus: createBusAdministration({ certificateAuthority: ca }),
     temporal: { address: inject('temporalAddress'), visibilityLagMs: 100 },
+    archives: createFolderStorage(directory),
   })
   return {
     cell,

@@ -25,7 +25,7 @@ export const doors: readonly ResourceKind[] = ['database', 'object-store', 'netw
 export const remembering: readonly ResourceKind[] = ['database']
 
 /** Kinds whose names could be another's already. A share of the runtime is found by the tenant's id. */
-export const named: readonly ResourceKind[] = ['database', 'object-store', 'network', 'topic', 'secrets']
+export const named: readonly ResourceKind[] = ['database', 'object-store', 'network', 'topic', 'secrets', 'archive']
 
 /** The mapper of a kind, for cases that are the same for all. */
 export function mapperOf({ mappers }: ConformanceWorld, kind: ResourceKind): Mapper {

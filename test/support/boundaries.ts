@@ -42,5 +42,31 @@ export const boundaries = {
     ...['old/1/database', 'old/topic'].flatMap((key) => through(`remove ${key}`)),
     ...around('settle'),
   ],
+  archive: [
+    ...around('begin'),
+    ...moves('freeze', ['prod/1/database', 'prod/topic']),
+    ...through('ensure prod/1/archive'),
+    ...['1/database', 'object-store', 'secrets'].flatMap((key) => through(`export prod/${key}/export`)),
+    ...around('verify prod/1/archive/verify'),
+    ...around('putInForce'),
+    ...removals('prod'),
+    ...around('settle'),
+  ],
+  // One whose schema is not what its migration set makes.
+  'archive-undone': [
+    ...around('beginUndo'),
+    ...moves('thaw', ['prod/1/database', 'prod/topic']),
+    ...through('remove prod/1/archive'),
+    ...around('settle'),
+  ],
+  restore: [
+    ...around('begin'),
+    ...['secrets', '2/database', 'object-store', 'topic'].flatMap((key) => through(`ensure prod/${key}`)),
+    ...['import', 'compare'].flatMap((verb) =>
+      ['secrets', '2/database', 'object-store'].flatMap((key) => through(`${verb} prod/${key}/${verb}`)),
+    ),
+    ...moves('thaw', ['prod/2/database', 'prod/topic']),
+    ...around('settle'),
+  ],
   purge: [...around('begin'), ...removals('prod'), ...around('settle')],
 } as const

@@ -43,7 +43,7 @@ await startWorker({ ...deps, mappers }, [
         const { input: inner, tenantId = inner?.tenantId ?? '', step } = input.args[0] as Given
         const what = [info.activityType, step].filter(Boolean).join(' ')
         // A step has claimed its resource when it stops before its effect: see the verbs above.
-        if (step === undefined) await stopAt(tenantId, `before ${what}`)
+        if (step === undefined || info.activityType === 'verify') await stopAt(tenantId, `before ${what}`)
         const result: unknown = await next(input)
         await stopAt(tenantId, `after ${what}`)
         return result

@@ -9,7 +9,14 @@ export type Call = { readonly action: StepAction; readonly target: Target; reado
 export type Around = (call: Call, run: (target?: Target) => Promise<unknown>) => Promise<unknown>
 
 const actions: readonly string[] = stepActions
-const keyOf: Partial<Record<StepAction, string>> = { migrate: '/schema', freeze: '/freeze', thaw: '/thaw' }
+const keyOf: Partial<Record<StepAction, string>> = {
+  migrate: '/schema',
+  freeze: '/freeze',
+  thaw: '/thaw',
+  export: '/export',
+  import: '/import',
+  compare: '/compare',
+}
 
 /** The same mappers, with something around every verb that a step calls: how tests inject faults from outside. */
 export function aroundVerbs(mappers: Mappers, around: Around): Mappers {

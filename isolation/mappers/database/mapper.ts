@@ -1,15 +1,20 @@
 import { scramVerifier } from '../../../crypto/scram.ts'
 import { newPassword } from '../../../crypto/tokens.ts'
+import { inventoryOf } from '../../../domain/archive.ts'
 import type { Migration } from '../../../base/migration-source.ts'
 import { bounded } from '../../abort.ts'
 import type { Mapper, Target } from '../../mapper.ts'
 import { closeRoles } from './close.ts'
+import { compareDatabase } from './compare.ts'
 import { createConnections, type ConnectionOptions } from './connections.ts'
+import { exportDatabase } from './export.ts'
 import { findStatement, partsOf, readFound, refuseForeign } from './found.ts'
+import { importDatabase } from './import.ts'
 import { migrateDatabase, type Migrated } from './migrate.ts'
 import { observeDatabase } from './observe.ts'
 import { ownVerbs } from './own-verbs.ts'
 import { absent, claimed, claimedSide, claimToEnsure, claimToFreeze, claimToThaw, readPlacement } from './placement.ts'
+import { dropRehearsal } from './rehearse.ts'
 import { removeDatabase } from './remove.ts'
 import { rotateDatabase } from './rotate.ts'
 import { ensureStatements, openStatements } from './statements.ts'
@@ -65,7 +70,9 @@ export function createDatabaseMapper(options: ConnectionOptions = {}): DatabaseM
       refuseForeign(found, target.tenantId)
       if (partsOf(found).length === 0) throw absent(target)
       claimedSide(claim, placement, target)
-      return { last: openStatements(found, target.spec.properties), result: undefined }
+      const names = target.spec.properties
+      const left = found.ownerRole === undefined ? [] : dropRehearsal(names)
+      return { last: [...left, ...openStatements(found, names)], result: undefined }
     })
   }
 
@@ -88,6 +95,16 @@ export function createDatabaseMapper(options: ConnectionOptions = {}): DatabaseM
     remove: (target) => bounded(target, verbs.remove),
     rotate: (target, rotation) =>
       bounded(target, async (on) => rotateDatabase(connections, await verbs.inside(on), rotation)),
+    export: (target, to, migrations) =>
+      bounded(target, async (on) => exportDatabase(connections, await verbs.inside(on), to, migrations)),
+    import: (target, from, listed) =>
+      bounded(target, async (on) =>
+        importDatabase(connections, await verbs.inside(on), from, inventoryOf('database', listed)),
+      ),
+    compare: (target, listed) =>
+      bounded(target, async (on) =>
+        compareDatabase(connections, await verbs.inside(on), inventoryOf('database', listed)),
+      ),
     migrate: (target, migrations) =>
       bounded(target, async (on) => migrateDatabase(connections, await verbs.inside(on), migrations), migrationGraceMs),
     async close() {

@@ -29,6 +29,15 @@ export function createFileSystemStore(root: string): ObjectStore {
     freezeArea: (area, claim) => guarded(area, (place) => freeze(place, claim)),
     thawArea: (area, claim) => guarded(area, (place) => thaw(place, claim)),
     purgeArea: (area, claim) => guarded(area, (place) => destroyArea(place, claim)),
+    listings: (area) => guarded(area, listObjects),
+    read: (area, key) => guarded(area, (place) => getObject(place, key)),
+    write: (area, claim, key, body) =>
+      guarded(area, (place) => putObject(place, key, body, () => refuseAnothers(place, claim))),
+    erase: (area, claim, key) =>
+      guarded(area, async (place) => {
+        await refuseAnothers(place, claim)
+        await deleteObject(place, key)
+      }),
     inventory: (area) =>
       guarded(area, async (place) => {
         const entries = []
@@ -58,7 +67,7 @@ function openArea(
       return work(place)
     })
   return {
-    put: (key, body) => allowed('write', (place) => putObject(place, key, body)),
+    put: (key, body) => allowed('write', (place) => putObject(place, key, body, () => refuseClosed(place))),
     get: (key) => allowed('read', (place) => getObject(place, key)),
     list: (prefix) =>
       allowed('list', async (place) => (await listObjects(place)).filter(({ key }) => key.startsWith(prefix))),
@@ -88,6 +97,12 @@ async function mark(place: Place, claim: AreaClaim, frozen: boolean): Promise<vo
   await writeTag(place, claim, frozen)
 }
 
+async function refuseAnothers(place: Place, claim: AreaClaim): Promise<void> {
+  const state = await readState(place)
+  if (state === undefined) throw new FreeholdError('not_found', `the object area ${place.folder} does not exist`)
+  refuseOthers(place, state, claim)
+}
+
 async function refuseClosed(place: Place): Promise<void> {
   const state = await readState(place)
   if (state === undefined) throw new FreeholdError('not_found', 'the object area does not exist')
@@ -101,11 +116,16 @@ async function fileOf(place: Place, key: string): Promise<string> {
   return file
 }
 
-async function putObject(place: Place, key: string, body: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
+async function putObject(
+  place: Place,
+  key: string,
+  body: Uint8Array | AsyncIterable<Uint8Array>,
+  check: () => Promise<void>,
+): Promise<void> {
   const file = await fileOf(place, key)
   const beforeRename = async () => {
-    // Again, because a large body takes its time.
-    await refuseClosed(place)
+    // When it is complete, because a large body takes its time.
+    await check()
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   }
   await writeDurably(file, scratchOf(place), body, beforeRename).catch((error: unknown) => {

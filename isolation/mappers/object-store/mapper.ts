@@ -1,8 +1,10 @@
+import { inventoryOf } from '../../../domain/archive.ts'
 import { newPassword } from '../../../crypto/tokens.ts'
 import { FreeholdError } from '../../../domain/errors.ts'
 import { ownerAt } from '../../../domain/owner-tag.ts'
 import { bounded } from '../../abort.ts'
 import type { Mapper, Observation, Removal, Target } from '../../mapper.ts'
+import { compareObjects, exportObjects, importObjects } from './archive.ts'
 import type { Area, AreaClaim, ObjectStore } from './port.ts'
 import { storeOf } from './stores.ts'
 
@@ -32,6 +34,11 @@ export function createObjectStoreMapper(): Mapper<'object-store'> {
         return store.thawArea(area, claim)
       }),
     remove: (target) => bounded(target, remove),
+    export: (target, to) => bounded(target, (on) => exportObjects(locate(on), to)),
+    import: (target, from, listed) =>
+      bounded(target, (on) => importObjects(locate(on), from, inventoryOf('object-store', listed))),
+    compare: (target, listed) =>
+      bounded(target, (on) => compareObjects(locate(on), inventoryOf('object-store', listed))),
     async close() {},
   }
 }

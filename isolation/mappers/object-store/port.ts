@@ -55,6 +55,14 @@ export type ObjectStore = {
   thawArea(area: Area, claim: AreaClaim): Promise<void>
   /** Destroys the area and its objects. What is another's is left, and told by throwing `resource_not_owned`. */
   purgeArea(area: Area, claim: AreaClaim): Promise<'removed' | 'absent'>
+  /** Every object with size in bytes, by key ascending. */
+  listings(area: Area): Promise<ObjectListing[]>
+  /** The bytes of an object, for an archive, open or closed. Throws `not_found`. */
+  read(area: Area, key: string): Promise<AsyncIterable<Uint8Array>>
+  /** Stores an object whole or not at all, in place of one of that key, also in a closed area. */
+  write(area: Area, claim: AreaClaim, key: string, body: AsyncIterable<Uint8Array>): Promise<void>
+  /** Deletes an object; one that is not there is success. */
+  erase(area: Area, claim: AreaClaim, key: string): Promise<void>
   /** Every object with size in bytes and SHA-256 in hex, by key ascending. */
   inventory(area: Area): Promise<ObjectEntry[]>
   usage(area: Area): Promise<{ bytes: number; objects: number }>

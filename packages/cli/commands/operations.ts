@@ -59,7 +59,7 @@ async function operationId({ client }: Session, name: string): Promise<string> {
   return tenant.operation.id
 }
 
-type Options = { wait?: true; reason?: string; confirm?: string }
+type Options = { wait?: true; reason?: string; confirm?: string; cell?: string }
 
 /**
  * A command of the list of plain transitions; with `wait`, `aborted` is the good end of `abort`. What cannot be undone wants the
@@ -69,10 +69,10 @@ export async function transition(
   session: Session,
   { command, confirm: isToBeConfirmed }: { command: PlainTransition; confirm: boolean },
   tenant: string,
-  { wait, reason, confirm }: Options,
+  { wait, reason, confirm, cell }: Options,
 ): Promise<void> {
   const confirmed = isToBeConfirmed ? (confirm ?? (await askForSlug(session.io, command, tenant))) : undefined
-  const accepted = await session.client.transition(tenant, command, { reason, confirm: confirmed })
+  const accepted = await session.client.transition(tenant, command, { reason, confirm: confirmed, cell })
   await showAccepted(session, accepted, wait === true, command === 'abort' ? 'aborted' : 'succeeded')
 }
 

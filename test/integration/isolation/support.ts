@@ -5,28 +5,13 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { newCode, newPassword } from '../../../crypto/tokens.ts'
+import { archiveSpec } from '../../../domain/archive-steps.ts'
 import type { ResourceKind, ResourceSpec } from '../../../domain/resources.ts'
 import type { BusAccess, CellAccess, Target, TenantSecrets } from '../../../isolation/mapper.ts'
 import { bootstrapCell } from '../../../isolation/mappers/database/bootstrap.ts'
 import type { DatabaseMapper } from '../../../isolation/mappers/database/mapper.ts'
 import { resourcesOf } from '../../../isolation/strategies/by-profile.ts'
-
-/** Secrets in memory with the contract of the real ones. */
-function memorySecrets(): TenantSecrets {
-  const stored = new Map<string, string>()
-  const below = (prefix: string) => [...stored.keys()].filter((name) => name.startsWith(prefix)).toSorted()
-  return {
-    read: async (name) => stored.get(name),
-    readOrCreate: async (name, make) => {
-      const value = stored.get(name) ?? make()
-      stored.set(name, value)
-      return value
-    },
-    replace: async (name, value) => void stored.set(name, value),
-    list: async (prefix) => below(prefix),
-    destroy: async (prefix) => below(prefix).filter((name) => stored.delete(name)).length,
-  }
-}
+import { memorySecrets } from '../../support/memory-secrets.ts'
 
 export type TestTenant = {
   readonly id: string
@@ -133,6 +118,7 @@ export function testTenant(
     plan: { name: 'pro', weight: 1, databaseConnections: connections, quotas },
     quotas,
   })
+  specs.push(archiveSpec(code, { environment: 'prod', number, cell: cell.name }))
   const specOf = <K extends ResourceKind>(kind: K): ResourceSpec<K> => {
     const spec = specs.find((one): one is ResourceSpec<K> & typeof one => one.kind === kind)
     if (spec === undefined) throw new Error(`no resource of kind ${kind}`)

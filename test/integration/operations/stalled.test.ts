@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ActivityDeps } from '../../../activities/deps.ts'
 import type { OperationInput, OperationKind, StepAction } from '../../../domain/operation.ts'
-import { resourceKinds } from '../../../domain/resources.ts'
+import { strategyKinds } from '../../../domain/resources.ts'
 import type { TenantSecrets } from '../../../isolation/mapper.ts'
 import { createTopicMapper } from '../../../isolation/mappers/topic/mapper.ts'
 import { sqlOf } from '../../../registry/pool.ts'
@@ -19,9 +19,9 @@ const keys = ['secrets', '1/database', 'object-store', 'runtime', '1/network', '
 const keyOf = (kind: string) => keys.find((key) => key.endsWith(`/${kind}`)) ?? ''
 type Case = { action: StepAction; step: string; kind: OperationKind }
 const cases: Case[] = [
-  ...resourceKinds.map((kind) => ({ action: 'ensure' as const, step: keyOf(kind), kind: 'provision' as const })),
+  ...strategyKinds.map((kind) => ({ action: 'ensure' as const, step: keyOf(kind), kind: 'provision' as const })),
   { action: 'migrate', step: 'prod/1/database/schema', kind: 'provision' },
-  ...resourceKinds.map((kind) => ({ action: 'remove' as const, step: keyOf(kind), kind: 'purge' as const })),
+  ...strategyKinds.map((kind) => ({ action: 'remove' as const, step: keyOf(kind), kind: 'purge' as const })),
   ...['database', 'topic'].map((kind) => ({
     action: 'rotate' as const,
     step: keyOf(kind),

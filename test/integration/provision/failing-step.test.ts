@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FreeholdError } from '../../../domain/errors.ts'
-import { resourceKey, resourceKinds, type ResourceKind } from '../../../domain/resources.ts'
+import { resourceKey, strategyKinds, type ResourceKind } from '../../../domain/resources.ts'
 import type { Mapper, Target } from '../../../isolation/mapper.ts'
 import { createWorld, type World } from '../../support/world.ts'
 
@@ -48,7 +48,7 @@ describe('a provision that fails', () => {
     return { rows, folders, topics: topics.filter((name) => name.startsWith('tenant-')), secrets }
   }
 
-  it.each(resourceKinds)('at the %s leaves no residue, and retry makes it', async (kind: ResourceKind) => {
+  it.each(strategyKinds)('at the %s leaves no residue, and retry makes it', async (kind: ResourceKind) => {
     let broken = true
     const mapper: Mapper = world.deps.mappers[kind]
     const failing = {

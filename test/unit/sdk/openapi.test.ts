@@ -108,5 +108,7 @@ test('plain transitions are found by what the document says of them', () => {
     '/v1/tenants/{idOrSlug}': { get: { summary: 'One tenant' } },
   }
   const made = plainTransitions({ paths } as unknown as OpenApi)
-  expect(made).toContain("[\n  { command: 'purge', confirm: true, summary: 'Remove a tenant\\'s rest' },\n] as const\n")
+  expect(made).toContain(
+    "[\n  { command: 'purge', confirm: true, cell: false, summary: 'Remove a tenant\\'s rest' },\n] as const\n",
+  )
 })

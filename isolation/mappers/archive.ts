@@ -1,0 +1,88 @@
+import { text } from 'node:stream/consumers'
+import { z } from 'zod'
+import { FreeholdError } from '../../domain/errors.ts'
+import type { JsonObject } from '../../domain/json.ts'
+import { readOwnerTag } from '../../domain/owner-tag.ts'
+import { bounded } from '../abort.ts'
+import type { ColdStorage } from '../archives/cold-storage.ts'
+import type { Mapper, Observation, Removal, Target } from '../mapper.ts'
+import { refuseLate } from '../mark.ts'
+
+type ArchiveTarget = Target<'archive'>
+
+const fenceSchema = z.object({ fence: z.number() })
+const tagOf = ({ spec }: ArchiveTarget) => `${spec.properties.folder}owner.json`
+
+/**
+ * Mapper of kind `archive`: the folder of one archive in cold storage, with its owner tag. What is in it is written by the
+ * export of other resources. It has no door: no tenant reaches cold storage.
+ */
+export function createArchiveMapper(storage: ColdStorage): Mapper<'archive'> {
+  /** The text of the tag; undefined when there is none. */
+  async function readTag(target: ArchiveTarget): Promise<string | undefined> {
+    try {
+      return await text(await storage.open(tagOf(target)))
+    } catch (error) {
+      if (error instanceof FreeholdError && error.code === 'not_found') return undefined
+      throw error
+    }
+  }
+
+  /** What is in the folder, and whose it is; refuses who is late. */
+  async function look(target: ArchiveTarget) {
+    const tag = await readTag(target)
+    const files = await storage.list(target.spec.properties.folder)
+    return { tag, files, owner: readOwnerTag(tag, target.spec.placement) }
+  }
+
+  async function observe(target: ArchiveTarget): Promise<Observation> {
+    const { files, owner } = await look(target)
+    if (files.length === 0) return { exists: false }
+    const bytes = files.reduce((sum, { size }) => sum + size, 0)
+    return { exists: true, owner, frozen: false, facts: { files: files.length, bytes } }
+  }
+
+  async function ensure(target: ArchiveTarget): Promise<JsonObject> {
+    const { tenantId: freehold, spec, fence } = target
+    const { tag, files, owner } = await look(target)
+    if (files.length > 0 && owner !== freehold) throw new FreeholdError('resource_not_owned', foreign(target))
+    refuseLate(target, { fence: fenceIn(tag), epoch: 0 })
+    const body = Buffer.from(JSON.stringify({ freehold, placement: spec.placement, fence }))
+    await storage.put(tagOf(target), only(body))
+    return { folder: spec.properties.folder }
+  }
+
+  async function remove(target: ArchiveTarget): Promise<Removal> {
+    const { tag, files, owner } = await look(target)
+    if (files.length > 0 && owner !== target.tenantId) return { outcome: 'not-owned', what: foreign(target) }
+    refuseLate(target, { fence: fenceIn(tag), epoch: 0 })
+    await storage.deleteFolder(target.spec.properties.folder)
+    return { outcome: files.length > 0 ? 'removed' : 'absent' }
+  }
+
+  return {
+    kind: 'archive',
+    observe: (target) => bounded(target, observe),
+    ensure: (target) => bounded(target, ensure),
+    async freeze() {},
+    async thaw() {},
+    remove: (target) => bounded(target, remove),
+    async close() {},
+  }
+}
+
+function foreign({ spec }: ArchiveTarget): string {
+  return `the folder ${spec.properties.folder} of the archives exists and is not marked as this tenant's; it was left as it is. Move it away, then retry`
+}
+
+function fenceIn(tag: string | undefined): number {
+  try {
+    return fenceSchema.parse(JSON.parse(tag ?? '')).fence
+  } catch {
+    return 0
+  }
+}
+
+async function* only(body: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield body
+}
