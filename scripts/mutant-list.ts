@@ -1,3 +1,4 @@
+import { faultMutants } from './fault-mutants.ts'
 import { governanceMutants } from './governance-mutants.ts'
 import { lifeMutants } from './life-mutants.ts'
 import { updateMutants } from './update-mutants.ts'
@@ -387,6 +388,7 @@ export const mutants: readonly Mutant[] = [
     only: 'was purged meanwhile',
   },
   ...governanceMutants,
+  ...faultMutants,
   ...lifeMutants,
   ...updateMutants,
 ]

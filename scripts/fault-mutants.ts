@@ -1,0 +1,33 @@
+import type { Mutant } from './mutant-list.ts'
+
+const outside = 'test/integration/faults/outside.test.ts'
+
+/** Mechanisms that keep a transition whole when it is disturbed in its middle. */
+export const faultMutants: readonly Mutant[] = [
+  {
+    name: 'a step that ends late does not hide why its operation was interrupted',
+    file: 'operations/finish.ts',
+    swaps: [[`error = case state when 'interrupted' then error end`, 'error = null']],
+    test: outside,
+    only: 'locks no tenant, says so',
+  },
+  {
+    name: 'what goes forward is not stopped by a cancel',
+    file: 'workflows/go-forward.ts',
+    swaps: [
+      [
+        'await CancellationScope.nonCancellable(async () => {\n    try {\n      const { proceed, steps } = await takeUp',
+        'await CancellationScope.cancellable(async () => {\n    try {\n      const { proceed, steps } = await takeUp',
+      ],
+    ],
+    test: outside,
+    only: 'goes forward all the same',
+  },
+  {
+    name: 'a cancelled workflow is undone in spite of the cancel',
+    file: 'workflows/undo.ts',
+    swaps: [['return CancellationScope.nonCancellable(async', 'return CancellationScope.cancellable(async']],
+    test: outside,
+    only: 'undoes what it did, and can be tried again',
+  },
+]
