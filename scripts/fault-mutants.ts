@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant-list.ts'
 
 const outside = 'test/integration/faults/outside.test.ts'
+const down = 'test/integration/faults/down.test.ts'
 
 /** Mechanisms that keep a transition whole when it is disturbed in its middle. */
 export const faultMutants: readonly Mutant[] = [
@@ -29,5 +30,24 @@ export const faultMutants: readonly Mutant[] = [
     swaps: [['return CancellationScope.nonCancellable(async', 'return CancellationScope.cancellable(async']],
     test: outside,
     only: 'undoes what it did, and can be tried again',
+  },
+  {
+    name: 'what goes forward and waits asks for attention',
+    file: 'activities/carry-out.ts',
+    swaps: [['attention: goesForward && failures >= refusalsBeforeAttention', 'attention: false']],
+    test: down,
+    only: 'is told of, by what waits for it',
+  },
+  {
+    name: 'a door waits for no other',
+    file: 'domain/steps.ts',
+    swaps: [
+      [
+        'title: `close the ${resourceTitle(spec)}`, after: [] }',
+        "title: `close the ${resourceTitle(spec)}`, after: specs.flatMap(({ kind, key }) => (kind === 'topic' && key !== spec.key ? [`${key}/freeze`] : [])) }",
+      ],
+    ],
+    test: down,
+    only: 'holds up no other door',
   },
 ]

@@ -18,7 +18,9 @@ afterAll(() => world.close())
 /** A tenant in the middle of a passage. */
 async function halfWay(passage: Passage, slug: string) {
   const hold = Promise.withResolvers<ReturnType<typeof holding.hold>>()
-  const entered = await enter(world, passage, slug, (tenant) => hold.resolve(holding.hold(tenant, passage.middle)))
+  const entered = await enter(world, passage, slug, (tenant) =>
+    hold.resolve(holding.hold(tenant, ({ action, step }) => `${action} ${step}` === passage.middle)),
+  )
   const { reached, goOn } = await hold.promise
   await reached
   return { ...entered, handle: await world.workflow(entered.operation.workflowId), goOn }
