@@ -125,11 +125,11 @@ export async function enter(
   world: World,
   passage: Passage,
   slug: string,
-  ready: (tenant: SeenTenant) => void,
+  ready: (tenant: SeenTenant) => unknown,
 ): Promise<{ tenant: SeenTenant; operation: SeenOperation }> {
   const born = await world.apply(slug, passage.spec)
   if (passage.kind === 'provision') {
-    ready(born.tenant)
+    await ready(born.tenant)
     return born
   }
   await world.until(born.operation.id, 'succeeded')
@@ -137,7 +137,7 @@ export async function enter(
     const { id } = await give(world, { ...passage, kind }, slug)
     await world.until(id, 'succeeded')
   }
-  ready(born.tenant)
+  await ready(born.tenant)
   return { tenant: born.tenant, operation: await give(world, passage, slug) }
 }
 
