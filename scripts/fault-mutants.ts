@@ -50,4 +50,11 @@ export const faultMutants: readonly Mutant[] = [
     test: down,
     only: 'holds up no other door',
   },
+  {
+    name: 'a wish that is damaged is no wish for nothing',
+    file: 'operations/facts.ts',
+    swaps: [['if (plan !== undefined && environments.length > 0) return', 'if (environments.length >= 0) return']],
+    test: 'test/integration/faults/seen-elsewhere.test.ts',
+    only: 'after it was accepted removes nothing',
+  },
 ]
