@@ -47,7 +47,7 @@ async function halfWay(passage: Passage, kind: string): Promise<Disturbed> {
 describe.each([
   { kind: 'topic', down: () => world.bus.stop(), up: () => world.bus.start() },
   { kind: 'database', down: () => database.cut(), up: () => database.resume() },
-])('the server of $kind', ({ kind, down, up }) => {
+])('the server of $kind', { timeout: 180_000 }, ({ kind, down, up }) => {
   it('is waited for a bounded time, and what could not be undone without it is brought to its end by a retry', async () => {
     const disturbed = await Promise.all(thereAndBack.map((passage) => halfWay(passage, kind)))
     await down()

@@ -42,10 +42,6 @@ afterAll(async () => {
 })
 
 const folder = (name: string) => join(world.environment.FREEHOLD_STATE_DIR, name)
-const moved = (name: string) => ({
-  down: () => rename(folder(name), folder(`${name}.gone`)),
-  up: () => rename(folder(`${name}.gone`), folder(name)),
-})
 type Collaborator = {
   kind: ResourceKind
   down: () => Promise<unknown>
@@ -56,8 +52,11 @@ type Collaborator = {
 const collaborators: Record<string, Collaborator> = {
   'the tenant database': { kind: 'database', down: () => database.cut(), up: () => database.resume() },
   'the bus': { kind: 'topic', down: () => world.bus.stop(), up: () => world.bus.start() },
-  'the object store': { kind: 'object-store', ...moved('objects') },
-  'the folder of network policies': { kind: 'network', ...moved('network') },
+  'the object store': {
+    kind: 'object-store',
+    down: () => rename(folder('objects'), folder('objects.gone')),
+    up: () => rename(folder('objects.gone'), folder('objects')),
+  },
   // What is shared there has no door of its own.
   'the namespace of workloads': {
     kind: 'runtime',
@@ -87,7 +86,7 @@ async function halfWay(passage: Passage, { kind, profile }: Collaborator): Promi
 const onlyForward = ({ kind, undone }: Passage) =>
   lifecycle[kind].cannotFinish === 'goes-forward' || (kind === 'update' && undone === undefined)
 
-describe.each(Object.entries(collaborators))('%s that is down for a while', (_, collaborator) => {
+describe.each(Object.entries(collaborators))('%s that is down for a while', { timeout: 180_000 }, (_, collaborator) => {
   const { kind } = collaborator
   const touched = passages.filter(
     (passage) => passage.kind !== 'rotate-credentials' || kind === 'database' || kind === 'topic',
@@ -109,7 +108,7 @@ describe.each(Object.entries(collaborators))('%s that is down for a while', (_, 
   it('is told of, by what waits for it', async () => {
     for (const one of disturbed)
       await expect
-        .poll(() => seen(one), { timeout: 30_000, message: one.passage.name })
+        .poll(() => seen(one), { timeout: 90_000, interval: 200, message: one.passage.name })
         .toEqual({
           state: 'running',
           code: 'substrate_unavailable',
@@ -124,7 +123,7 @@ describe.each(Object.entries(collaborators))('%s that is down for a while', (_, 
         const { steps } = await world.operation(one.operation.id)
         return [...new Set(steps.filter(({ state }) => state !== 'done').map(({ key }) => key.split('/').at(-2)))]
       }
-      await expect.poll(waiting, { timeout: 30_000, message: one.passage.name }).toEqual([kind])
+      await expect.poll(waiting, { timeout: 90_000, interval: 200, message: one.passage.name }).toEqual([kind])
       const { body } = await world.request('GET', `/v1/tenants/${one.tenant.slug}/context?environment=prod`)
       if (one.passage.kind === 'suspend') expect(body).toMatchObject({ state: 'suspending', epoch: 2 })
     }

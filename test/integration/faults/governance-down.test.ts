@@ -3,6 +3,7 @@ import { governedCommands } from '../../../domain/policy.ts'
 import { doors } from '../../support/doors.ts'
 import { allow, openGovernance, type Governance } from '../../support/governance.ts'
 import { remainsOf } from '../../support/remains.ts'
+import { tries } from '../../support/timing.ts'
 import { enter, expectSight, passages, standing, type Passage } from '../../support/transitions.ts'
 import { createWorld, type SeenTenant, type World } from '../../support/world.ts'
 
@@ -10,9 +11,9 @@ import { createWorld, type SeenTenant, type World } from '../../support/world.ts
 let world: World
 let governance: Governance
 beforeAll(async () => {
-  governance = await openGovernance('timeoutMs: 2000, retries: 2')
+  governance = await openGovernance('timeoutMs: 20000, retries: 2')
   await governance.up()
-  world = await createWorld(governance.world)
+  world = await createWorld({ ...governance.world, timing: { tryMs: tries(30_000) } })
   await world.worker()
 })
 afterAll(async () => {
@@ -42,7 +43,7 @@ function enterSilently(
   })
 }
 
-it('comes back in time: every transition goes on, and was asked about once', async () => {
+it('comes back in time: every transition goes on, and was asked about once', { timeout: 180_000 }, async () => {
   await Promise.all(
     asked.map(async (passage) => {
       const { tenant, operation } = await enterSilently(passage, slugOf('back', passage), 2)
@@ -55,34 +56,41 @@ it('comes back in time: every transition goes on, and was asked about once', asy
   )
 })
 
-it('stays away: nothing changes, the reason is told, and a retry once it is back ends it', async () => {
-  const look = async (tenant: SeenTenant) => {
-    const { placements, ...others } = await doors(world, tenant)
-    // A place that was taken for a new environment is given back.
-    const held = placements.filter((state) => state !== 'released')
-    return { ...(await standing(world, tenant)), remains: await remainsOf(world, tenant), doors: others, held }
-  }
-  await Promise.all(
-    asked.map(async (passage) => {
-      const { name, kind } = passage
-      const slug = slugOf('away', passage)
-      let before: Awaited<ReturnType<typeof look>> | undefined
-      const { tenant, operation } = await enterSilently(passage, slug, 3, async (one) => {
-        if (kind !== 'provision') before = await look(one)
-      })
-      const ended = await world.until(operation.id, 'succeeded', 'failed')
-      expect({ name, ...ended }).toMatchObject({ name, state: 'failed', error: { code: 'governance_unavailable' } })
-      if (before !== undefined) {
-        const conditions = kind === 'update' ? ['UpdateFailed'] : []
-        expect({ name, ...(await look(tenant)) }).toEqual({ name, ...before, conditions })
-      } else
-        await expectSight(world, tenant, { state: 'failed', remains: passage.undone?.remains ?? passage.done.remains })
-      expect((await world.request('POST', `/v1/tenants/${slug}/retry`, {})).status).toBe(202)
-      expect(await world.until(operation.id, 'succeeded', 'failed')).toMatchObject({ state: 'succeeded', attempt: 2 })
-      await expectSight(world, tenant, passage.doneAgain ?? passage.done)
-    }),
-  )
-})
+it(
+  'stays away: nothing changes, the reason is told, and a retry once it is back ends it',
+  { timeout: 180_000 },
+  async () => {
+    const look = async (tenant: SeenTenant) => {
+      const { placements, ...others } = await doors(world, tenant)
+      // A place that was taken for a new environment is given back.
+      const held = placements.filter((state) => state !== 'released')
+      return { ...(await standing(world, tenant)), remains: await remainsOf(world, tenant), doors: others, held }
+    }
+    await Promise.all(
+      asked.map(async (passage) => {
+        const { name, kind } = passage
+        const slug = slugOf('away', passage)
+        let before: Awaited<ReturnType<typeof look>> | undefined
+        const { tenant, operation } = await enterSilently(passage, slug, 3, async (one) => {
+          if (kind !== 'provision') before = await look(one)
+        })
+        const ended = await world.until(operation.id, 'succeeded', 'failed')
+        expect({ name, ...ended }).toMatchObject({ name, state: 'failed', error: { code: 'governance_unavailable' } })
+        if (before !== undefined) {
+          const conditions = kind === 'update' ? ['UpdateFailed'] : []
+          expect({ name, ...(await look(tenant)) }).toEqual({ name, ...before, conditions })
+        } else
+          await expectSight(world, tenant, {
+            state: 'failed',
+            remains: passage.undone?.remains ?? passage.done.remains,
+          })
+        expect((await world.request('POST', `/v1/tenants/${slug}/retry`, {})).status).toBe(202)
+        expect(await world.until(operation.id, 'succeeded', 'failed')).toMatchObject({ state: 'succeeded', attempt: 2 })
+        await expectSight(world, tenant, passage.doneAgain ?? passage.done)
+      }),
+    )
+  },
+)
 
 it('is not asked by what closes at once', async () => {
   const passage = passages.find(({ kind }) => kind === 'suspend')

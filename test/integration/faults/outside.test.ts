@@ -31,7 +31,7 @@ const all = passages.map((passage) => [passage.name, passage] as const)
 const thereAndBack = all.filter(([, { undone }]) => undone !== undefined)
 const onlyForward = all.filter(([, { undone }]) => undone === undefined)
 
-describe.concurrent('a workflow that is terminated', () => {
+describe.concurrent('a workflow that is terminated', { timeout: 180_000 }, () => {
   it.each(all)('locks no tenant, says so, and a retry ends it: %s', async (_, passage) => {
     const slug = slugOf('ended', passage)
     const { tenant, operation, handle, goOn } = await halfWay(passage, slug)
@@ -56,7 +56,7 @@ describe.concurrent('a workflow that is terminated', () => {
   })
 })
 
-describe.concurrent('a workflow that is cancelled', () => {
+describe.concurrent('a workflow that is cancelled', { timeout: 180_000 }, () => {
   it.each(thereAndBack)('undoes what it did, and can be tried again: %s', async (_, passage) => {
     const slug = slugOf('cancelled', passage)
     const { tenant, operation, handle, goOn } = await halfWay(passage, slug)

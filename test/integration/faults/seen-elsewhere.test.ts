@@ -50,7 +50,7 @@ it.each([
   expect(await doors(world, tenant)).toEqual(open)
 })
 
-it('what an operation did is known when its workflow is known to nobody any more', async () => {
+it('what an operation did is known when its workflow is known to nobody any more', { timeout: 120_000 }, async () => {
   const { tenant, operation } = await provisioned('history-gone')
   const before = [await world.operation(operation.id), await eventCounts(world, tenant)]
   const { client } = world
@@ -62,7 +62,10 @@ it('what an operation did is known when its workflow is known to nobody any more
     workflowExecution: { workflowId: operation.workflowId, runId },
   })
   await expect
-    .poll(() => world.starter.standing({ id: operation.id, kind: 'provision', attempt: 1 }), { timeout: 20_000 })
+    .poll(() => world.starter.standing({ id: operation.id, kind: 'provision', attempt: 1 }), {
+      timeout: 90_000,
+      interval: 500,
+    })
     .toBe('missing')
   await sweepOnce(world.deps)
   expect([await world.operation(operation.id), await eventCounts(world, tenant)]).toEqual(before)
