@@ -101,3 +101,7 @@ it('is not asked by what closes at once', async () => {
   expect(governance.askedOf('closes').map(({ question }) => question.command)).toEqual(['provision'])
   expect(passages.filter((one) => !isAsked(one)).map(({ kind }) => kind)).toEqual(['suspend'])
 })
+
+async function expectSame(found: Promise<object>, before: object): Promise<void> {
+  expect(await found).toEqual(before)
+}
