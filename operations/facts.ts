@@ -1,3 +1,4 @@
+import { FreeholdError } from '../domain/errors.ts'
 import type { ResolvedManifest } from '../domain/manifest-resolve.ts'
 import type { Platform } from '../domain/platform.ts'
 import { placementsWithRows, withSites, type PlacementWithRows } from '../registry/placements.ts'
@@ -5,13 +6,14 @@ import { one, type Sql } from '../registry/sql.ts'
 import type { Facts, LedgerEntry } from './kinds/kind.ts'
 import type { LockedOperation } from './rows.ts'
 
-type Row = { manifest: ResolvedManifest; placements: PlacementWithRows[]; ledger: LedgerEntry[] }
+type Stored = { spec?: Partial<ResolvedManifest['spec']> } | null
+type Row = { manifest: Stored; placements: PlacementWithRows[]; ledger: LedgerEntry[] }
 
 /** What is recorded of a tenant. */
 export type Records = Pick<Facts, 'manifest' | 'placements' | 'ledger'>
 
 /**
- * What is recorded of a tenant, read by one statement.
+ * What is recorded of a tenant, read by one statement. Throws `manifest_invalid` when its manifest is gone or damaged.
  * @param generation of the manifest
  * @param plan whose weight its placements get; that of the manifest, unless it is said
  */
@@ -20,8 +22,20 @@ export async function readRecords(
   platform: Platform,
   { id, generation, plan }: { id: string; generation: number; plan?: string },
 ): Promise<Records> {
-  const { manifest, placements, ledger } = await one(sql<Row>({ name: 'facts', text: read, values: [id, generation] }))
+  const row = await one(sql<Row>({ name: 'facts', text: read, values: [id, generation] }))
+  const { placements, ledger } = row
+  const manifest = readable(row.manifest, { id, generation })
   return { manifest, placements: withSites(placements, platform, plan ?? manifest.spec.plan), ledger }
+}
+
+/** A wish that is gone, or asks for nothing at all, is damaged: nobody wishes away all that a tenant has in that way. */
+function readable(manifest: Stored, { id, generation }: { id: string; generation: number }): ResolvedManifest {
+  const { plan, environments = [] } = manifest?.spec ?? {}
+  if (plan !== undefined && environments.length > 0) return manifest as ResolvedManifest
+  throw new FreeholdError(
+    'manifest_invalid',
+    `generation ${generation} of tenant ${id} is recorded without a manifest that can be read; nothing was changed. Apply the manifest again`,
+  )
 }
 
 /**

@@ -70,9 +70,12 @@ const phases = {
   compare: 'comparing',
 } as const
 
-/** Marks the step; one that undoes also marks the steps that it undid. */
+/**
+ * Marks the step; one that undoes also marks the steps that it undid. What a step had been refused is told no longer; why the
+ * operation was interrupted meanwhile is.
+ */
 const marked = (state: 'done' | 'undone') => `
-  phase = $6, revision = revision + 1, updated_at = now(), error = null,
+  phase = $6, revision = revision + 1, updated_at = now(), error = case state when 'interrupted' then error end,
   steps = (select coalesce(jsonb_agg(case
       when intent = 'compensate' and s ->> 'resource' = $3 then jsonb_set(s, '{state}', '"undone"')
       when intent = 'forward' and s ->> 'key' = $5 then jsonb_set(s, '{state}', '"${state}"')

@@ -7,7 +7,7 @@ import { mutants, type Mutant } from './mutant-list.ts'
 
 /**
  * Switches mechanisms off, one at a time, in a copy of the tree, and runs the test that must fail then. Ends with 0 when
- * every one of them was noticed. `npm run mutants -- fence` takes those whose name has the word; `--list` shows the names;
+ * every one of them was noticed. `npm run mutants -- fence` takes those whose name or test has the word; `--list` shows the names;
  * `--at-once` does not run the tests on the tree as it is first.
  */
 const root = join(import.meta.dirname, '..')
@@ -17,7 +17,7 @@ const limitMs = 240_000
 type Verdict = 'killed' | 'killed (time)' | 'SURVIVED' | 'NOT RUN'
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'))
-const chosen = mutants.filter(({ name }) => words.every((word) => name.includes(word)))
+const chosen = mutants.filter(({ name, test }) => words.every((word) => `${name} ${test}`.includes(word)))
 if (process.argv.includes('--list')) for (const { name, test } of chosen) console.log(`${name}: ${test}`)
 else process.exitCode = (await runAll()) ? 0 : 1
 

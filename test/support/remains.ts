@@ -55,6 +55,26 @@ export function whole({ code }: Of, environment = 'prod', side = 'active', numbe
   }
 }
 
+/** The same of one with several environments. */
+export function wholeOf(tenant: Of, environments: readonly string[], side = 'active'): Remains {
+  return joined(environments.map((name) => whole(tenant, name, side)))
+}
+
+/** What several environments have together. */
+export function joined(all: readonly Remains[]): Remains {
+  const lists = (of: keyof Remains) => all.flatMap((one) => one[of]).toSorted()
+  const [one] = all as readonly [Remains]
+  return {
+    ...one,
+    schemas: lists('schemas'),
+    roles: lists('roles'),
+    sides: lists('sides'),
+    topics: lists('topics'),
+    ledger: lists('ledger'),
+    deliveries: lists('deliveries'),
+  }
+}
+
 /** Looks at all that there is of a tenant; what a verb has left half-made shows up too. */
 export async function remainsOf(world: World, { id, code }: Of): Promise<Remains> {
   const [{ databases, schemas, roles, sides }, { ledger, secrets, deliveries }, topics] = await Promise.all([

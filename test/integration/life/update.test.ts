@@ -5,7 +5,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FreeholdError } from '../../../domain/errors.ts'
 import { sqlOf } from '../../../registry/pool.ts'
-import { eventCounts, remainsOf, whole, type Remains } from '../../support/remains.ts'
+import { eventCounts, remainsOf, whole, wholeOf } from '../../support/remains.ts'
 import { aroundVerbs, type Around } from '../../support/verbs.ts'
 import { createWorld, manifest, type SeenOperation, type SeenTenant, type World } from '../../support/world.ts'
 
@@ -63,22 +63,6 @@ const placements = async ({ id }: SeenTenant) =>
       [id],
     )
   ).map(({ text }) => text)
-
-/** What a tenant with these environments has. */
-function wholeOf(tenant: SeenTenant, environments: readonly string[], side = 'active'): Remains {
-  const all = environments.map((name) => whole(tenant, name, side))
-  const lists = (of: keyof Remains) => all.flatMap((one) => one[of]).toSorted()
-  const [one] = all as [Remains]
-  return {
-    ...one,
-    schemas: lists('schemas'),
-    roles: lists('roles'),
-    sides: lists('sides'),
-    topics: lists('topics'),
-    ledger: lists('ledger'),
-    deliveries: lists('deliveries'),
-  }
-}
 
 /** A worker on which something goes wrong, or waits, for as long as it is wanted. */
 const workerWith = (around: Around) => world.worker({ mappers: aroundVerbs(world.deps.mappers, around) })
