@@ -16,6 +16,7 @@ import { reportRoutes } from './routes/reports.ts'
 import { signingKeyRoutes } from './routes/signing-keys.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { policyRoutes } from './routes/policies.ts'
+import { secretRoutes } from './routes/secrets.ts'
 import { streamRoutes } from './routes/stream.ts'
 import { systemRoutes } from './routes/system.ts'
 import { tenantRoutes } from './routes/tenants.ts'
@@ -60,6 +61,7 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
   ]
   for (const group of groups) app.route('/', group(deps))
   app.route('/', policyRoutes(deps))
+  app.route('/', secretRoutes(deps))
   app.route('/', reportRoutes(deps))
   app.route('/', systemRoutes(deps))
   app.route('/', signingKeyRoutes(deps))

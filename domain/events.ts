@@ -33,6 +33,8 @@ export const eventTypes = {
   TENANCY_DENIED: 'a command was denied by policy or by the governance endpoint',
   TENANCY_GOVERNANCE_UNANSWERED: 'the governance endpoint gave no answer, and a command went on without one',
   TENANCY_POLICY_CHANGED: 'the rules of the policy were changed',
+  TENANCY_SECRET_PUT: 'a secret of the platform was stored, or replaced',
+  TENANCY_SECRET_DELETED: 'a secret of the platform was deleted',
   TENANCY_CELL_CHANGED: 'a cell was added or changed',
   TENANCY_API_KEY_CREATED: 'an API key was made',
 } as const

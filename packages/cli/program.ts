@@ -11,6 +11,7 @@ import { getTenant, listTenants, tenantContext, tenantEvents } from './commands/
 import { exitCodesHelp, usageLine } from './failures.ts'
 import type { Io } from './io.ts'
 import { formats, type Format } from './output.ts'
+import { deleteSecret, listSecrets, putSecret } from './commands/secrets.ts'
 import type { Session } from './session.ts'
 import { apiKey, apiUrl, settingsHelp } from './settings.ts'
 
@@ -101,6 +102,19 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     .option('--if-version <version>', 'only if this version is in force', whole)
     .option('--reason <text>', 'for the audit trail')
     .action(to(applyPolicies))
+  const secrets = command('secrets', 'secrets of the platform, which manifests refer to by name; never shown')
+  secrets.command('list').description('names, versions, and who uses them').action(to(listSecrets))
+  secrets
+    .command('put <name>')
+    .description('store a secret, or its next version, from a file or from standard input')
+    .option('--file <path>', 'file, or - for standard input; one line end at the end is left out', '-')
+    .option('--reason <text>', 'for the audit trail')
+    .action(to(putSecret))
+  secrets
+    .command('delete <name>')
+    .description('delete a secret that no environment lives by')
+    .option('--reason <text>', 'for the audit trail')
+    .action(to(deleteSecret))
   command('certificate [tenant]', 'the signed certificate of a deletion, by the id of the tenant; verified')
     .option('--file <path>', 'one that was saved, with --output json, instead')
     .option('--keys <path>', 'the keys of the platform as they were saved; no network is needed then')

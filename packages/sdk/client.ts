@@ -14,6 +14,7 @@ import type {
   PolicyRule,
   Report,
   Resource,
+  Secret,
   Tenant,
   TenantContext,
   TenantManifest,
@@ -176,6 +177,24 @@ export function createClient(options: ClientOptions) {
     /** Puts rules in force instead of those that are; `ifMatch` is the version that must be in force. */
     applyPolicy: (rules: readonly PolicyRule[], change: Reasoned = {}): Promise<{ policy: Policy; changed: boolean }> =>
       bodyOf(api.PUT('/v1/policies', { params: guards(change), body: { rules: [...rules], ...because(change) } })),
+
+    /** Secrets of the platform by their names; never a value. */
+    listSecrets: async (): Promise<Secret[]> => (await bodyOf(api.GET('/v1/secrets'))).items,
+
+    /** Stores a secret, or its next version; the value cannot be read again. */
+    putSecret: (name: string, value: string, reasoned: Reasoned = {}): Promise<{ secret: Secret; created: boolean }> =>
+      bodyOf(
+        api.PUT('/v1/secrets/{name}', {
+          params: { path: { name }, ...guards(reasoned) },
+          body: { value, ...because(reasoned) },
+        }),
+      ),
+
+    /** Deletes a secret that no environment lives by, and gives what it was. */
+    deleteSecret: async (name: string, reasoned: Reasoned = {}): Promise<Secret> => {
+      const params = { path: { name }, ...guards(reasoned) }
+      return (await bodyOf(api.DELETE('/v1/secrets/{name}', { params, body: because(reasoned) }))).deleted
+    },
 
     /** Every state of an operation until it is at rest. */
     followOperation: (id: string, follow?: FollowOptions) => followOperation(api, id, follow),

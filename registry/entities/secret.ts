@@ -1,4 +1,5 @@
 import { defineEntity, p, type InferEntity } from '@mikro-orm/core'
+import type { ServerAddress } from '../../domain/connection-url.ts'
 import { Tenant } from './tenant.ts'
 import { instant } from './types.ts'
 
@@ -22,3 +23,19 @@ export const Secret = defineEntity({
   },
 })
 export type SecretRow = InferEntity<typeof Secret>
+
+/** A secret of the platform, by its name: sealed with a key of its own that the platform key gives. */
+export const PlatformSecret = defineEntity({
+  name: 'PlatformSecret',
+  tableName: 'platform_secrets',
+  properties: {
+    name: p.text().primary(),
+    version: p.integer().default(1),
+    sealed: p.blob(),
+    /** Host and port of a connection URL, which tenants are told; null for any other text. */
+    address: p.json<ServerAddress>().nullable(),
+    updatedBy: p.text(),
+    createdAt: instant(),
+    updatedAt: instant(),
+  },
+})
