@@ -16,7 +16,7 @@ import { operationEvent } from './operation-event.ts'
 
 /**
  * Accepts a tenant that does not exist: tenant, key, generation, places and the operation that provisions it. Throws
- * `policy_denied`, `slug_taken`, `cell_exhausted`, `bus_exhausted` and `network_exhausted`; and `RoomTaken` when others were faster, for the
+ * `policy_denied`, `slug_taken` and what `choosePlaces` throws; and `RoomTaken` when others were faster, for the
  * caller to begin again.
  */
 export async function createTenant(
@@ -29,8 +29,7 @@ export async function createTenant(
   const policyVersion = await judge(sql, { command: 'provision', manifest: wish.resolved })
   const code = newCode()
   const { id, ...room } = await roomIn(sql, spec.region)
-  const names = spec.environments.map(({ name }) => name)
-  const places = await choosePlaces(sql, platform, { ...spec, code, environments: names }, room)
+  const places = await choosePlaces(sql, platform, { ...spec, code }, room)
   const { wrapped, sealer } = newTenantKey(platformKey, id)
   const { slug, name, labels } = metadata
   const { profile, plan, region } = spec
@@ -93,9 +92,9 @@ const create = `with tenant as (
   ), generation as (
     insert into generations (tenant_id, number, resolved, raw, contacts, wish_hash) values ($1, 1, $11::jsonb, $12, $13, $14)
   ), places as (
-    insert into placements (tenant_id, environment, number, profile, cell, bus, segment)
-    select $1, p.environment, 1, $7, p.cell, p.bus, p.segment
-    from jsonb_to_recordset($15::jsonb) as p (environment text, cell text, bus text, segment cidr)
+    insert into placements (tenant_id, environment, number, profile, cell, bus, segment, server_secret)
+    select $1, p.environment, 1, $7, p.cell, p.bus, p.segment, p.server ->> 'secret'
+    from jsonb_to_recordset($15::jsonb) as p (environment text, cell text, bus text, segment cidr, server jsonb)
   )
   insert into operations as o (tenant_id, kind, generation, actor, correlation_id, policy_version)
   values ($1, 'provision', 1, $16, $17, $18) returning ${operationColumns}`

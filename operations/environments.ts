@@ -36,9 +36,9 @@ export async function placesForNew(
 ): Promise<NumberedPlace[]> {
   const known = await housed(sql, tenant)
   const lives = new Set(known.filter((one) => one.lives).map(({ environment }) => environment))
-  const environments = spec.environments.map(({ name }) => name).filter((name) => !lives.has(name))
-  if (environments.length === 0) return []
-  const places = await choosePlaces(sql, platform, { ...tenant, environments }, await roomIn(sql, tenant.region))
+  const { environments } = spec
+  if (environments.every(({ name }) => lives.has(name))) return []
+  const places = await choosePlaces(sql, platform, { ...tenant, environments, lives }, await roomIn(sql, tenant.region))
   return places.map((place) => ({
     ...place,
     number: (known.find(({ environment }) => environment === place.environment)?.highest ?? 0) + 1,
@@ -59,9 +59,10 @@ export async function enterEnvironments(
   if (places.length > 0)
     await sql({
       name: 'enter-environments',
-      text: `insert into placements (tenant_id, environment, number, profile, cell, bus, segment)
-        select $1, p.environment, p.number, $2, p.cell, p.bus, p.segment
-        from jsonb_to_recordset($3::jsonb) as p (environment text, number int, cell text, bus text, segment cidr)`,
+      text: `insert into placements (tenant_id, environment, number, profile, cell, bus, segment, server_secret)
+        select $1, p.environment, p.number, $2, p.cell, p.bus, p.segment, p.server ->> 'secret'
+        from jsonb_to_recordset($3::jsonb) as p
+          (environment text, number int, cell text, bus text, segment cidr, server jsonb)`,
       values: [tenant.id, tenant.profile, JSON.stringify(places)],
     })
   return places

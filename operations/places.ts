@@ -1,18 +1,29 @@
 import { FreeholdError } from '../domain/errors.ts'
+import type { ResolvedManifest } from '../domain/manifest-resolve.ts'
+import type { OwnServer } from '../domain/placement.ts'
 import type { Platform } from '../domain/platform.ts'
 import { choosePlace, takePlaces, type Room, type Shared } from '../registry/capacity.ts'
+import { serverOf } from '../registry/platform-secrets.ts'
 import { freeSegment } from '../registry/segments.ts'
 import type { Sql } from '../registry/sql.ts'
 
 /** Where a new environment is going to live. */
-export type Place = { environment: string; cell: string; bus: string | null; segment: string | null }
+export type Place = {
+  environment: string
+  cell: string
+  bus: string | null
+  segment: string | null
+  server: OwnServer | null
+}
 
 /** For whom places are chosen. */
 export type Housed = {
   readonly code: string
   readonly profile: string
   readonly region: string
-  readonly environments: readonly string[]
+  readonly environments: ResolvedManifest['spec']['environments']
+  /** Those that have a place already. */
+  readonly lives?: ReadonlySet<string>
 }
 
 /** Others took the room that was chosen; the transaction is to be rolled back and begun again. */
@@ -22,23 +33,32 @@ export class RoomTaken extends FreeholdError {
   }
 }
 
-/** Chooses a place for each environment; takes none yet. Throws `cell_exhausted`, `bus_exhausted` and `network_exhausted`. */
+/**
+ * Chooses a place for each environment; takes none yet. Throws `cell_exhausted`, `bus_exhausted` and `network_exhausted`, and what
+ * `serverOf` throws for a server of the tenant's own.
+ */
 export async function choosePlaces(
   sql: Sql,
   platform: Pick<Platform, 'regions' | 'buses'>,
-  { code, profile, region, environments }: Housed,
+  { code, profile, region, environments, lives }: Housed,
   { cells, buses }: Record<Shared, Room[]>,
 ): Promise<Place[]> {
   const pool = platform.regions.find(({ name }) => name === region)?.network
   const places: Place[] = []
-  for (const environment of environments.toSorted()) {
+  const byName = environments
+    .map((one, at) => ({ ...one, at }))
+    .filter(({ name }) => lives?.has(name) !== true)
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  for (const { name: environment, database, at } of byName) {
     const wanted = { tenantCode: code, region, profile, environment }
     const cell = choosePlace('cells', cells, wanted)
     const bus = platform.buses.length === 0 ? null : choosePlace('buses', buses, wanted)
     const but = places.flatMap(({ segment }) => (segment === null ? [] : [segment]))
     const segment =
       pool === undefined ? null : await freeSegment(sql, { region, pool, seed: `${code}/${environment}`, but })
-    places.push({ environment, cell, bus, segment })
+    const path = `spec.environments.${at}.database.secretRef`
+    const server = database === undefined ? null : await serverOf(sql, database.secretRef, path)
+    places.push({ environment, cell, bus, segment, server })
   }
   return places
 }

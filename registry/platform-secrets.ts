@@ -3,6 +3,7 @@ import { serverAddress, type ServerAddress } from '../domain/connection-url.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import { platformStream, type Actor, type NewEvent } from '../domain/events.ts'
 import { openStates } from '../domain/operation.ts'
+import type { OwnServer } from '../domain/placement.ts'
 import { eventsJson } from './events.ts'
 import { one, type Sql } from './sql.ts'
 
@@ -43,6 +44,22 @@ export async function readPlatformSecret(sql: Sql, platformKey: Buffer, name: st
   })
   if (row === undefined) throw secretNotFound(name)
   return open(platformKey, 'platform-secrets', context(name, row.version), row.sealed)
+}
+
+/**
+ * The server that a secret leads to. Throws `secret_not_found`, and `secret_unusable` for one that holds no connection URL.
+ * @param path where it is referred to
+ */
+export async function serverOf(sql: Sql, name: string, path: string): Promise<OwnServer> {
+  const [row] = await sql<Pick<Stored, 'address'>>({
+    name: 'address-of-secret',
+    text: 'select address from platform_secrets where name = $1',
+    values: [name],
+  })
+  if (row === undefined) throw secretNotFound(name, path)
+  if (row.address !== null) return { ...row.address, secret: name }
+  const message = `secret "${name}" holds no connection URL of a PostgreSQL server: it begins with postgresql:// and names a user and one host`
+  throw new FreeholdError('secret_unusable', message, { details: [{ path, message }] })
 }
 
 /** For a reference to a secret that is not there. */
@@ -121,7 +138,7 @@ async function refuseWhileLivedAt(sql: Sql, name: string): Promise<void> {
     throw inUse(
       name,
       users,
-      'a new value must name the same host and port, or their data would be left behind; another user, password or parameter may be put',
+      'a new value must name the same host and port, or their data would be left behind; another password or parameter may be put',
     )
 }
 

@@ -1,3 +1,4 @@
+import { byocMutants } from './byoc-mutants.ts'
 import { governanceMutants } from './governance-mutants.ts'
 import { lifeMutants } from './life-mutants.ts'
 import { updateMutants } from './update-mutants.ts'
@@ -386,6 +387,7 @@ export const mutants: readonly Mutant[] = [
     test: `${integration}/api/commands.test.ts`,
     only: 'was purged meanwhile',
   },
+  ...byocMutants,
   ...governanceMutants,
   ...lifeMutants,
   ...updateMutants,

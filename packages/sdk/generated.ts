@@ -489,7 +489,7 @@ export interface components {
             };
             spec: {
                 /**
-                 * @description Isolation profile: `mt-standard` shares, `st-dedicated` has its own database, container and task queue
+                 * @description Isolation profile: `mt-standard` shares, `st-dedicated` has its own database, container and task queue, `st-byoc` its database on a server of its own
                  * @default mt-standard
                  */
                 profile?: string;
@@ -513,7 +513,7 @@ export interface components {
                     /** @description Isolation of this environment alone */
                     isolation?: {
                         /**
-                         * @description Isolation of the database: `schema` in mt-standard, `database` in st-dedicated
+                         * @description Isolation of the database: `schema` in mt-standard, `database` in the others
                          * @enum {string}
                          */
                         database?: "schema" | "row" | "database";
@@ -522,7 +522,7 @@ export interface components {
                             [key: string]: "schema" | "row" | "database";
                         };
                     };
-                    /** @description Database of the tenant’s own */
+                    /** @description Database server of the tenant’s own: the name of the secret that holds its connection URL; for `st-byoc` alone, which needs it */
                     database?: {
                         secretRef: string;
                     };
@@ -530,7 +530,7 @@ export interface components {
                 /** @description How the data is isolated; default from the profile */
                 isolation?: {
                     /**
-                     * @description Isolation of the database: `schema` in mt-standard, `database` in st-dedicated
+                     * @description Isolation of the database: `schema` in mt-standard, `database` in the others
                      * @enum {string}
                      */
                     database?: "schema" | "row" | "database";
