@@ -9,6 +9,7 @@ import { serveOpenApi } from './openapi.ts'
 import { problemHandler } from './problem.ts'
 import { requestLog } from './request-log.ts'
 import { legalHoldRoutes } from './routes/legal-hold.ts'
+import { masterKeyRoutes } from './routes/master-key.ts'
 import { manifestRoutes } from './routes/manifests.ts'
 import { newApp } from './routes/common.ts'
 import { credentialRoutes } from './routes/credentials.ts'
@@ -55,6 +56,7 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
     manifestRoutes,
     transitionRoutes,
     legalHoldRoutes,
+    masterKeyRoutes,
     credentialRoutes,
     operationRoutes,
     streamRoutes,

@@ -24,6 +24,7 @@ export const eventTypes = {
   TENANCY_RESOURCE_REMOVED: 'a resource was removed',
   TENANCY_SCHEMA_MIGRATED: 'a tenant database reached a version',
   TENANCY_KEY_CREATED: 'the key of a tenant was made',
+  TENANCY_KEY_ROTATED: 'the master key of a tenant was replaced',
   TENANCY_KEY_DESTROYED: 'the key of a tenant was destroyed',
   TENANCY_CREDENTIALS_READ: 'somebody was given credentials of a tenant',
   TENANCY_CREDENTIALS_ROTATED: 'the credentials of a tenant were renewed',

@@ -2,6 +2,7 @@ import pg from 'pg'
 import { newCode } from '../crypto/tokens.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import type { Platform } from '../domain/platform.ts'
+import { hasOwnMasterKey } from '../isolation/strategies/by-profile.ts'
 import { roomIn } from '../registry/capacity.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { eventsJson } from '../registry/events.ts'
@@ -30,7 +31,7 @@ export async function createTenant(
   const code = newCode()
   const { id, ...room } = await roomIn(sql, spec.region)
   const places = await choosePlaces(sql, platform, { ...spec, code }, room)
-  const { wrapped, sealer } = newTenantKey(platformKey, id)
+  const { wrapped, master, sealer } = newTenantKey(platformKey, id, { isOwn: hasOwnMasterKey(spec.profile) })
   const { slug, name, labels } = metadata
   const { profile, plan, region } = spec
   const generation = 1
@@ -50,6 +51,7 @@ export async function createTenant(
     requester.actor,
     requester.correlationId,
     policyVersion,
+    master,
   ])
   const of = { id: operation.id, correlationId: requester.correlationId }
   const environments = places.map(({ environment }) => environment)
@@ -62,7 +64,7 @@ export async function createTenant(
       region,
       environments,
     }),
-    operationEvent(of, requester.actor, 'TENANCY_KEY_CREATED', {}),
+    operationEvent(of, requester.actor, 'TENANCY_KEY_CREATED', master === null ? {} : { masterKey: master }),
     operationEvent(of, requester.actor, 'TENANCY_OPERATION_ACCEPTED', { kind: operation.kind, generation, attempt: 1 }),
   ]
   await sql({
@@ -88,7 +90,7 @@ const create = `with tenant as (
     insert into tenants (id, code, slug, name, labels, data_key, profile, plan, region)
     values ($1, $2, $3, $4, $5::jsonb, $6::ltree, $7, $8, $9)
   ), key as (
-    insert into tenant_keys (tenant_id, wrapped) values ($1, $10)
+    insert into tenant_keys (tenant_id, wrapped, master) values ($1, $10, $19)
   ), generation as (
     insert into generations (tenant_id, number, resolved, raw, contacts, wish_hash) values ($1, 1, $11::jsonb, $12, $13, $14)
   ), places as (

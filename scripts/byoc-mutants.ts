@@ -55,4 +55,11 @@ export const byocMutants: readonly Mutant[] = [
     test: secrets,
     only: 'is in no answer',
   },
+  {
+    name: 'a dedicated tenant has a master key of its own',
+    file: 'isolation/strategies/st-dedicated.ts',
+    swaps: [['ownMasterKey: true', 'ownMasterKey: false']],
+    test: 'test/integration/life/master-key.test.ts',
+    only: 'wraps the tenant',
+  },
 ]

@@ -26,6 +26,11 @@ export function topologyOf(input: TopologyInput): Topology {
   return strategyOf(input.placement.profile).topology(input)
 }
 
+/** Whether tenants of a profile have a master key of their own. Throws `profile_not_configured`. */
+export function hasOwnMasterKey(profile: string): boolean {
+  return strategyOf(profile).ownMasterKey
+}
+
 function strategyOf(profile: string): Strategy {
   const strategy = Object.hasOwn(strategies, profile) ? strategies[profile] : undefined
   if (strategy !== undefined) return strategy

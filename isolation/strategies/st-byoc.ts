@@ -9,6 +9,7 @@ import { stDedicated } from './st-dedicated.ts'
  * is there. Objects, queue and topic are the platform's.
  */
 export const stByoc: Strategy = {
+  ownMasterKey: true,
   topology,
   resources: (input) => resourcesAt(input, topology(input), { database: true, taskQueue: true }),
 }

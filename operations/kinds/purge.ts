@@ -25,6 +25,7 @@ export const purge: Kind = {
     await releasePlaces(sql, tenant.id)
     const destroyed = operationEvent(operation, 'system:worker', 'TENANCY_KEY_DESTROYED', {
       fingerprint: erased.keyFingerprint,
+      ...(erased.masterKey === null ? {} : { masterKey: erased.masterKey }),
     })
     return erased.keyFingerprint === null ? [certified] : [destroyed, certified]
   },

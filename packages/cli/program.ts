@@ -6,6 +6,7 @@ import { connect } from './commands/connect.ts'
 import { describeTenant } from './commands/describe.ts'
 import { liftHold, setHold } from './commands/hold.ts'
 import { listOperations, transition, watch } from './commands/operations.ts'
+import { rotateMasterKey } from './commands/master-key.ts'
 import { applyPolicies, getPolicies } from './commands/policies.ts'
 import { getTenant, listTenants, tenantContext, tenantEvents } from './commands/tenants.ts'
 import { exitCodesHelp, usageLine } from './failures.ts'
@@ -119,6 +120,12 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     .option('--file <path>', 'one that was saved, with --output json, instead')
     .option('--keys <path>', 'the keys of the platform as they were saved; no network is needed then')
     .action(to(showCertificate))
+  command(
+    'rotate-master-key <tenant>',
+    'a new master key for a tenant that has one of its own; the old one is destroyed',
+  )
+    .option('--reason <text>', 'for the audit trail')
+    .action(to(rotateMasterKey))
   const holds = command('hold', 'legal holds: a tenant that is under one is neither deleted nor purged')
   holds
     .command('set <tenant>')

@@ -137,6 +137,16 @@ export function createClient(options: ClientOptions) {
       return (await bodyOf(asked)).tenant
     },
 
+    /** Wraps the key of a tenant by a new master key of its own; gives the ids of both. */
+    rotateMasterKey: async (
+      idOrSlug: string,
+      reasoned: Reasoned = {},
+    ): Promise<{ id: string; before: string | null }> => {
+      const params = { path: { idOrSlug }, ...guards(reasoned) }
+      const asked = api.POST('/v1/tenants/{idOrSlug}/master-key', { params, body: because(reasoned) })
+      return (await bodyOf(asked)).masterKey
+    },
+
     /** The credentials of an active tenant, by default those of prod; that they were read goes into the audit trail. */
     readCredentials: async (idOrSlug: string, request: CredentialsRequest = {}): Promise<Credentials> => {
       const answer = await bodyOf(askCredentials(api, idOrSlug, request, {}))

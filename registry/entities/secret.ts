@@ -3,11 +3,19 @@ import type { ServerAddress } from '../../domain/connection-url.ts'
 import { Tenant } from './tenant.ts'
 import { instant } from './types.ts'
 
-/** The tenant's key, wrapped by the platform key. Deleting the row shreds everything sealed with it. */
+/**
+ * The tenant's key, wrapped by the platform key, or by a master key of its own, whose id is `master`. Deleting the row shreds
+ * everything sealed with it.
+ */
 export const TenantKey = defineEntity({
   name: 'TenantKey',
   tableName: 'tenant_keys',
-  properties: { tenant: () => p.manyToOne(Tenant).mapToPk().primary(), wrapped: p.blob(), createdAt: instant() },
+  properties: {
+    tenant: () => p.manyToOne(Tenant).mapToPk().primary(),
+    wrapped: p.blob(),
+    master: p.uuid().nullable(),
+    createdAt: instant(),
+  },
 })
 
 /** The current version of one secret, sealed. */

@@ -14,3 +14,8 @@ alter table placements
   add column server_secret text null,
   add constraint placements_server_secret_foreign foreign key (server_secret) references platform_secrets (name) on delete set null;
 create index placements_server_secret on placements (server_secret);
+
+-- A tenant key may be wrapped by a master key of the tenant's own, which the platform key wraps and which stands before it in
+-- `wrapped`: 80 bytes instead of 40. This is the id of that master key; null where the platform key wraps the tenant key itself.
+alter table tenant_keys
+  add column master uuid null;
