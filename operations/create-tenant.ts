@@ -72,7 +72,7 @@ export async function createTenant(
     text: 'select append_events($1::uuid::text, $2::jsonb)',
     values: [id, eventsJson(events)],
   })
-  await takeChosen(sql, places)
+  await takeChosen(sql, id, places)
   return operation
 }
 

@@ -12,13 +12,14 @@ type Named = Pick<ResolvedManifest, 'spec'>
 
 /** A place with the number of the placement that is going to be there. */
 export type NumberedPlace = Place & { readonly number: number }
-type Housed = { environment: string; lives: boolean; highest: number }
+type Housed = { environment: string; lives: boolean; highest: number; buses: string[] | null }
 
 /** The environments that the tenant has, or had, a place for. */
-function housed(sql: Sql, { id }: Pick<Living, 'id'>): Promise<Housed[]> {
+function housings(sql: Sql, { id }: Pick<Living, 'id'>): Promise<Housed[]> {
   return sql<Housed>({
     name: 'housed',
-    text: `select environment, bool_or(state <> 'released') as lives, max(number) as highest
+    text: `select environment, bool_or(state <> 'released') as lives, max(number) as highest,
+        array_agg(bus) filter (where state <> 'released' and bus is not null) as buses
       from placements where tenant_id = $1 group by 1 order by 1`,
     values: [id],
   })
@@ -34,11 +35,13 @@ export async function placesForNew(
   tenant: Living,
   { spec }: Named,
 ): Promise<NumberedPlace[]> {
-  const known = await housed(sql, tenant)
+  const known = await housings(sql, tenant)
   const lives = new Set(known.filter((one) => one.lives).map(({ environment }) => environment))
   const { environments } = spec
   if (environments.every(({ name }) => lives.has(name))) return []
-  const places = await choosePlaces(sql, platform, { ...tenant, environments, lives }, await roomIn(sql, tenant.region))
+  const buses = known.flatMap((one) => one.buses ?? [])
+  const housed = { ...tenant, environments, lives, buses }
+  const places = await choosePlaces(sql, platform, housed, await roomIn(sql, tenant.region))
   return places.map((place) => ({
     ...place,
     number: (known.find(({ environment }) => environment === place.environment)?.highest ?? 0) + 1,
@@ -71,7 +74,7 @@ export async function enterEnvironments(
 /** Environments that live and that a manifest does not name. */
 export async function dropped(sql: Sql, { id }: Pick<Living, 'id'>, { spec }: Named): Promise<string[]> {
   const names = new Set(spec.environments.map(({ name }) => name))
-  const known = await housed(sql, { id })
+  const known = await housings(sql, { id })
   return known.filter((one) => one.lives && !names.has(one.environment)).map(({ environment }) => environment)
 }
 

@@ -2,7 +2,7 @@ import { FreeholdError } from '../domain/errors.ts'
 import type { ResolvedManifest } from '../domain/manifest-resolve.ts'
 import type { OwnServer } from '../domain/placement.ts'
 import type { Platform } from '../domain/platform.ts'
-import { choosePlace, takePlaces, type Room, type Shared } from '../registry/capacity.ts'
+import { busesFor, choosePlace, takePlaces, type Room, type Shared } from '../registry/capacity.ts'
 import { serverOf } from '../registry/platform-secrets.ts'
 import { freeSegment } from '../registry/segments.ts'
 import type { Sql } from '../registry/sql.ts'
@@ -24,6 +24,8 @@ export type Housed = {
   readonly environments: ResolvedManifest['spec']['environments']
   /** Those that have a place already. */
   readonly lives?: ReadonlySet<string>
+  /** Buses that it is on already. */
+  readonly buses?: readonly string[]
 }
 
 /** Others took the room that was chosen; the transaction is to be rolled back and begun again. */
@@ -40,10 +42,12 @@ export class RoomTaken extends FreeholdError {
 export async function choosePlaces(
   sql: Sql,
   platform: Pick<Platform, 'regions' | 'buses'>,
-  { code, profile, region, environments, lives }: Housed,
+  { code, profile, region, environments, lives, ...housed }: Housed,
   { cells, buses }: Record<Shared, Room[]>,
 ): Promise<Place[]> {
   const pool = platform.regions.find(({ name }) => name === region)?.network
+  const alone = platform.buses.some((bus) => bus.dedicated && bus.region === region && bus.profiles.includes(profile))
+  const own = [...(housed.buses ?? [])]
   const places: Place[] = []
   const byName = environments
     .map((one, at) => ({ ...one, at }))
@@ -52,7 +56,9 @@ export async function choosePlaces(
   for (const { name: environment, database, at } of byName) {
     const wanted = { tenantCode: code, region, profile, environment }
     const cell = choosePlace('cells', cells, wanted)
-    const bus = platform.buses.length === 0 ? null : choosePlace('buses', buses, wanted)
+    const bus =
+      platform.buses.length === 0 ? null : choosePlace('buses', busesFor(buses, { alone, own }), { ...wanted, alone })
+    if (bus !== null) own.push(bus)
     const but = places.flatMap(({ segment }) => (segment === null ? [] : [segment]))
     const segment =
       pool === undefined ? null : await freeSegment(sql, { region, pool, seed: `${code}/${environment}`, but })
@@ -64,9 +70,9 @@ export async function choosePlaces(
 }
 
 /** Takes what was chosen; the last thing of a transaction. Throws `RoomTaken` when others were faster. */
-export async function takeChosen(sql: Sql, places: readonly Place[]): Promise<void> {
+export async function takeChosen(sql: Sql, tenant: string, places: readonly Place[]): Promise<void> {
   if (places.length === 0) return
   const cells = places.map(({ cell }) => cell)
   const buses = places.flatMap(({ bus }) => (bus === null ? [] : [bus]))
-  if (!(await takePlaces(sql, { cells, buses }))) throw new RoomTaken()
+  if (!(await takePlaces(sql, tenant, { cells, buses }))) throw new RoomTaken()
 }

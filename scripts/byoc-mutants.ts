@@ -62,4 +62,10 @@ export const byocMutants: readonly Mutant[] = [
     test: 'test/integration/life/master-key.test.ts',
     only: 'wraps the tenant',
   },
+  {
+    name: 'two tenants do not take one bus of their own at once',
+    file: 'registry/capacity.ts',
+    swaps: [[`take('buses', 2, nobodyElse)`, `take('buses', 2, '$3::text is not null')`]],
+    test: 'test/integration/provision/own-bus.test.ts',
+  },
 ]
