@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { unwrapKey } from '../../../crypto/envelope.ts'
+import { createApiKey } from '../../../registry/api-keys.ts'
 import { sqlOf } from '../../../registry/pool.ts'
 import { everyRow } from '../../support/every-row.ts'
 import { createWorld, type SeenOperation, type SeenTenant, type World } from '../../support/world.ts'
@@ -85,4 +86,14 @@ it('is not there in the shared profile, and nothing is made of asking for anothe
   expect([status, body['code']]).toEqual([422, 'not_available'])
   expect(await storedKey(tenant)).toEqual(before)
   expect(await toldOf(tenant, 'TENANCY_KEY_ROTATED')).toEqual([])
+})
+
+it('is replaced by an admin alone', async () => {
+  const tenant = await provisioned('asked', 'st-dedicated')
+  const before = await storedKey(tenant)
+  const key = await createApiKey(world.deps.orm.em.fork(), 'operator', 'platform-operator')
+  const headers = { authorization: `Bearer ${key}` }
+  const { status, body } = await world.request('POST', '/v1/tenants/asked/master-key', {}, headers)
+  expect([status, body['code']]).toEqual([403, 'forbidden'])
+  expect(await storedKey(tenant)).toEqual(before)
 })

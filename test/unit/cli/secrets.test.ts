@@ -47,3 +47,16 @@ test('list shows who uses a secret, and delete says that it is gone', async () =
   ])
   expect((await fake.freehold(['secrets', 'delete', 'globex-database'])).stdout).toBe('globex-database is deleted\n')
 })
+
+test('rotate-master-key says which key is in force and which opens nothing any more', async () => {
+  const masterKey = { id: 'new-id', before: 'old-id' }
+  await using fake = await startFake((_, response) => json(response, 200, { masterKey }))
+  const { exitCode, stdout } = await fake.freehold(['rotate-master-key', 'globex', '--reason', 'yearly'])
+  expect([exitCode, stdout]).toEqual([0, 'globex has master key new-id; old-id opens it no more\n'])
+  const { method, path, body } = fake.received.at(-1) ?? {}
+  expect([method, path, JSON.parse(String(body))]).toEqual([
+    'POST',
+    '/v1/tenants/globex/master-key',
+    { reason: 'yearly' },
+  ])
+})
