@@ -12,7 +12,7 @@ import {
   refuseForeignDatabase,
   type OwnConnections,
 } from './own-database.ts'
-import { assertRights, dropRoles, observeRoles } from './own-server.ts'
+import { assertRights, dropRoles, observeRoles, onServer } from './own-server.ts'
 import { absent, claimToEnsure, claimToFreeze, claimToRemove, claimToThaw, claimToWork } from './placement.ts'
 import type { SideState } from './placement.ts'
 
@@ -73,7 +73,7 @@ export function ownVerbs(
         return birth
       },
     )
-    return { database: name, ...(await schema.ensure({ ...insideOf(target, name), birth })) }
+    return { database: name, ...whereIs(target), ...(await schema.ensure({ ...insideOf(target, name), birth })) }
   }
 
   async function freeze(target: DatabaseTarget): Promise<void> {
@@ -131,6 +131,12 @@ export function ownVerbs(
       return inside
     },
   }
+}
+
+/** For people: the server of the tenant's own, where there is one. */
+function whereIs(target: DatabaseTarget): JsonObject {
+  const { secret, database } = onServer(target).cell
+  return secret === undefined ? {} : { server: `${database.host}:${database.port}`, secret }
 }
 
 /** A side that is in the cell's row and not in its database yet is born as the row says. */

@@ -145,6 +145,20 @@ describe('a tenant with a server of its own', () => {
     expect((await world.request('GET', '/v1/tenants/refused')).status).toBe(404)
   })
 
+  it('is refused likewise when the secret is deleted just then', async () => {
+    await put('vanishing', server.url)
+    const client = new pg.Client({ connectionString: world.adminUrl('registry') })
+    await client.connect()
+    await client.query(`begin; delete from platform_secrets where name = 'vanishing'`)
+    const answering = world.request('POST', '/v1/tenants', manifest('overtaken', spec('vanishing')))
+    const waiting = () => query(world.adminUrl('registry'), 'select from pg_locks where not granted')
+    await expect.poll(async () => (await waiting()).length, { timeout: 10_000 }).toBeGreaterThan(0)
+    await client.query('commit')
+    await client.end()
+    const { status, body } = await answering
+    expect([status, body['code']]).toEqual([404, 'secret_not_found'])
+  })
+
   async function failing(slug: string, url: string): Promise<SeenOperation> {
     await put(`${slug}-server`, url)
     const { tenant, operation } = await world.apply(slug, spec(`${slug}-server`))
