@@ -119,7 +119,8 @@ describe('a tenant with a server of its own', () => {
     await expect(query(before, 'select 1')).rejects.toMatchObject({ code: '28P01' })
     expect(await query(await urlOf('keeper'), 'select 1 as one')).toEqual([{ one: 1 }])
     await server.admin.query(`alter role ${server.role} password '${server.password}'`)
-    expect((await put('kept-server', server.url)).status).toBe(200)
+    expect((await put('kept-server', `${server.url}?sslmode=disable`)).status).toBe(200)
+    expect(await urlOf('keeper')).toMatch(/\?sslmode=disable$/)
 
     await put('other-server', server.url)
     for (const [changed, path] of [
