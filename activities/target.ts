@@ -2,6 +2,7 @@ import { managedBus } from '../base/bus-administration.ts'
 import type { Target } from '../isolation/mapper.ts'
 import type { Claim } from '../operations/claim.ts'
 import { busFacts, cellFacts } from '../registry/cells.ts'
+import { readPlatformSecret } from '../registry/platform-secrets.ts'
 import { sealerOf } from '../registry/tenant-keys.ts'
 import { sqlOf } from '../registry/pool.ts'
 import { claimedSecrets } from '../registry/secrets.ts'
@@ -21,8 +22,11 @@ export async function targetOf(
   signal: AbortSignal,
 ): Promise<Target> {
   const { spec, tenantId, epoch, fence, suspended, cell, bus, wrappedKey } = subject
+  const sql = sqlOf(orm.pool)
   // Only what this kind needs: a credential that cannot be read must not keep the others from being removed.
   const provisionerUrl = spec.kind === 'database' ? await resolveSecret(cell.declaration.database.credential) : ''
+  const secret = spec.kind === 'database' ? spec.properties.serverSecret : null
+  const server = secret === null ? undefined : { secret, url: await readPlatformSecret(sql, platformKey, secret) }
   const managed = bus === null ? undefined : { ...busFacts(bus), ...(await managedBus(bus.declaration, resolveSecret)) }
   const wrapped = wrappedKey === null ? null : Buffer.from(wrappedKey, 'base64')
   return {
@@ -33,9 +37,9 @@ export async function targetOf(
     birth: suspended ? 'suspended' : 'active',
     signal,
     timeoutMs,
-    cell: { ...cellFacts(cell), provisionerUrl },
+    cell: { ...cellFacts(cell), provisionerUrl, server },
     bus: managed,
-    secrets: claimedSecrets(sqlOf(orm.pool), tenantId, () => sealerOf(platformKey, tenantId, wrapped), {
+    secrets: claimedSecrets(sql, tenantId, () => sealerOf(platformKey, tenantId, wrapped), {
       key: spec.key,
       fence,
     }),

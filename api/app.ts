@@ -10,6 +10,7 @@ import { problemHandler } from './problem.ts'
 import { requestLog } from './request-log.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { legalHoldRoutes } from './routes/legal-hold.ts'
+import { masterKeyRoutes } from './routes/master-key.ts'
 import { manifestRoutes } from './routes/manifests.ts'
 import { newApp } from './routes/common.ts'
 import { credentialRoutes } from './routes/credentials.ts'
@@ -17,6 +18,7 @@ import { reportRoutes } from './routes/reports.ts'
 import { signingKeyRoutes } from './routes/signing-keys.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { policyRoutes } from './routes/policies.ts'
+import { secretRoutes } from './routes/secrets.ts'
 import { streamRoutes } from './routes/stream.ts'
 import { systemRoutes } from './routes/system.ts'
 import { tenantRoutes } from './routes/tenants.ts'
@@ -55,12 +57,14 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
     manifestRoutes,
     transitionRoutes,
     legalHoldRoutes,
+    masterKeyRoutes,
     credentialRoutes,
     operationRoutes,
     streamRoutes,
   ]
   for (const group of groups) app.route('/', group(deps))
   app.route('/', policyRoutes(deps))
+  app.route('/', secretRoutes(deps))
   app.route('/', reportRoutes(deps))
   app.route('/', auditRoutes(deps))
   app.route('/', systemRoutes(deps))

@@ -87,15 +87,15 @@ export async function runCommand<B extends object>(
   }
 }
 
-/** Two found the same free network segment; the second finds another. */
-const overlaps = '23P01'
+/** Two found the same free network segment, and the second finds another; or a secret that was found is deleted by now. */
+const overtaken = ['23P01', '23503']
 
 async function inTransaction<T>({ orm }: ApiDeps, work: (sql: Sql) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await transaction(orm.pool, work)
     } catch (error) {
-      const passes = error instanceof RoomTaken || isConflict(error) || hasCode(error, overlaps)
+      const passes = error instanceof RoomTaken || isConflict(error) || hasCode(error, ...overtaken)
       if (!passes || attempt === attempts) throw error
     }
   }

@@ -55,6 +55,19 @@ export const examplePolicy = {
   createdAt: time,
 }
 
+export const exampleSecretChange = {
+  value: 'postgresql://freehold:…@db.globex.example:5432/postgres?sslmode=require',
+  reason: 'ticket 4711',
+}
+export const exampleSecret = {
+  name: 'globex-database',
+  version: 1,
+  updatedBy: 'key:admin',
+  createdAt: time,
+  updatedAt: time,
+  usedBy: [{ tenant: 'globex', environment: 'prod' }],
+}
+
 export const exampleTenant = {
   id: ids.tenant,
   code: 'k7m2p9qd',

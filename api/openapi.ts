@@ -11,6 +11,7 @@ const tags = [
   { name: 'operations', description: 'Reading and following what a command set going' },
   { name: 'audit', description: 'The trail of everything that was changed, its signed checkpoints, and its export' },
   { name: 'policies', description: 'The rules that every command is judged by' },
+  { name: 'secrets', description: 'Secrets of the platform, which manifests refer to by name: written, never read' },
   { name: 'system', description: 'The API itself: who is asking, health, and keys to check signatures with' },
 ]
 

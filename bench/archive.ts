@@ -69,7 +69,7 @@ async function measure(
   )
   await client.query(`analyze ${table}`)
   await mapper.freeze(target())
-  const { sealer } = newTenantKey(randomBytes(32), id)
+  const { sealer } = newTenantKey(randomBytes(32), id, { isOwn: false })
   const access = {
     storage: createFolderStorage(folder),
     sealer,
@@ -162,6 +162,7 @@ function targetIn(provisionerUrl: string, { id, code }: { id: string; code: stri
       properties: {
         ...names,
         ownDatabase: null,
+        serverSecret: null,
         passwordSecret: databasePasswordSecret(code, 'prod', 1),
         connectionLimit: 5,
       },

@@ -53,6 +53,7 @@ async function statementsOf(code: string) {
     after: [],
     properties: {
       ownDatabase: null,
+      serverSecret: null,
       ...names,
       passwordSecret: databasePasswordSecret(code, 'prod', 1),
       connectionLimit: 5,

@@ -5,8 +5,10 @@ const keyWrapIv = Buffer.alloc(8, 0xa6)
 const nonceBytes = 12
 const tagBytes = 16
 
-/** What a tenant key seals; each purpose has a key of its own, derived by HKDF. */
-export type Purpose = 'secrets' | 'fields' | 'archive'
+/**
+ * What a tenant key seals, and, the last of them, the platform key; each purpose has a key of its own, derived by HKDF.
+ */
+export type Purpose = 'secrets' | 'fields' | 'archive' | 'platform-secrets'
 
 /** A fresh 256-bit tenant key. */
 export function newKey(): Buffer {

@@ -4,7 +4,7 @@ import { FreeholdError } from '../domain/errors.ts'
 import { readPlatformKey, type ResolveSecret } from '../base/secret-reference.ts'
 import { createApiKey, findApiKey } from '../registry/api-keys.ts'
 import type { Role } from '../registry/entities/api-key.ts'
-import { TenantKey } from '../registry/entities/secret.ts'
+import { PlatformSecret, TenantKey } from '../registry/entities/secret.ts'
 import type { EntityManager, Orm } from '../registry/orm.ts'
 import { sqlOf } from '../registry/pool.ts'
 import { keptSecret } from './kept-secret.ts'
@@ -23,10 +23,11 @@ export async function ensurePlatformKey(
   const path = reference.startsWith('file:') ? reference.slice('file:'.length) : undefined
   if (path !== undefined && !existsSync(path)) {
     const wrapped = await em.count(TenantKey, {})
-    if (wrapped > 0)
+    const sealed = await em.count(PlatformSecret, {})
+    if (wrapped + sealed > 0)
       throw new FreeholdError(
         'configuration_invalid',
-        `the platform key ${path} is not there, and the registry holds ${wrapped} tenants' keys that nothing else opens; bring it back from where you keep a copy`,
+        `the platform key ${path} is not there, and the registry holds ${wrapped} tenants' keys and ${sealed} secrets that nothing else opens; bring it back from where you keep a copy`,
       )
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     keptSecret(path, 'base64')

@@ -5,6 +5,9 @@ import { denied, quotasBeyond, type Violation } from './policy-evaluate.ts'
 
 /** A manifest with every default filled in and frozen; contacts are apart, because they are stored sealed. */
 export type ResolvedManifest = ReturnType<typeof resolve>
+/** The profile whose databases are on a server of the tenant's own. */
+export const ownServerProfile = 'st-byoc'
+
 export type Contact = { role: string; email: string }
 
 /**
@@ -72,7 +75,10 @@ function resolve(
       profile: spec.profile,
       plan: spec.plan,
       region: spec.region,
-      environments: spec.environments.map(({ name }) => ({ name })),
+      environments: spec.environments.map(({ name, database }) => ({
+        name,
+        ...(database === undefined ? {} : { database }),
+      })),
       isolation: { database: isolationOf(spec.profile) },
       schema: { appVersion },
       quotas: quotasOf(spec.quotas ?? {}, plan),
@@ -95,21 +101,37 @@ function resolve(
  */
 function refuseUnavailable({ metadata, spec }: Manifest): void {
   refuseGiven('metadata.parent', metadata.parent)
-  if (spec.profile === 'st-byoc') refuseGiven('spec.profile', spec.profile, `profile "${spec.profile}"`)
   refuseGiven('spec.extensions', spec.extensions)
   refuseIsolation('spec.isolation', spec.isolation, isolationOf(spec.profile))
   for (const [index, environment] of spec.environments.entries()) {
     const path = `spec.environments.${index}`
     refuseGiven(`${path}.profile`, environment.profile)
-    refuseGiven(`${path}.database`, environment.database)
+    refuseServer(`${path}.database`, environment.database, spec.profile)
     refuseIsolation(`${path}.isolation`, environment.isolation, isolationOf(spec.profile))
     refuseGiven(`${path}.isolation`, environment.isolation)
   }
 }
 
-function refuseGiven(path: string, value: unknown, what = path): void {
+function refuseGiven(path: string, value: unknown): void {
   if (value !== undefined)
-    throw refusal('not_available', path, `${what} is not available in this release; leave it out`)
+    throw refusal('not_available', path, `${path} is not available in this release; leave it out`)
+}
+
+/** A server of the tenant's own is needed by the profile that puts the database there, and by no other. */
+function refuseServer(path: string, server: { secretRef: string } | undefined, profile: string): void {
+  const isNeeded = profile === ownServerProfile
+  if (isNeeded && server === undefined)
+    throw refusal(
+      'manifest_invalid',
+      path,
+      `profile "${profile}" needs ${path}: { secretRef: NAME }, a secret with the connection URL of the tenant's server`,
+    )
+  if (!isNeeded && server !== undefined)
+    throw refusal(
+      'manifest_invalid',
+      path,
+      `${path} is for profile "${ownServerProfile}"; leave it out, or take that profile`,
+    )
 }
 
 /** How a profile isolates the database of a tenant. */
@@ -175,6 +197,7 @@ function named<T extends { name: string }>(what: 'plan' | 'region', list: readon
 function refusal(
   code:
     | 'not_available'
+    | 'manifest_invalid'
     | 'isolation_not_available'
     | 'profile_not_configured'
     | 'plan_not_configured'

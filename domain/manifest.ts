@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { environmentPattern, slugPattern } from './names.ts'
+import { environmentPattern, secretNamePattern, slugPattern } from './names.ts'
 import { machineName, plainText } from './text.ts'
 
 /**
@@ -19,11 +19,17 @@ const environmentName = z
     environmentPattern,
     'must be 1 to 12 characters: a lower-case letter, then letters, digits and -, no - at the end',
   )
+const secretName = z
+  .string()
+  .regex(
+    secretNamePattern,
+    'must be 1 to 63 characters: a lower-case letter, then lower-case letters, digits, . and -; the value is stored by freehold secrets put',
+  )
 const isolation = z.strictObject({
   database: z
     .enum(['schema', 'row', 'database'])
     .optional()
-    .meta(field('enforced', 'Isolation of the database: `schema` in mt-standard, `database` in st-dedicated')),
+    .meta(field('enforced', 'Isolation of the database: `schema` in mt-standard, `database` in the others')),
   overrides: z
     .record(machineName, z.enum(['schema', 'row', 'database']))
     .optional()
@@ -43,7 +49,7 @@ const spec = z.strictObject({
     .meta(
       field(
         'enforced',
-        'Isolation profile: `mt-standard` shares, `st-dedicated` has its own database, container and task queue',
+        'Isolation profile: `mt-standard` shares, `st-dedicated` has its own database, container and task queue, `st-byoc` its database on a server of its own',
       ),
     ),
   plan: machineName.meta(field('enforced', 'Commercial plan, one of those configured')),
@@ -55,9 +61,14 @@ const spec = z.strictObject({
         profile: machineName.optional().meta(field('not-available', 'Profile of this environment alone')),
         isolation: isolation.optional().meta(field('not-available', 'Isolation of this environment alone')),
         database: z
-          .strictObject({ secretRef: plainText(200) })
+          .strictObject({ secretRef: secretName })
           .optional()
-          .meta(field('not-available', 'Database of the tenant’s own')),
+          .meta(
+            field(
+              'enforced',
+              'Database server of the tenant’s own: the name of the secret that holds its connection URL; for `st-byoc` alone, which needs it',
+            ),
+          ),
       }),
     )
     .min(1)

@@ -7,6 +7,9 @@ export const environmentPattern = /^[a-z](?:[a-z0-9-]{0,10}[a-z0-9])?$/
 /** Random, born with the tenant, unique for ever: stands for the tenant in every physical name. */
 export const codePattern = /^[a-z0-9]{8}$/
 
+/** Name of a secret of the platform, in URLs and manifests. */
+export const secretNamePattern = /^[a-z][a-z0-9.-]{0,62}$/
+
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 /** Whether a text is a UUID, which the registry can be asked for. */
 export const isUuid = (text: string): boolean => uuidPattern.test(text)

@@ -1,3 +1,4 @@
+import type { ServerAddress } from './connection-url.ts'
 import type { BusDeclaration, CellDeclaration, ObjectStoreDeclaration } from './platform.ts'
 
 /** Where one (tenant, environment) lives. The placement is the fact, the manifest is the wish. */
@@ -11,10 +12,15 @@ export type Placement = {
   readonly bus?: string | null | undefined
   /** Addresses in CIDR notation; null where the region has no pool. */
   readonly segment?: string | null | undefined
+  /** The tenant's own database server; null where the cell's is used. */
+  readonly server?: OwnServer | null | undefined
   readonly state: PlacementState
   /** Fencing token: grows with every cut, suspend and resume. */
   readonly epoch: number
 }
+/** A database server that is not the platform's: where it is, and the secret that holds the URL of its provisioner. */
+export type OwnServer = ServerAddress & { readonly secret: string }
+
 export const placementStates = ['standby', 'active', 'suspended', 'released'] as const
 export type PlacementState = (typeof placementStates)[number]
 

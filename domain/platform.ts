@@ -55,12 +55,14 @@ const cell = z.strictObject({
 
 /**
  * A namespace of the bus. `management` is the connection string of its management side where that has another address;
- * `managementCallsPerSecond` bounds what one worker asks of it, because each call costs as much as ten messages.
+ * `managementCallsPerSecond` bounds what one worker asks of it, because each call costs as much as ten messages. `dedicated`: one
+ * tenant alone is on it, whoever of its profiles comes first; where a profile has such a bus in a region, its tenants get no other.
  */
 const bus = z.strictObject({
   ...shared,
   credential: secretReference,
   management: secretReference.optional(),
+  dedicated: z.boolean().optional(),
   managementCallsPerSecond: z.int().min(1).optional(),
 })
 

@@ -12,6 +12,8 @@ export const resourceProperties = {
   database: z.object({
     /** The tenant's own database, which is made and dropped with it; null for a schema in the database of the cell. */
     ownDatabase: z.string().nullable(),
+    /** Secret of the platform with the URL of the server it is on, where that is the tenant's; null for the cell's. */
+    serverSecret: z.string().nullable(),
     schema: z.string(),
     ownerRole: z.string(),
     appRole: z.string(),
@@ -65,7 +67,7 @@ export type ResourceSpec<K extends ResourceKind = ResourceKind> = {
 }[K]
 
 /** Version of the specs this code writes; older ones in the ledger are rewritten when an operation begins. */
-export const specVersion = 3
+export const specVersion = 4
 
 /** Key of a resource: `prod/1/database` for one of a placement, `prod/topic` for one its environment's placements share. */
 export function resourceKey(environment: string, kind: ResourceKind, placement: number): string {

@@ -9,6 +9,18 @@ import type { ArchiveReader, ArchiveWriter } from './archives/parts.ts'
 export type CellAccess = Cell & {
   /** Connection URL of the provisioner role, database included; empty for kinds that do not work in the database. */
   readonly provisionerUrl: string
+  /** Where the database of the target is on a server of the tenant's own. */
+  readonly server?: ServerAccess | undefined
+  /** Name of the secret that `provisionerUrl` is from, where that leads to such a server. */
+  readonly secret?: string | undefined
+}
+
+/** A database server of a tenant's own; resolved by the caller just now. */
+export type ServerAccess = {
+  /** Name of the secret. */
+  readonly secret: string
+  /** Connection URL of a provisioner there. */
+  readonly url: string
 }
 
 /** The bus with what a mapper needs to manage it; resolved by the caller just now. */

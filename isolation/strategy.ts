@@ -9,8 +9,10 @@ export type StrategyInput = TopologyInput & {
   readonly quotas: Plan['quotas']
 }
 
-/** How one profile isolates a tenant; both are pure. */
+/** How one profile isolates a tenant; what it says is pure. */
 export type Strategy = {
+  /** Whether the tenant's key is wrapped by a master key of its own. */
+  readonly ownMasterKey: boolean
   /** Where everything of one environment is. */
   topology(input: TopologyInput): Topology
   /** What one environment needs, the parts that its placements share included. */

@@ -34,8 +34,12 @@ export async function startTenantWorkloads(
   }
 }
 
+const withOwnQueue = ['st-dedicated', 'st-byoc']
+
 /** Task queues that tenants have for themselves. */
 export async function ownQueues(options: ClientOptions): Promise<string[]> {
-  const { items } = await createClient(options).listTenants({ profile: 'st-dedicated' })
-  return items.flatMap(({ code, environments }) => environments.map(({ name }) => ownTaskQueue(code, name)))
+  const client = createClient(options)
+  const lists = await Promise.all(withOwnQueue.map((profile) => client.listTenants({ profile })))
+  const tenants = lists.flatMap(({ items }) => items)
+  return tenants.flatMap(({ code, environments }) => environments.map(({ name }) => ownTaskQueue(code, name)))
 }

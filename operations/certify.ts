@@ -41,7 +41,11 @@ export async function certifyDeletion(
       operation: { id: operation.id, actor: operation.actor, reason: operation.reason ?? null },
       at,
       removed,
-      key: { destroyed: true, fingerprint: erased.keyFingerprint },
+      key: {
+        destroyed: true,
+        fingerprint: erased.keyFingerprint,
+        ...(erased.masterKey === null ? {} : { masterKey: erased.masterKey }),
+      },
       trail: { stream: tenant.id, seq, head },
       backups,
     },

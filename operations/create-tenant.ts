@@ -2,6 +2,7 @@ import pg from 'pg'
 import { newCode } from '../crypto/tokens.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import type { Platform } from '../domain/platform.ts'
+import { hasOwnMasterKey } from '../isolation/strategies/by-profile.ts'
 import { roomIn } from '../registry/capacity.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { eventsJson } from '../registry/events.ts'
@@ -16,7 +17,7 @@ import { operationEvent } from './operation-event.ts'
 
 /**
  * Accepts a tenant that does not exist: tenant, key, generation, places and the operation that provisions it. Throws
- * `policy_denied`, `slug_taken`, `cell_exhausted`, `bus_exhausted` and `network_exhausted`; and `RoomTaken` when others were faster, for the
+ * `policy_denied`, `slug_taken` and what `choosePlaces` throws; and `RoomTaken` when others were faster, for the
  * caller to begin again.
  */
 export async function createTenant(
@@ -29,9 +30,8 @@ export async function createTenant(
   const policyVersion = await judge(sql, { command: 'provision', manifest: wish.resolved })
   const code = newCode()
   const { id, ...room } = await roomIn(sql, spec.region)
-  const names = spec.environments.map(({ name }) => name)
-  const places = await choosePlaces(sql, platform, { ...spec, code, environments: names }, room)
-  const { wrapped, sealer } = newTenantKey(platformKey, id)
+  const places = await choosePlaces(sql, platform, { ...spec, code }, room)
+  const { wrapped, master, sealer } = newTenantKey(platformKey, id, { isOwn: hasOwnMasterKey(spec.profile) })
   const { slug, name, labels } = metadata
   const { profile, plan, region } = spec
   const generation = 1
@@ -51,6 +51,7 @@ export async function createTenant(
     requester.actor,
     requester.correlationId,
     policyVersion,
+    master,
   ])
   const of = { id: operation.id, correlationId: requester.correlationId }
   const environments = places.map(({ environment }) => environment)
@@ -64,7 +65,7 @@ export async function createTenant(
       environments,
       placements: places.map((place) => ({ ...place, number: 1, state: 'standby', epoch: 1, before: null })),
     }),
-    operationEvent(of, requester.actor, 'TENANCY_KEY_CREATED', {}),
+    operationEvent(of, requester.actor, 'TENANCY_KEY_CREATED', master === null ? {} : { masterKey: master }),
     operationEvent(of, requester.actor, 'TENANCY_OPERATION_ACCEPTED', { kind: operation.kind, generation, attempt: 1 }),
   ]
   await sql({
@@ -72,7 +73,7 @@ export async function createTenant(
     text: 'select append_events($1::uuid::text, $2::jsonb)',
     values: [id, eventsJson(events)],
   })
-  await takeChosen(sql, places)
+  await takeChosen(sql, id, places)
   return operation
 }
 
@@ -90,13 +91,13 @@ const create = `with tenant as (
     insert into tenants (id, code, slug, name, labels, data_key, profile, plan, region)
     values ($1, $2, $3, $4, $5::jsonb, $6::ltree, $7, $8, $9)
   ), key as (
-    insert into tenant_keys (tenant_id, wrapped) values ($1, $10)
+    insert into tenant_keys (tenant_id, wrapped, master) values ($1, $10, $19)
   ), generation as (
     insert into generations (tenant_id, number, resolved, raw, contacts, wish_hash) values ($1, 1, $11::jsonb, $12, $13, $14)
   ), places as (
-    insert into placements (tenant_id, environment, number, profile, cell, bus, segment)
-    select $1, p.environment, 1, $7, p.cell, p.bus, p.segment
-    from jsonb_to_recordset($15::jsonb) as p (environment text, cell text, bus text, segment cidr)
+    insert into placements (tenant_id, environment, number, profile, cell, bus, segment, server_secret)
+    select $1, p.environment, 1, $7, p.cell, p.bus, p.segment, p.server ->> 'secret'
+    from jsonb_to_recordset($15::jsonb) as p (environment text, cell text, bus text, segment cidr, server jsonb)
   )
   insert into operations as o (tenant_id, kind, generation, actor, correlation_id, policy_version)
   values ($1, 'provision', 1, $16, $17, $18) returning ${operationColumns}`

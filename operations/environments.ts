@@ -12,13 +12,14 @@ type Named = Pick<ResolvedManifest, 'spec'>
 
 /** A place with the number of the placement that is going to be there. */
 export type NumberedPlace = Place & { readonly number: number }
-type Housed = { environment: string; lives: boolean; highest: number }
+type Housed = { environment: string; lives: boolean; highest: number; buses: string[] | null }
 
 /** The environments that the tenant has, or had, a place for. */
-function housed(sql: Sql, { id }: Pick<Living, 'id'>): Promise<Housed[]> {
+function housings(sql: Sql, { id }: Pick<Living, 'id'>): Promise<Housed[]> {
   return sql<Housed>({
     name: 'housed',
-    text: `select environment, bool_or(state <> 'released') as lives, max(number) as highest
+    text: `select environment, bool_or(state <> 'released') as lives, max(number) as highest,
+        array_agg(bus) filter (where state <> 'released' and bus is not null) as buses
       from placements where tenant_id = $1 group by 1 order by 1`,
     values: [id],
   })
@@ -36,13 +37,15 @@ export async function placesForNew(
   { spec }: Named,
   cell?: string,
 ): Promise<NumberedPlace[]> {
-  const known = await housed(sql, tenant)
+  const known = await housings(sql, tenant)
   const lives = new Set(known.filter((one) => one.lives).map(({ environment }) => environment))
-  const environments = spec.environments.map(({ name }) => name).filter((name) => !lives.has(name))
-  if (environments.length === 0) return []
+  const { environments } = spec
+  if (environments.every(({ name }) => lives.has(name))) return []
+  const had = known.flatMap((one) => one.buses ?? [])
+  const housed = { ...tenant, environments, lives, buses: had }
   const { cells, buses } = await roomIn(sql, tenant.region)
   const allowed = cells.filter(({ name }) => cell === undefined || name === cell)
-  const places = await choosePlaces(sql, platform, { ...tenant, environments }, { cells: allowed, buses })
+  const places = await choosePlaces(sql, platform, housed, { cells: allowed, buses })
   return places.map((place) => ({
     ...place,
     number: (known.find(({ environment }) => environment === place.environment)?.highest ?? 0) + 1,
@@ -64,9 +67,10 @@ export async function enterEnvironments(
   if (places.length > 0)
     await sql({
       name: 'enter-environments',
-      text: `insert into placements (tenant_id, environment, number, profile, cell, bus, segment)
-        select $1, p.environment, p.number, $2, p.cell, p.bus, p.segment
-        from jsonb_to_recordset($3::jsonb) as p (environment text, number int, cell text, bus text, segment cidr)`,
+      text: `insert into placements (tenant_id, environment, number, profile, cell, bus, segment, server_secret)
+        select $1, p.environment, p.number, $2, p.cell, p.bus, p.segment, p.server ->> 'secret'
+        from jsonb_to_recordset($3::jsonb) as p
+          (environment text, number int, cell text, bus text, segment cidr, server jsonb)`,
       values: [tenant.id, tenant.profile, JSON.stringify(places)],
     })
   return places
@@ -75,7 +79,7 @@ export async function enterEnvironments(
 /** Environments that live and that a manifest does not name. */
 export async function dropped(sql: Sql, { id }: Pick<Living, 'id'>, { spec }: Named): Promise<string[]> {
   const names = new Set(spec.environments.map(({ name }) => name))
-  const known = await housed(sql, { id })
+  const known = await housings(sql, { id })
   return known.filter((one) => one.lives && !names.has(one.environment)).map(({ environment }) => environment)
 }
 

@@ -1,7 +1,11 @@
 import { one, type Sql } from '../registry/sql.ts'
 
 /** What was destroyed of a key: enough to recognise it by, and nothing to open anything with. */
-export type Erased = { readonly keyFingerprint: string | null }
+export type Erased = {
+  readonly keyFingerprint: string | null
+  /** Id of the master key of its own that went with it. */
+  readonly masterKey: string | null
+}
 
 /**
  * Destroys the key of a tenant, so that whatever was sealed with it, here or in a copy, can be read by nobody any more; and what
@@ -15,7 +19,7 @@ export async function eraseTenant(sql: Sql, tenant: string): Promise<Erased> {
       text: `with shredded as (
           delete from secrets where tenant_id = $1
         ), destroyed as (
-          delete from tenant_keys where tenant_id = $1 returning encode(sha256(wrapped), 'hex') as fingerprint
+          delete from tenant_keys where tenant_id = $1 returning encode(sha256(wrapped), 'hex') as fingerprint, master
         ), forgotten as (
           delete from generations where tenant_id = $1
         ), unanswered as (
@@ -25,7 +29,7 @@ export async function eraseTenant(sql: Sql, tenant: string): Promise<Erased> {
         ), nameless as (
           update tenants set name = '', labels = '{}', purge_after = null, state_before = null where id = $1
         )
-        select (select fingerprint from destroyed) as "keyFingerprint"`,
+        select (select fingerprint from destroyed) as "keyFingerprint", (select master from destroyed) as "masterKey"`,
       values: [tenant],
     }),
   )

@@ -56,9 +56,8 @@ function unchanged({ slug, generation }: TenantFacts): Preview {
 async function ofNew(sql: Sql, { platform }: Deps, wish: Wished): Promise<Preview> {
   const { spec, metadata } = wish.resolved
   const nobody = { id: '00000000-0000-0000-0000-000000000000', code: '00000000', profile: spec.profile }
-  const environments = spec.environments.map(({ name }) => name)
   const room = await roomIn(sql, spec.region)
-  const chosen = await choosePlaces(sql, platform, { ...spec, ...nobody, environments }, room)
+  const chosen = await choosePlaces(sql, platform, { ...spec, ...nobody }, room)
   const places = chosen.map((place) => ({ ...place, number: 1 }))
   const placements = await sited(sql, platform, { ...nobody, plan: spec.plan }, places)
   const wanted = wantedResources({ tenant: nobody, manifest: wish.resolved, placements, platform })

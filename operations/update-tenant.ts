@@ -60,6 +60,6 @@ export async function updateTenant(
     text: 'select append_events($1::uuid::text, $2::jsonb)',
     values: [tenant.id, eventsJson([event])],
   })
-  await takeChosen(sql, places)
+  await takeChosen(sql, tenant.id, places)
   return operation
 }

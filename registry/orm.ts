@@ -10,7 +10,7 @@ import { Bus, Cell, Placement } from './entities/placement.ts'
 import { Policy } from './entities/policy.ts'
 import { Report } from './entities/report.ts'
 import { Resource } from './entities/resource.ts'
-import { Secret, TenantKey } from './entities/secret.ts'
+import { PlatformSecret, Secret, TenantKey } from './entities/secret.ts'
 import { Condition, Generation, Tenant } from './entities/tenant.ts'
 
 export type { EntityManager }
@@ -41,6 +41,7 @@ const entities = [
   IdempotencyRecord,
   TenantKey,
   Secret,
+  PlatformSecret,
   Policy,
   Report,
   SigningKey,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { keyedHash, newKey, open, seal, unwrapKey, wrapKey, type Purpose } from '../crypto/envelope.ts'
 import { openStream, sealStream } from '../crypto/sealed-stream.ts'
 import { FreeholdError } from '../domain/errors.ts'
@@ -24,10 +25,43 @@ function sealerWith(key: Buffer, tenant: string): Sealer {
   }
 }
 
-/** A new key for a tenant: wrapped by the platform key, to be stored, and a sealer with it. */
-export function newTenantKey(platformKey: Buffer, tenant: string): { wrapped: Buffer; sealer: Sealer } {
+/** Bytes of a wrapped key. */
+const wrappedBytes = 40
+
+/** How a tenant's key is stored: wrapped, and the id of the master key of its own, if that wraps it. */
+export type StoredKey = { readonly wrapped: Buffer; readonly master: string | null }
+
+/**
+ * A new key for a tenant, to be stored, and a sealer with it.
+ * @param isOwn whether a master key of the tenant's own wraps it
+ */
+export function newTenantKey(
+  platformKey: Buffer,
+  tenant: string,
+  { isOwn }: { isOwn: boolean },
+): StoredKey & { sealer: Sealer } {
   const key = newKey()
-  return { wrapped: wrapKey(platformKey, key), sealer: sealerWith(key, tenant) }
+  const stored = isOwn ? underNewMaster(platformKey, key) : { wrapped: wrapKey(platformKey, key), master: null }
+  return { ...stored, sealer: sealerWith(key, tenant) }
+}
+
+/**
+ * The same tenant key under a new master key of the tenant's own; the one before, which is kept nowhere, is destroyed with what
+ * this replaces. Throws `secret_unreadable` when the platform key is another one.
+ */
+export function rewrapped(platformKey: Buffer, wrapped: Buffer): StoredKey {
+  return underNewMaster(platformKey, unwrapped(platformKey, wrapped))
+}
+
+/** The master key stands before what it wraps, so that the two are one value, which is written and destroyed at once. */
+function underNewMaster(platformKey: Buffer, key: Buffer): StoredKey {
+  const master = newKey()
+  return { wrapped: Buffer.concat([wrapKey(platformKey, master), wrapKey(master, key)]), master: randomUUID() }
+}
+
+function unwrapped(platformKey: Buffer, wrapped: Buffer): Buffer {
+  const first = unwrapKey(platformKey, wrapped.subarray(0, wrappedBytes))
+  return wrapped.length === wrappedBytes ? first : unwrapKey(first, wrapped.subarray(wrappedBytes))
 }
 
 /**
@@ -36,7 +70,7 @@ export function newTenantKey(platformKey: Buffer, tenant: string): { wrapped: Bu
  */
 export function sealerOf(platformKey: Buffer, tenant: string, wrapped: Buffer | null): Sealer {
   if (wrapped === null) throw new FreeholdError('secret_unreadable', `the key of tenant ${tenant} was destroyed`)
-  return sealerWith(unwrapKey(platformKey, wrapped), tenant)
+  return sealerWith(unwrapped(platformKey, wrapped), tenant)
 }
 
 /** A sealer with the tenant's key. Throws as `sealerOf`. */

@@ -1,5 +1,6 @@
 import { archiveMutants } from './archive-mutants.ts'
 import { auditMutants } from './audit-mutants.ts'
+import { byocMutants } from './byoc-mutants.ts'
 import { faultMutants } from './fault-mutants.ts'
 import { governanceMutants } from './governance-mutants.ts'
 import { lifeMutants } from './life-mutants.ts'
@@ -385,6 +386,7 @@ export const mutants: readonly Mutant[] = [
     only: 'was purged meanwhile',
   },
   ...auditMutants,
+  ...byocMutants,
   ...governanceMutants,
   ...faultMutants,
   ...lifeMutants,

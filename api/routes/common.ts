@@ -99,6 +99,8 @@ const idempotencyKey = header(
 
 /** The headers that guard a mutation, for the OpenAPI document. */
 export const guards = [idempotencyKey, header('If-Match', 'Generation the tenant must have, in quotes')]
+/** For what has no version to ask for. */
+export const idempotent = [idempotencyKey]
 /** The same for a change of the policy. */
 export const policyGuards = [idempotencyKey, header('If-Match', 'Version the policy must have, in quotes')]
 

@@ -98,7 +98,11 @@ async function readCredentials(sql: Sql, deps: ApiDeps, tenant: TenantFacts, env
   const { database, events } = topologyOf({ tenant, placement, site: placement.site })
   return {
     environment,
-    database: databaseCredentials(database, await required(secrets, database.passwordSecret)),
+    database: databaseCredentials(
+      database,
+      await required(secrets, database.passwordSecret),
+      placement.server?.sslmode,
+    ),
     bus: events.transport === 'service-bus' ? busCredentials(events, await required(secrets, events.keySecret)) : null,
   }
 }
@@ -109,9 +113,15 @@ async function required({ read }: Pick<ReturnType<typeof readableSecrets>, 'read
   throw new FreeholdError('secret_unreadable', `there is no secret ${name}; rotate the credentials`)
 }
 
-function databaseCredentials({ host, port, database, schema, role }: Topology['database'], password: string) {
+/** @param sslmode what the URL of a server of the tenant's own says of TLS */
+function databaseCredentials(
+  { host, port, database, schema, role }: Topology['database'],
+  password: string,
+  sslmode: string | undefined,
+) {
   const authority = `${encodeURIComponent(role)}:${encodeURIComponent(password)}@${host}:${port}`
-  const url = `postgresql://${authority}/${encodeURIComponent(database)}`
+  const tls = sslmode === undefined ? '' : `?sslmode=${sslmode}`
+  const url = `postgresql://${authority}/${encodeURIComponent(database)}${tls}`
   return { host, port, database, schema, user: role, password, url }
 }
 

@@ -18,6 +18,7 @@ import { resourcesAt } from './resources-at.ts'
  * share of the common task queue, a segment of the region's addresses, and a topic on a shared bus.
  */
 export const mtStandard: Strategy = {
+  ownMasterKey: false,
   topology,
   resources: (input) => resourcesAt(input, topology(input), { database: false, taskQueue: false }),
 }

@@ -27,6 +27,7 @@ export function resourcesAt(input: StrategyInput, topology: Topology, own: Own):
       name: `${database.database}.${names.schema}`,
       properties: {
         ownDatabase: own.database ? database.database : null,
+        serverSecret: placement.server?.secret ?? null,
         ...names,
         passwordSecret: database.passwordSecret,
         connectionLimit: plan.databaseConnections,

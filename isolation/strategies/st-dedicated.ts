@@ -9,6 +9,7 @@ import { resourcesAt } from './resources-at.ts'
  * are those of the shared profile, so that a move between the two changes where things are and not what they are called.
  */
 export const stDedicated: Strategy = {
+  ownMasterKey: true,
   topology,
   resources: (input) => resourcesAt(input, topology(input), { database: true, taskQueue: true }),
 }

@@ -26,6 +26,7 @@ export const purge: Kind = {
     const released = placementEvents(operation, await releasePlaces(sql, tenant.id))
     const destroyed = operationEvent(operation, 'system:worker', 'TENANCY_KEY_DESTROYED', {
       fingerprint: erased.keyFingerprint,
+      ...(erased.masterKey === null ? {} : { masterKey: erased.masterKey }),
     })
     return [...(erased.keyFingerprint === null ? [] : [destroyed]), ...released, certified]
   },

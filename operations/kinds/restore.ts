@@ -57,6 +57,7 @@ export const restore: Kind = {
     const { cell } = operation.parameters
     await takeChosen(
       sql,
+      tenant.id,
       await enterEnvironments(sql, platform, tenant, resolved, typeof cell === 'string' ? cell : undefined),
     )
   },

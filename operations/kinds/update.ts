@@ -56,6 +56,6 @@ export const update: Kind = {
 
   async takePlaces(sql, platform, { operation, tenant }) {
     const { resolved } = await readManifestOf(sql, tenant.id, operation.generation)
-    await takeChosen(sql, await enterEnvironments(sql, platform, tenant, resolved))
+    await takeChosen(sql, tenant.id, await enterEnvironments(sql, platform, tenant, resolved))
   },
 }

@@ -28,6 +28,12 @@ const steps: Readonly<Record<string, string>> = {
   forbidden: 'use a key with the role platform-operator or platform-admin',
   not_found: 'check FREEHOLD_URL, and that the API is as new as this program',
   method_not_allowed: 'check FREEHOLD_URL, and that the API is as new as this program',
+  secret_not_found: 'store it: freehold secrets put NAME --file FILE; see which there are: freehold secrets list',
+  secret_unusable: 'put a connection URL such as postgresql://user:password@host:5432/postgres under that name',
+  secret_in_use: 'see who uses it: freehold secrets list; nothing was changed',
+  byoc_login_refused:
+    'put a URL that the server accepts (freehold secrets put NAME), then: freehold retry TENANT --wait',
+  byoc_rights_missing: 'have the named statements run on that server, then: freehold retry TENANT --wait',
   tenant_not_found: 'see which there are: freehold list',
   tenant_gone: 'what is left is its audit trail, by its id: freehold events ID',
   operation_not_found: 'see which there are: freehold operations',

@@ -7,11 +7,13 @@ import { connect } from './commands/connect.ts'
 import { describeTenant } from './commands/describe.ts'
 import { liftHold, setHold } from './commands/hold.ts'
 import { listOperations, transition, watch } from './commands/operations.ts'
+import { rotateMasterKey } from './commands/master-key.ts'
 import { applyPolicies, getPolicies } from './commands/policies.ts'
 import { getTenant, listTenants, tenantContext, tenantEvents } from './commands/tenants.ts'
 import { exitCodesHelp, usageLine } from './failures.ts'
 import type { Io } from './io.ts'
 import { formats, type Format } from './output.ts'
+import { deleteSecret, listSecrets, putSecret } from './commands/secrets.ts'
 import type { Session } from './session.ts'
 import { apiKey, apiUrl, settingsHelp } from './settings.ts'
 
@@ -110,6 +112,19 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     .option('--if-version <version>', 'only if this version is in force', whole)
     .option('--reason <text>', 'for the audit trail')
     .action(to(applyPolicies))
+  const secrets = command('secrets', 'secrets of the platform, which manifests refer to by name; never shown')
+  secrets.command('list').description('names, versions, and who uses them').action(to(listSecrets))
+  secrets
+    .command('put <name>')
+    .description('store a secret, or its next version, from a file or from standard input')
+    .option('--file <path>', 'file, or - for standard input; one line end at the end is left out', '-')
+    .option('--reason <text>', 'for the audit trail')
+    .action(to(putSecret))
+  secrets
+    .command('delete <name>')
+    .description('delete a secret that no environment lives by')
+    .option('--reason <text>', 'for the audit trail')
+    .action(to(deleteSecret))
   command('certificate [tenant]', 'the signed certificate of a deletion, by the id of the tenant; verified')
     .option('--file <path>', 'one that was saved, with --output json, instead')
     .option('--keys <path>', 'the keys of the platform as they were saved; no network is needed then')
@@ -137,6 +152,12 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     .option('--file <path>', 'a file that `audit export` wrote; no network is needed')
     .option('--keys <path>', 'the keys of the platform as they were saved, instead of those it has now')
     .action(to(verifyTrail))
+  command(
+    'rotate-master-key <tenant>',
+    'a new master key for a tenant that has one of its own; the old one is destroyed',
+  )
+    .option('--reason <text>', 'for the audit trail')
+    .action(to(rotateMasterKey))
   const holds = command('hold', 'legal holds: a tenant that is under one is neither deleted nor purged')
   holds
     .command('set <tenant>')

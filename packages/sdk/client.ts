@@ -17,6 +17,7 @@ import type {
   PolicyRule,
   Report,
   Resource,
+  Secret,
   Tenant,
   TenantContext,
   TenantManifest,
@@ -167,6 +168,16 @@ export function createClient(options: ClientOptions) {
       return (await bodyOf(asked)).tenant
     },
 
+    /** Wraps the key of a tenant by a new master key of its own; gives the ids of both. */
+    rotateMasterKey: async (
+      idOrSlug: string,
+      reasoned: Reasoned = {},
+    ): Promise<{ id: string; before: string | null }> => {
+      const params = { path: { idOrSlug }, ...guards(reasoned) }
+      const asked = api.POST('/v1/tenants/{idOrSlug}/master-key', { params, body: because(reasoned) })
+      return (await bodyOf(asked)).masterKey
+    },
+
     /** The credentials of an active tenant, by default those of prod; that they were read goes into the audit trail. */
     readCredentials: async (idOrSlug: string, request: CredentialsRequest = {}): Promise<Credentials> => {
       const answer = await bodyOf(askCredentials(api, idOrSlug, request, {}))
@@ -207,6 +218,24 @@ export function createClient(options: ClientOptions) {
     /** Puts rules in force instead of those that are; `ifMatch` is the version that must be in force. */
     applyPolicy: (rules: readonly PolicyRule[], change: Reasoned = {}): Promise<{ policy: Policy; changed: boolean }> =>
       bodyOf(api.PUT('/v1/policies', { params: guards(change), body: { rules: [...rules], ...because(change) } })),
+
+    /** Secrets of the platform by their names; never a value. */
+    listSecrets: async (): Promise<Secret[]> => (await bodyOf(api.GET('/v1/secrets'))).items,
+
+    /** Stores a secret, or its next version; the value cannot be read again. */
+    putSecret: (name: string, value: string, reasoned: Reasoned = {}): Promise<{ secret: Secret; created: boolean }> =>
+      bodyOf(
+        api.PUT('/v1/secrets/{name}', {
+          params: { path: { name }, ...guards(reasoned) },
+          body: { value, ...because(reasoned) },
+        }),
+      ),
+
+    /** Deletes a secret that no environment lives by, and gives what it was. */
+    deleteSecret: async (name: string, reasoned: Reasoned = {}): Promise<Secret> => {
+      const params = { path: { name }, ...guards(reasoned) }
+      return (await bodyOf(api.DELETE('/v1/secrets/{name}', { params, body: because(reasoned) }))).deleted
+    },
 
     /** Every state of an operation until it is at rest. */
     followOperation: (id: string, follow?: FollowOptions) => followOperation(api, id, follow),

@@ -259,6 +259,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tenants/{idOrSlug}/master-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Wrap the key of a tenant by a new master key of its own, and destroy the one before */
+        post: operations["rotateMasterKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tenants/{idOrSlug}/credentials": {
         parameters: {
             query?: never;
@@ -340,6 +357,41 @@ export interface paths {
         put: operations["applyPolicy"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Names of all secrets of the platform; never a value */
+        get: operations["listSecrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/secrets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Store a secret, or its next version, which is in force from then on */
+        put: operations["putSecret"];
+        post?: never;
+        /** Delete a secret that no environment lives by */
+        delete: operations["deleteSecret"];
         options?: never;
         head?: never;
         patch?: never;
@@ -522,7 +574,7 @@ export interface components {
             };
             spec: {
                 /**
-                 * @description Isolation profile: `mt-standard` shares, `st-dedicated` has its own database, container and task queue
+                 * @description Isolation profile: `mt-standard` shares, `st-dedicated` has its own database, container and task queue, `st-byoc` its database on a server of its own
                  * @default mt-standard
                  */
                 profile?: string;
@@ -546,7 +598,7 @@ export interface components {
                     /** @description Isolation of this environment alone */
                     isolation?: {
                         /**
-                         * @description Isolation of the database: `schema` in mt-standard, `database` in st-dedicated
+                         * @description Isolation of the database: `schema` in mt-standard, `database` in the others
                          * @enum {string}
                          */
                         database?: "schema" | "row" | "database";
@@ -555,7 +607,7 @@ export interface components {
                             [key: string]: "schema" | "row" | "database";
                         };
                     };
-                    /** @description Database of the tenant’s own */
+                    /** @description Database server of the tenant’s own: the name of the secret that holds its connection URL; for `st-byoc` alone, which needs it */
                     database?: {
                         secretRef: string;
                     };
@@ -563,7 +615,7 @@ export interface components {
                 /** @description How the data is isolated; default from the profile */
                 isolation?: {
                     /**
-                     * @description Isolation of the database: `schema` in mt-standard, `database` in st-dedicated
+                     * @description Isolation of the database: `schema` in mt-standard, `database` in the others
                      * @enum {string}
                      */
                     database?: "schema" | "row" | "database";
@@ -1230,6 +1282,35 @@ export interface components {
                 requestsPerSecond?: number;
                 concurrentTasks?: number;
             };
+        };
+        /**
+         * @example {
+         *       "name": "globex-database",
+         *       "version": 1,
+         *       "updatedBy": "key:admin",
+         *       "createdAt": "2026-11-20T14:03:07.000Z",
+         *       "updatedAt": "2026-11-20T14:03:07.000Z",
+         *       "usedBy": [
+         *         {
+         *           "tenant": "globex",
+         *           "environment": "prod"
+         *         }
+         *       ]
+         *     }
+         */
+        Secret: {
+            name: string;
+            version: number;
+            updatedBy: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            /** @description Environments that live on the server it leads to */
+            usedBy: {
+                tenant: string;
+                environment: string;
+            }[];
         };
         /**
          * @example {
@@ -3737,6 +3818,151 @@ export interface operations {
             };
         };
     };
+    rotateMasterKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; the same call under the same key gives the same answer */
+                "Idempotency-Key"?: string;
+                /** @description Generation the tenant must have, in quotes */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or slug of a tenant */
+                idOrSlug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "ticket 4711"
+                 *     }
+                 */
+                "application/json": {
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description In force */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        masterKey: {
+                            /** @description Id of the new master key */
+                            id: string;
+                            /** @description Id of the one that was destroyed */
+                            before: string | null;
+                        };
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something else is in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tenant is gone; its audit trail is left */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content type is not understood */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readCredentials: {
         parameters: {
             query?: never;
@@ -4347,6 +4573,299 @@ export interface operations {
             };
         };
     };
+    listSecrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Secret"][];
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; the same call under the same key gives the same answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Name of a secret */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "value": "postgresql://freehold:…@db.globex.example:5432/postgres?sslmode=require",
+                 *       "reason": "ticket 4711"
+                 *     }
+                 */
+                "application/json": {
+                    /** @description Never shown again */
+                    value: string;
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        secret: components["schemas"]["Secret"];
+                        created: boolean;
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something else is in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content type is not understood */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; the same call under the same key gives the same answer */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Name of a secret */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "ticket 4711"
+                 *     }
+                 */
+                "application/json": {
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description What it was */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        deleted: components["schemas"]["Secret"];
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something else is in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content type is not understood */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listTenantReports: {
         parameters: {
             query?: never;
@@ -4471,7 +4990,7 @@ export interface operations {
             query?: {
                 /** @description Id or slug; of a purged tenant the id */
                 tenant?: string;
-                type?: "TENANCY_TENANT_ACCEPTED" | "TENANCY_MANIFEST_ACCEPTED" | "TENANCY_MANIFEST_IN_FORCE" | "TENANCY_MANIFEST_EXPORTED" | "TENANCY_OPERATION_ACCEPTED" | "TENANCY_OPERATION_DUE" | "TENANCY_OPERATION_STARTED" | "TENANCY_OPERATION_RETRIED" | "TENANCY_OPERATION_ABORT_REQUESTED" | "TENANCY_OPERATION_INTERRUPTED" | "TENANCY_OPERATION_SUCCEEDED" | "TENANCY_OPERATION_FAILED" | "TENANCY_OPERATION_ABORTED" | "TENANCY_STATE_CHANGED" | "TENANCY_PLACEMENT_CHANGED" | "TENANCY_RESOURCE_PLANNED" | "TENANCY_RESOURCE_REWRITTEN" | "TENANCY_RESOURCE_CREATED" | "TENANCY_RESOURCE_CHANGED" | "TENANCY_RESOURCE_CLOSED" | "TENANCY_RESOURCE_OPENED" | "TENANCY_RESOURCE_REMOVED" | "TENANCY_RESOURCE_EXPORTED" | "TENANCY_ARCHIVE_VERIFIED" | "TENANCY_RESOURCE_IMPORTED" | "TENANCY_RESOURCE_COMPARED" | "TENANCY_SCHEMA_MIGRATED" | "TENANCY_KEY_CREATED" | "TENANCY_KEY_DESTROYED" | "TENANCY_CREDENTIALS_READ" | "TENANCY_CREDENTIALS_ROTATED" | "TENANCY_LEGAL_HOLD_SET" | "TENANCY_LEGAL_HOLD_LIFTED" | "TENANCY_REPORT_ISSUED" | "TENANCY_CERTIFICATE_ISSUED" | "TENANCY_DENIED" | "TENANCY_GOVERNANCE_UNANSWERED" | "TENANCY_POLICY_CHANGED" | "TENANCY_CELL_CHANGED" | "TENANCY_SIGNING_KEY_ADDED" | "TENANCY_CHECKPOINT_MADE" | "TENANCY_API_KEY_CREATED" | "TENANCY_API_KEY_REVOKED";
+                type?: "TENANCY_TENANT_ACCEPTED" | "TENANCY_MANIFEST_ACCEPTED" | "TENANCY_MANIFEST_IN_FORCE" | "TENANCY_MANIFEST_EXPORTED" | "TENANCY_OPERATION_ACCEPTED" | "TENANCY_OPERATION_DUE" | "TENANCY_OPERATION_STARTED" | "TENANCY_OPERATION_RETRIED" | "TENANCY_OPERATION_ABORT_REQUESTED" | "TENANCY_OPERATION_INTERRUPTED" | "TENANCY_OPERATION_SUCCEEDED" | "TENANCY_OPERATION_FAILED" | "TENANCY_OPERATION_ABORTED" | "TENANCY_STATE_CHANGED" | "TENANCY_PLACEMENT_CHANGED" | "TENANCY_RESOURCE_PLANNED" | "TENANCY_RESOURCE_REWRITTEN" | "TENANCY_RESOURCE_CREATED" | "TENANCY_RESOURCE_CHANGED" | "TENANCY_RESOURCE_CLOSED" | "TENANCY_RESOURCE_OPENED" | "TENANCY_RESOURCE_REMOVED" | "TENANCY_RESOURCE_EXPORTED" | "TENANCY_ARCHIVE_VERIFIED" | "TENANCY_RESOURCE_IMPORTED" | "TENANCY_RESOURCE_COMPARED" | "TENANCY_SCHEMA_MIGRATED" | "TENANCY_KEY_CREATED" | "TENANCY_KEY_ROTATED" | "TENANCY_KEY_DESTROYED" | "TENANCY_CREDENTIALS_READ" | "TENANCY_CREDENTIALS_ROTATED" | "TENANCY_LEGAL_HOLD_SET" | "TENANCY_LEGAL_HOLD_LIFTED" | "TENANCY_REPORT_ISSUED" | "TENANCY_CERTIFICATE_ISSUED" | "TENANCY_DENIED" | "TENANCY_GOVERNANCE_UNANSWERED" | "TENANCY_POLICY_CHANGED" | "TENANCY_SECRET_PUT" | "TENANCY_SECRET_DELETED" | "TENANCY_CELL_CHANGED" | "TENANCY_SIGNING_KEY_ADDED" | "TENANCY_CHECKPOINT_MADE" | "TENANCY_API_KEY_CREATED" | "TENANCY_API_KEY_REVOKED";
                 /** @description As key:<name>, or system:<part> */
                 actor?: string;
                 operation?: string;

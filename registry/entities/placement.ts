@@ -1,6 +1,7 @@
 import { defineEntity, p, type InferEntity } from '@mikro-orm/core'
 import { placementStates, type BusEndpoint } from '../../domain/placement.ts'
 import type { BusDeclaration, CellDeclaration } from '../../domain/platform.ts'
+import { PlatformSecret } from './secret.ts'
 import { Tenant } from './tenant.ts'
 import { CidrType, instant } from './types.ts'
 
@@ -51,13 +52,18 @@ export const Placement = defineEntity({
     profile: p.text(),
     cell: () => p.manyToOne(Cell).mapToPk().joinColumn('cell'),
     bus: () => p.manyToOne(Bus).mapToPk().joinColumn('bus').nullable().deleteRule('no action'),
+    /** Of the tenant's own database server; null where the cell's is used. */
+    serverSecret: () => p.manyToOne(PlatformSecret).mapToPk().joinColumn('server_secret').nullable(),
     /** No two that live overlap: the check below. */
     segment: p.type(CidrType).$type<string>().nullable(),
     state: p.enum(placementStates).default('standby'),
     epoch: p.bigint('number').default(1),
     updatedAt: instant(),
   },
-  indexes: [{ name: 'placements_cell', properties: ['cell'] }],
+  indexes: [
+    { name: 'placements_cell', properties: ['cell'] },
+    { name: 'placements_server_secret', properties: ['serverSecret'] },
+  ],
   checks: [
     {
       name: 'placements_segment',

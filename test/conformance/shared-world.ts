@@ -12,10 +12,10 @@ import { testCell, testTenant } from '../integration/isolation/support.ts'
 import { startTestBus } from '../support/bus.ts'
 import type { ConformanceWorld } from './world.ts'
 
-/** A profile that puts its tenants into one cell and on one bus. */
-export async function openSharedWorld(profile: string): Promise<ConformanceWorld> {
+/** A profile that puts its tenants into one cell and on one bus; `newCell` makes the cell. */
+export async function openSharedWorld(profile: string, newCell = testCell): Promise<ConformanceWorld> {
   const directory = mkdtempSync(join(tmpdir(), 'freehold-conformance-'))
-  const [cell, bus] = await Promise.all([testCell(), startTestBus(directory)])
+  const [cell, bus] = await Promise.all([newCell(), startTestBus(directory)])
   mkdirSync(cell.cell.network.policies, { recursive: true })
   const { connectionString, adminConnectionString: management, ca } = bus.namespace
   const endpoint = busEndpoint(connectionString, 'the test bus')

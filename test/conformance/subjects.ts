@@ -1,3 +1,4 @@
+import { testByocCell } from '../integration/isolation/support.ts'
 import { openSharedWorld } from './shared-world.ts'
 import type { ConformanceWorld } from './world.ts'
 
@@ -6,4 +7,5 @@ export const subjects: readonly { profile: string; sharesDatabase: boolean; open
   [
     { profile: 'mt-standard', sharesDatabase: true, open: () => openSharedWorld('mt-standard') },
     { profile: 'st-dedicated', sharesDatabase: false, open: () => openSharedWorld('st-dedicated') },
+    { profile: 'st-byoc', sharesDatabase: false, open: () => openSharedWorld('st-byoc', testByocCell) },
   ]

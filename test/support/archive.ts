@@ -11,7 +11,7 @@ let exports_ = 0
 /** Cold storage of one tenant in a folder of its own; `drop` removes it. */
 export async function testArchive() {
   const root = await mkdtemp(join(tmpdir(), 'freehold-archives-'))
-  const { sealer } = newTenantKey(randomBytes(32), 'tenant-1')
+  const { sealer } = newTenantKey(randomBytes(32), 'tenant-1', { isOwn: false })
   const storage = createFolderStorage(root)
   const access = { storage, sealer, folder: 'abcd1234/prod/1/', signal: new AbortController().signal }
   return {

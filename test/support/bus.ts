@@ -7,16 +7,21 @@ import { startServiceBus, type RunningNamespace, type ServiceBus } from '../../p
 export type TestBus = Awaited<ReturnType<typeof startTestBus>>
 
 /**
- * A development broker of one namespace in this process, with ports that stay the same when it is stopped and started
+ * A development broker of one namespace, and of more by name, in this process, with ports that stay the same when it is stopped and started
  * again. The caller stops it and removes the directory.
  */
-export async function startTestBus(directory: string, limits: { topics?: number } = {}) {
-  const [amqpPort = 0, adminPort = 0] = await freePorts(2)
+export async function startTestBus(directory: string, limits: { topics?: number } = {}, more: readonly string[] = []) {
+  const names = ['test', ...more]
+  const ports = await freePorts(2 * names.length)
   const dataDir = join(directory, 'service-bus')
   let broker: ServiceBus | undefined
 
   async function start(): Promise<RunningNamespace> {
-    const namespaces = [{ name: 'test', amqpPort, adminPort }]
+    const namespaces = names.map((name, at) => ({
+      name,
+      amqpPort: ports[2 * at] ?? 0,
+      adminPort: ports[2 * at + 1] ?? 0,
+    }))
     broker = await startServiceBus({ dataDir, namespaces, limits, log: () => {} })
     const [namespace] = broker.namespaces
     if (namespace === undefined) throw new Error('the broker serves no namespace')
@@ -29,28 +34,44 @@ export async function startTestBus(directory: string, limits: { topics?: number 
   }
 
   const namespace = await start()
-  const administration = new ServiceBusAdministrationClient(
-    namespace.adminConnectionString,
-    Object.assign({}, { tlsOptions: { ca: namespace.ca } }),
-  )
+  const administrationOf = ({ adminConnectionString, ca }: RunningNamespace) =>
+    new ServiceBusAdministrationClient(adminConnectionString, Object.assign({}, { tlsOptions: { ca } }))
+  const named = (name: string): RunningNamespace => {
+    const found = broker?.namespaces.find((one) => one.name === name)
+    if (found === undefined) throw new Error(`the broker serves no namespace ${name}`)
+    return found
+  }
+  const variablesOfOthers = () =>
+    Object.fromEntries(
+      more.flatMap((name) => [
+        [`${name.toUpperCase()}_BUS`, named(name).connectionString],
+        [`${name.toUpperCase()}_BUS_ADMIN`, named(name).adminConnectionString],
+      ]),
+    )
+  const administration = administrationOf(namespace)
   const caFile = join(dataDir, 'ca.pem')
   writeFileSync(caFile, namespace.ca)
   return {
     namespace,
-    /** What a process needs to use it. */
+    /** What a process needs to use it; of more namespaces, in `<NAME>_BUS` and `<NAME>_BUS_ADMIN`. */
     variables: {
+      ...variablesOfOthers(),
       SERVICE_BUS_CONNECTION_STRING: namespace.connectionString,
       SERVICE_BUS_ADMIN_CONNECTION_STRING: namespace.adminConnectionString,
       SERVICE_BUS_CA_FILE: caFile,
     },
     administration,
+    /** Names of the topics of another namespace. */
+    topicsOf: (name: string) => topicsOf(administrationOf(named(name))),
     /** Names of all topics, ascending. */
-    async topics(): Promise<string[]> {
-      const names = []
-      for await (const { name } of administration.listTopics()) names.push(name)
-      return names.toSorted((a, b) => a.localeCompare(b))
-    },
+    topics: () => topicsOf(administration),
     start,
     stop,
   }
+}
+
+async function topicsOf(administration: ServiceBusAdministrationClient): Promise<string[]> {
+  const names = []
+  for await (const { name } of administration.listTopics()) names.push(name)
+  return names.toSorted((a, b) => a.localeCompare(b))
 }

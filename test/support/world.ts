@@ -47,6 +47,8 @@ export async function createWorld(
     /** Variables beside or instead of the usual ones. */
     environment?: Record<string, string>
     busLimits?: { topics?: number }
+    /** Namespaces of the broker besides the usual one, by name. */
+    moreBuses?: readonly string[]
     timing?: Partial<Timing>
     /** How long `until` waits. */
     patienceMs?: number
@@ -67,7 +69,7 @@ export async function createWorld(
   const login = (role: string) => ({ name: `${name}_${role}`, password: randomBytes(12).toString('hex') })
   const [service, provisioner] = [login('service'), login('provisioner')]
   const stateDir = mkdtempSync(join(tmpdir(), `freehold-world-`))
-  const bus = await startTestBus(stateDir, options.busLimits)
+  const bus = await startTestBus(stateDir, options.busLimits, options.moreBuses)
   const environment = {
     ...bus.variables,
     DATABASE_URL: at(name, service),

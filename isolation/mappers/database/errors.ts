@@ -1,6 +1,6 @@
 import { DatabaseError } from 'pg'
-import { FreeholdError } from '../../../domain/errors.ts'
-import type { Cell } from '../../../domain/placement.ts'
+import { errorText, FreeholdError } from '../../../domain/errors.ts'
+import type { CellAccess } from '../../mapper.ts'
 
 /** Classes and codes of SQLSTATE that pass by themselves: connection, resources, shutdown, conflicts, timeouts. */
 const passing = /^(08|53|57P|57014|40001|40P01|55P03|55006|58)/
@@ -13,17 +13,30 @@ const notBootstrapped = /^(42501|42P01|42703|42704|3F000)/
 
 /**
  * The one translation from what `pg` and the network throw to an error of ours: `substrate_unavailable` for what may pass,
- * `configuration_invalid` for a credential or right the provisioner lacks, else `internal`. Never carries the original as
+ * `configuration_invalid` for a credential or right the provisioner lacks (on a server of the tenant's own `byoc_login_refused`
+ * and `byoc_rights_missing`), else `internal`. Never carries the original as
  * cause, because it may hold the connection URL. A `FreeholdError` is given back as it is.
  */
-export function databaseError(error: unknown, cell: Pick<Cell, 'name' | 'database'>): FreeholdError {
+export function databaseError(error: unknown, cell: Pick<CellAccess, 'name' | 'database' | 'secret'>): FreeholdError {
   if (error instanceof FreeholdError) return error
   const { host, port, name } = cell.database
-  const where = `the database of cell "${cell.name}" (${host}:${port}/${name})`
+  const { secret } = cell
+  const whose = secret === undefined ? `the database of cell "${cell.name}"` : `the server of secret "${secret}"`
+  const where = `${whose} (${host}:${port}/${name})`
   const code = codeOf(error)
   const said = error instanceof DatabaseError ? `${error.message} (SQLSTATE ${code})` : code
   if (isPassing(error))
     return new FreeholdError('substrate_unavailable', `${where} is not available: ${said || 'the connection was lost'}`)
+  if (secret !== undefined && (refusedLogin.test(code) || isNoTls(error)))
+    return new FreeholdError(
+      'byoc_login_refused',
+      `${where} refuses the login: ${said || errorText(error)}; put a URL that it accepts: freehold secrets put ${secret}`,
+    )
+  if (secret !== undefined && notBootstrapped.test(code))
+    return new FreeholdError(
+      'byoc_rights_missing',
+      `${where} answered: ${said}; give its login back what it had, or put another: freehold secrets put ${secret}`,
+    )
   if (refusedLogin.test(code))
     return new FreeholdError(
       'configuration_invalid',
@@ -44,6 +57,14 @@ export function isPassing(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   // Two administrators changing one catalogue row at once: PostgreSQL has no code of its own for it.
   return lostConnection.test(error.message) || error.message.startsWith('tuple concurrently')
+}
+
+/** What `pg` says of a server without TLS, and Node of a certificate that it does not trust. */
+function isNoTls(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    (error.message.startsWith('The server does not support SSL') || /CERT|SELF_SIGNED|UNABLE_TO/.test(codeOf(error)))
+  )
 }
 
 function codeOf(error: unknown): string {

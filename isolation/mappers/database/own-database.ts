@@ -5,14 +5,16 @@ import { ownerTag, readOwnerTag } from '../../../domain/owner-tag.ts'
 import type { Target } from '../../mapper.ts'
 import { ownDatabaseNeeds, unmet } from './bootstrap-plan.ts'
 import { together, type Connections } from './connections.ts'
-import { claimed, type SideState } from './placement.ts'
+import { hadRow, onServer } from './own-server.ts'
+import { claimed, readPlacement, type SideState } from './placement.ts'
 import { tenantsRole } from './tenants-role.ts'
 
 type DatabaseTarget = Target<'database'>
 
 /**
- * Connections to the cell's database, where the claim of a database of its own is kept so that it outlives it, and others
- * for what no transaction can hold: a database is made and dropped while a transaction of the first holds the claim.
+ * Connections to the cell's database, where the claim of a database of its own is kept so that it outlives it, on whatever
+ * server that is; and others for what no transaction can hold: a database is made and dropped while a transaction of the first
+ * holds the claim.
  */
 export type OwnConnections = { readonly inCell: Connections; readonly builders: Connections }
 
@@ -24,6 +26,8 @@ export type FoundDatabase = {
   readonly hasRole: boolean
   /** One sentence on what is not the tenant's; undefined when there is nothing of the kind. */
   readonly foreign: string | undefined
+  /** The server was not asked, and nothing was ever made there. */
+  readonly isUnseen?: true
 }
 
 /** Name of the database that is this tenant's alone; undefined where it has a schema in that of the cell. */
@@ -31,12 +35,12 @@ export const ownDatabaseOf = ({ spec }: DatabaseTarget): string | undefined => s
 
 /** The target as seen from inside of its own database. */
 export function insideOf(target: DatabaseTarget, name: string): DatabaseTarget {
-  const { cell } = target
+  const { cell, ...rest } = onServer(target)
   const url = URL.parse(cell.provisionerUrl)
   // What is wrong with it is told where it is used.
   if (url !== null) url.pathname = `/${name}`
   return {
-    ...target,
+    ...rest,
     cell: { ...cell, provisionerUrl: url?.href ?? cell.provisionerUrl, database: { ...cell.database, name } },
   }
 }
@@ -86,17 +90,67 @@ export function refuseForeignDatabase({ foreign }: FoundDatabase): void {
  * @param work gets what was found, and what gives the state that was claimed, or throws as `claimed`
  */
 export function holding<T>(
-  { inCell }: OwnConnections,
+  connections: OwnConnections,
   target: DatabaseTarget,
   { name, claim }: { name: string; claim: string },
   work: (found: FoundDatabase, claimedState: () => SideState) => Promise<T>,
 ): Promise<T> {
-  return inCell.use(target, async (client) => {
-    const results = await together(client, 'begin', claim, findDatabaseStatement(name))
-    const result = await work(readDatabase(results[2], target, name), () => claimed(results[1], target).state)
+  return connections.inCell.use(target, async (client) => {
+    const [, before, claiming, seen] = await together(
+      client,
+      'begin',
+      readPlacement(target),
+      claim,
+      ...(isElsewhere(target) ? [] : [findDatabaseStatement(name)]),
+    )
+    const claimedState = () => claimed(claiming, target).state
+    const found = isElsewhere(target)
+      ? await lookThere(connections, target, name, { before })
+      : readDatabase(seen, target, name)
+    const result = await work(found, claimedState)
     await together(client, 'commit')
     return result
   })
+}
+
+/** Whether the database is on another server than the claim. */
+const isElsewhere = ({ cell }: DatabaseTarget) => cell.server !== undefined
+
+/**
+ * Looks on the tenant's own server. One that cannot be reached has nothing of the tenant when there was never a claim before:
+ * `announce` commits one before anything is made there.
+ */
+async function lookThere(
+  { builders }: OwnConnections,
+  target: DatabaseTarget,
+  name: string,
+  { before }: { before: QueryResult | undefined },
+): Promise<FoundDatabase> {
+  try {
+    return await findDatabase(builders, target, name)
+  } catch (error) {
+    if (target.signal.aborted || hadRow(before)) throw error
+    return { name, isThere: false, hasRole: false, foreign: undefined, isUnseen: true }
+  }
+}
+
+/** Looks up the database, on the server where it is. */
+export async function findDatabase(
+  connections: Connections,
+  target: DatabaseTarget,
+  name: string,
+): Promise<FoundDatabase> {
+  const [result] = await connections.use(onServer(target), (client) => together(client, findDatabaseStatement(name)))
+  return readDatabase(result, target, name)
+}
+
+/** Commits a claim in the cell's database before anything is made on another server. Throws as `claimed`. */
+export async function announce({ inCell }: OwnConnections, target: DatabaseTarget, claim: string): Promise<void> {
+  if (isElsewhere(target))
+    await inCell.transaction(target, [claim], ([result]) => {
+      claimed(result, target)
+      return { last: [], result: undefined }
+    })
 }
 
 /**
@@ -112,7 +166,7 @@ export async function makeDatabase(
   const tag = pg.escapeLiteral(ownerTag(target.tenantId, target.spec.placement))
   const role = quoteIdentifier(tenantsRole(name))
   const draft = quoteIdentifier(draftOf(name))
-  await builders.use(target, async (client) => {
+  await builders.use(onServer(target), async (client) => {
     if (!hasRole)
       await together(client, 'begin', `create role ${role} nologin`, `comment on role ${role} is ${tag}`, 'commit')
     if (isThere) return
@@ -152,7 +206,7 @@ export async function dropDatabase(
   target: DatabaseTarget,
   { name, hasRole }: FoundDatabase,
 ): Promise<void> {
-  await builders.use(target, (client) =>
+  await builders.use(onServer(target), (client) =>
     each(
       client,
       `drop database if exists ${quoteIdentifier(draftOf(name))} with (force)`,

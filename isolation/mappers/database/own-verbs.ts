@@ -1,18 +1,18 @@
 import type { JsonObject } from '../../../domain/json.ts'
 import type { Observation, Removal, SideAtBirth, Target } from '../../mapper.ts'
-import { together } from './connections.ts'
 import {
+  announce,
   dropDatabase,
-  findDatabaseStatement,
+  findDatabase,
   holding,
   insideOf,
   makeDatabase,
   ownDatabaseOf,
   prepareDatabase,
-  readDatabase,
   refuseForeignDatabase,
   type OwnConnections,
 } from './own-database.ts'
+import { assertRights, dropRoles, observeRoles, onServer } from './own-server.ts'
 import { absent, claimToEnsure, claimToFreeze, claimToRemove, claimToThaw, claimToWork } from './placement.ts'
 import type { SideState } from './placement.ts'
 
@@ -49,9 +49,9 @@ export function ownVerbs(
   async function observe(target: DatabaseTarget): Promise<Observation> {
     const name = ownDatabaseOf(target)
     if (name === undefined) return schema.observe(target)
-    const [result] = await connections.inCell.use(target, (client) => together(client, findDatabaseStatement(name)))
-    const found = readDatabase(result, target, name)
+    const found = await findDatabase(connections.inCell, target, name)
     if (found.foreign !== undefined) return { exists: true, owner: undefined, frozen: false, facts: {} }
+    if (!found.isThere && target.cell.server !== undefined) return observeRoles(connections.inCell, target)
     // Roles are of the cluster and may have stayed behind.
     return schema.observe(found.isThere ? insideOf(target, name) : target)
   }
@@ -59,6 +59,8 @@ export function ownVerbs(
   async function ensure(target: DatabaseTarget): Promise<JsonObject> {
     const name = ownDatabaseOf(target)
     if (name === undefined) return schema.ensure(target)
+    if (target.cell.server !== undefined) await assertRights(connections.builders, target)
+    await announce(connections, target, claimToEnsure(target))
     const birth = await holding(
       connections,
       target,
@@ -71,7 +73,7 @@ export function ownVerbs(
         return birth
       },
     )
-    return { database: name, ...(await schema.ensure({ ...insideOf(target, name), birth })) }
+    return { database: name, ...whereIs(target), ...(await schema.ensure({ ...insideOf(target, name), birth })) }
   }
 
   async function freeze(target: DatabaseTarget): Promise<void> {
@@ -99,6 +101,7 @@ export function ownVerbs(
       return found
     })
     if (look.foreign !== undefined) return { outcome: 'not-owned', what: look.foreign }
+    if (look.isUnseen) return { outcome: 'absent' }
     if (look.isThere) {
       const inside = await schema.remove(insideOf(target, name))
       if (inside.outcome === 'not-owned') return inside
@@ -109,7 +112,8 @@ export function ownVerbs(
       return dropDatabase(connections, target, found)
     })
     // Roles of a database that somebody else has dropped.
-    const left = await schema.remove(target)
+    const left =
+      target.cell.server === undefined ? await schema.remove(target) : await dropRoles(connections.builders, target)
     return look.isThere && left.outcome === 'absent' ? { outcome: 'removed' } : left
   }
 
@@ -127,6 +131,12 @@ export function ownVerbs(
       return inside
     },
   }
+}
+
+/** For people: the server of the tenant's own, where there is one. */
+function whereIs(target: DatabaseTarget): JsonObject {
+  const { secret, database } = onServer(target).cell
+  return secret === undefined ? {} : { server: `${database.host}:${database.port}`, secret }
 }
 
 /** A side that is in the cell's row and not in its database yet is born as the row says. */

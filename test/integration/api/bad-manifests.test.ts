@@ -131,7 +131,18 @@ describe('changes nothing and says where: a manifest with', () => {
       'manifest_invalid',
       'spec.environments',
     ],
-    ['a profile that is not built', spec({ profile: 'st-byoc' }), 'not_available', 'spec.profile'],
+    [
+      'a server of its own that is not named',
+      spec({ profile: 'st-byoc' }),
+      'manifest_invalid',
+      'spec.environments.0.database',
+    ],
+    [
+      'a server of its own in a profile without one',
+      spec({ environments: [{ name: 'prod', database: { secretRef: 'a-server' } }] }),
+      'manifest_invalid',
+      'spec.environments.0.database',
+    ],
     [
       'an environment’s own isolation',
       environment({ isolation: { database: 'schema' } }),
@@ -139,10 +150,10 @@ describe('changes nothing and says where: a manifest with', () => {
       'spec.environments.0.isolation',
     ],
     [
-      'an environment’s own database',
+      'a reference that is no name of a secret',
       environment({ database: { secretRef: 'env:X' } }),
-      'not_available',
-      'spec.environments.0.database',
+      'manifest_invalid',
+      'spec.environments.0.database.secretRef',
     ],
     ['isolation that is not built', spec({ isolation: { database: 'row' } }), isolation, 'spec.isolation.database'],
     ['isolation per data class', spec({ isolation: { overrides: {} } }), isolation, 'spec.isolation.overrides'],

@@ -10,6 +10,7 @@ import type { ResourceKind, ResourceSpec } from '../../../domain/resources.ts'
 import type { BusAccess, CellAccess, Target, TenantSecrets } from '../../../isolation/mapper.ts'
 import { bootstrapCell } from '../../../isolation/mappers/database/bootstrap.ts'
 import type { DatabaseMapper } from '../../../isolation/mappers/database/mapper.ts'
+import { startTenantServer } from '../../support/tenant-server.ts'
 import { resourcesOf } from '../../../isolation/strategies/by-profile.ts'
 import { memorySecrets } from '../../support/memory-secrets.ts'
 
@@ -91,6 +92,22 @@ export async function testCell() {
 }
 export type TestCell = Awaited<ReturnType<typeof testCell>>
 
+/** A cell whose tenants bring a server of their own: what is asked of the database is asked of that server. */
+export async function testByocCell(): Promise<TestCell> {
+  const [home, server] = await Promise.all([testCell(), startTenantServer()])
+  const { admin, adminIn, adminUrl, database, role, password, urlOf, url } = server
+  return {
+    cell: { ...home.cell, database: { ...home.cell.database, name: database }, server: { secret: 'test-server', url } },
+    bootstrap: { adminUrl, database, provisionerRole: role, provisionerPassword: password },
+    admin,
+    adminIn,
+    urlOf,
+    async drop() {
+      await Promise.all([home.drop(), server.stop()])
+    },
+  }
+}
+
 /** A tenant that exists in no registry, with the resources the shared profile gives it. */
 export function testTenant(
   cell: CellAccess,
@@ -111,9 +128,13 @@ export function testTenant(
   } = {},
 ): TestTenant {
   const quotas = { storageGiB: 1, requestsPerSecond: 1, concurrentTasks: 1 }
+  const server =
+    cell.server === undefined
+      ? null
+      : { secret: cell.server.secret, host: '127.0.0.1', port: Number(new URL(cell.server.url).port) }
   const specs = resourcesOf({
     tenant: { id, code },
-    placement: { environment: 'prod', number, profile, segment: '10.64.0.64/26' },
+    placement: { environment: 'prod', number, profile, segment: '10.64.0.64/26', server },
     site: { cell, bus, weight: 1 },
     plan: { name: 'pro', weight: 1, databaseConnections: connections, quotas },
     quotas,

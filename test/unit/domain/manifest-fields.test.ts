@@ -26,12 +26,18 @@ const available = {
   },
 }
 
+/** What st-byoc has besides. */
+const ownServer = {
+  profile: 'st-byoc',
+  isolation: { database: 'database' },
+  environments: [{ name: 'staging', database: { secretRef: 'acme-database' } }],
+}
+
 /** For every field that is not available, values that ask for least and for more. */
 const refused: Record<string, { values: unknown[] }> = {
   'metadata.parent': { values: ['holding'] },
   'spec.environments[].profile': { values: ['mt-standard', 'st-dedicated'] },
   'spec.environments[].isolation': { values: [{}, { database: 'schema' }] },
-  'spec.environments[].database': { values: [{ secretRef: 'env:DATABASE' }] },
   'spec.isolation.overrides': { values: [{}, { logs: 'schema' }, { logs: 'row' }] },
   'spec.extensions': { values: [[], [{ point: 'order.created', kind: 'event', endpoint: 'https://example.com' }]] },
 }
@@ -44,7 +50,7 @@ test('every field of the schema is either available or refused, and says what be
   const namesOf = (fate: string) => fates.filter((field) => field.fate === fate).map((field) => field.path)
   expect(namesOf('none')).toEqual(['apiVersion', 'kind'])
   expect(new Set(namesOf('not-available'))).toEqual(new Set(Object.keys(refused)))
-  const known = new Set([...pathsOf(available), ...Object.keys(refused)])
+  const known = new Set([...pathsOf(available), ...pathsOf({ spec: ownServer }), ...Object.keys(refused)])
   expect(fates.map((field) => field.path).filter((path) => !known.has(path))).toEqual([])
 })
 
@@ -95,6 +101,25 @@ test.each(Object.entries(refused).flatMap(([path, { values }]) => values.map((va
     expect(failure.message).toContain('not available in this release')
   },
 )
+
+test('st-byoc needs a server for each environment, and no other profile takes one', () => {
+  const platformOf = { ...platform, cells: platform.cells.map((cell) => ({ ...cell, profiles: ['st-byoc'] })) }
+  const wish = (changes: object) =>
+    resolveManifest(
+      readManifest(JSON.stringify({ ...available, spec: { ...available.spec, ...ownServer, ...changes } })),
+      platformOf,
+      ['1.0.0', '2.0.0'],
+    )
+  expect(wish({}).resolved.spec).toMatchObject(ownServer)
+  for (const changes of [
+    { environments: [{ name: 'a', database: { secretRef: 'one' } }, { name: 'b' }] },
+    { environments: [...ownServer.environments, { name: 'b', database: { secretRef: 'x' } }], profile: 'mt-standard' },
+  ])
+    expect(failureOf(() => wish({ isolation: {}, ...changes }))).toMatchObject({
+      code: 'manifest_invalid',
+      details: [{ path: expect.stringMatching(/^spec\.environments\.[01]\.database$/) }],
+    })
+})
 
 test('st-dedicated has a database of its own, and says so', () => {
   const platformOf = { ...platform, cells: platform.cells.map((cell) => ({ ...cell, profiles: ['st-dedicated'] })) }

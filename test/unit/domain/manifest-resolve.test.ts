@@ -43,11 +43,11 @@ test('contacts are handed out apart and are not in the resolved manifest', () =>
 })
 
 test.each([
-  ['not_available', 'spec.profile', '  profile: st-byoc\n'],
+  ['manifest_invalid', 'spec.environments.0.database', '  profile: st-byoc\n'],
   ['not_available', 'spec.extensions', '  extensions: [{point: a, kind: b, endpoint: "https://example.com"}]\n'],
   ['not_available', 'spec.environments.0.profile', '  environments: [{name: prod, profile: mt-standard}]\n'],
   [
-    'not_available',
+    'manifest_invalid',
     'spec.environments.1.database',
     '  environments: [{name: a}, {name: b, database: {secretRef: x}}]\n',
   ],

@@ -8,7 +8,7 @@ import { createFolderStorage } from '../../../isolation/archives/folder-storage.
 import { archiveReader, archiveWriter } from '../../../isolation/archives/parts.ts'
 import { temporaryDirectory } from '../../support/temp-dir.ts'
 
-const { sealer } = newTenantKey(randomBytes(32), 'tenant-1')
+const { sealer } = newTenantKey(randomBytes(32), 'tenant-1', { isOwn: false })
 const text = Buffer.from('one\trow of a tenant\n'.repeat(40_000))
 
 async function* of(...pieces: Uint8Array[]) {
@@ -64,7 +64,7 @@ test.each([
 
 test('a part that is missing, or of another tenant or archive, is refused', async () => {
   const { storage, access, read } = await archive()
-  const other = newTenantKey(randomBytes(32), 'tenant-2').sealer
+  const other = newTenantKey(randomBytes(32), 'tenant-2', { isOwn: false }).sealer
   await expect(read({ ...access, sealer: other })).rejects.toMatchObject({ code: 'archive_damaged' })
   await storage.deleteFolder('abcd1234/')
   await expect(read()).rejects.toMatchObject({

@@ -13,6 +13,7 @@ const released = {
   '20261127020000-policy': '8736e3b5f58d84e977d2f6591a5d9edb3f1e636bcfdead1c96e3e3481694bf40',
   '20261127050000-update': 'b9315858b83a8e7d4602fb7f55ea41e82a1fa60d8746516433e3a9e9891b1f9e',
   '20261127060000-reports': '768b4fcef318fd1f82012871f8f2a32d93fffed7d27f0e6f6338d0d0b29c03d6',
+  '20261127061000-tenants-own-server': 'b097a4047e872d178d76fa91e9c073ece036e477feb6776896db3c4a61c9bb39',
 }
 
 it('has every released migration as it was released', async () => {
