@@ -17,7 +17,7 @@ export async function doors(world: World, { id, code, slug }: Of) {
   )
   await admin.end()
   const placements = await sqlOf(world.deps.orm.pool)<{ state: string }>({
-    text: 'select state from placements where tenant_id = $1',
+    text: `select state from placements where tenant_id = $1 order by environment = 'prod' desc, environment, number`,
     values: [id],
   })
   const topic = await world.bus.administration.getTopic(`tenant-${code}-prod`)
