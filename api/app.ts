@@ -11,6 +11,7 @@ import { requestLog } from './request-log.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { legalHoldRoutes } from './routes/legal-hold.ts'
 import { manifestRoutes } from './routes/manifests.ts'
+import { comparingRoutes } from './routes/comparing.ts'
 import { newApp } from './routes/common.ts'
 import { credentialRoutes } from './routes/credentials.ts'
 import { reportRoutes } from './routes/reports.ts'
@@ -53,6 +54,7 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
   const groups = [
     tenantRoutes,
     manifestRoutes,
+    comparingRoutes,
     transitionRoutes,
     legalHoldRoutes,
     credentialRoutes,
