@@ -1149,7 +1149,7 @@ export interface components {
             action: "create" | "change" | "migrate" | "remove";
             resource: string;
             /** @enum {string} */
-            kind: "secrets" | "database" | "object-store" | "runtime" | "network" | "topic";
+            kind: "secrets" | "database" | "object-store" | "runtime" | "network" | "archive" | "topic";
             environment: string;
             /** @description Cell or bus; null while a tenant that is not there has none yet */
             cell: string | null;
