@@ -12,6 +12,7 @@ import { auditRoutes } from './routes/audit.ts'
 import { legalHoldRoutes } from './routes/legal-hold.ts'
 import { masterKeyRoutes } from './routes/master-key.ts'
 import { manifestRoutes } from './routes/manifests.ts'
+import { comparingRoutes } from './routes/comparing.ts'
 import { newApp } from './routes/common.ts'
 import { credentialRoutes } from './routes/credentials.ts'
 import { reportRoutes } from './routes/reports.ts'
@@ -55,6 +56,7 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
   const groups = [
     tenantRoutes,
     manifestRoutes,
+    comparingRoutes,
     transitionRoutes,
     legalHoldRoutes,
     masterKeyRoutes,

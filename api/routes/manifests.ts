@@ -19,7 +19,7 @@ const accepted = json(
   'Accepted; Location: the operation',
 )
 
-/** Manifests: what creates a tenant, or leaves it as it is. */
+/** Manifests: what creates a tenant, updates it, or leaves it as it is. */
 export function manifestRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const app = newApp()
   const common = { tags: ['commands'], security, parameters: guards }
@@ -50,7 +50,7 @@ export function manifestRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       method: 'put',
       path: '/v1/tenants/{idOrSlug}',
       operationId: 'applyTenant',
-      summary: 'Apply a manifest: creates the tenant when the slug is new, changes nothing when it is in force',
+      summary: 'Apply a manifest: creates the tenant when the slug is new, updates it when something differs',
       request: { params: tenantParams, body: manifestBody },
       responses: {
         200: json(

@@ -8,6 +8,7 @@ import type {
   ListedAuditEvent,
   Checkpoint,
   Credentials,
+  Diff,
   Event,
   ManifestText,
   Operation,
@@ -15,6 +16,7 @@ import type {
   PlainTransition,
   Policy,
   PolicyRule,
+  Preview,
   Report,
   Resource,
   Secret,
@@ -60,7 +62,7 @@ export function createClient(options: ClientOptions) {
     createTenant: (manifest: Wish, change: ChangeOptions = {}): Promise<{ tenant: Tenant; operation: Operation }> =>
       bodyOf(api.POST('/v1/tenants', { params: guards(change), ...manifestBody(manifest) })),
 
-    /** Applies a manifest: creates the tenant when the slug is new, changes nothing when it is in force. */
+    /** Applies a manifest: creates the tenant when the slug is new, updates it when something differs. */
     applyTenant: (slug: string, manifest: Wish, change: ChangeOptions = {}): Promise<Applied> =>
       bodyOf(
         api.PUT('/v1/tenants/{idOrSlug}', {
@@ -68,6 +70,18 @@ export function createClient(options: ClientOptions) {
           ...manifestBody(manifest),
         }),
       ),
+
+    /** What applying a manifest would do, and what would deny it; nothing is written. */
+    previewManifest: (manifest: Wish): Promise<Preview> =>
+      bodyOf(api.POST('/v1/tenants:preview', manifestBody(manifest))),
+
+    /** Where what a tenant has differs from what its manifest in force asks for; a worker looks now. */
+    diffTenant: (idOrSlug: string): Promise<Diff> =>
+      bodyOf(api.GET('/v1/tenants/{idOrSlug}/diff', { params: { path: { idOrSlug } } })),
+
+    /** The manifest in force with its contacts, as it can be applied; that it was given goes into the audit trail. */
+    exportManifest: (idOrSlug: string): Promise<TenantManifest> =>
+      bodyOf(api.GET('/v1/tenants/{idOrSlug}/manifest', { params: { path: { idOrSlug } } })),
 
     /** One tenant, with its manifest. */
     getTenant: (idOrSlug: string): Promise<Tenant> =>

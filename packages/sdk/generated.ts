@@ -28,7 +28,7 @@ export interface paths {
         };
         /** One tenant with the manifest in force, resolved; the ETag is its generation */
         get: operations["getTenant"];
-        /** Apply a manifest: creates the tenant when the slug is new, changes nothing when it is in force */
+        /** Apply a manifest: creates the tenant when the slug is new, updates it when something differs */
         put: operations["applyTenant"];
         post?: never;
         delete?: never;
@@ -80,6 +80,57 @@ export interface paths {
         };
         /** The audit trail of the tenant, chained by hash; by id also of a purged one */
         get: operations["listTenantEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants:preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What applying a manifest would create, change and remove, and what would deny it; nothing is written */
+        post: operations["previewManifest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{idOrSlug}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where what there is differs from what the manifest in force asks for; a worker looks now */
+        get: operations["diffTenant"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{idOrSlug}/manifest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The manifest in force with its contacts, as it can be applied; that it was given is an event */
+        get: operations["exportManifest"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1121,6 +1172,66 @@ export interface components {
                 message: string;
                 remedy?: string;
             }[];
+        };
+        Preview: {
+            slug: string;
+            /**
+             * @description What applying it would be; null: nothing
+             * @enum {string|null}
+             */
+            operation: "provision" | "update" | null;
+            generation: number;
+            changed: boolean;
+            fields: {
+                path: string;
+                from?: unknown;
+                to?: unknown;
+            }[];
+            changes: components["schemas"]["PreviewedChange"][];
+            /** @description What would deny it */
+            violations: {
+                rule: string;
+                path?: string;
+                message: string;
+                remedy?: string;
+            }[];
+        };
+        PreviewedChange: {
+            /** @enum {string} */
+            action: "create" | "change" | "migrate" | "remove";
+            resource: string;
+            /** @enum {string} */
+            kind: "secrets" | "database" | "object-store" | "runtime" | "network" | "archive" | "topic";
+            environment: string;
+            /** @description Cell or bus; null while a tenant that is not there has none yet */
+            cell: string | null;
+            from: {
+                [key: string]: unknown;
+            } | null;
+            to: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Nothing gives back what was there */
+            irreversible: boolean;
+            steps: string[];
+        };
+        Diff: {
+            tenant: {
+                /** Format: uuid */
+                id: string;
+                slug: string;
+            };
+            /** @description Of the manifest in force */
+            generation: number;
+            drift: components["schemas"]["Drift"][];
+        };
+        Drift: {
+            resource: string;
+            /** @enum {string} */
+            kind: "missing" | "unexpected" | "not-owned" | "open" | "closed" | "property" | "schema" | "not-observed";
+            message: string;
+            expected?: unknown;
+            observed?: unknown;
         };
         /**
          * @example {
@@ -2256,6 +2367,339 @@ export interface operations {
             };
             /** @description No valid API key */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tenant is gone; its audit trail is left */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewManifest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "apiVersion": "freehold.dev/v1alpha1",
+                 *       "kind": "Tenant",
+                 *       "metadata": {
+                 *         "slug": "acme",
+                 *         "name": "Acme Manufacturing",
+                 *         "labels": {
+                 *           "segment": "smb"
+                 *         }
+                 *       },
+                 *       "spec": {
+                 *         "plan": "pro",
+                 *         "region": "eu-north",
+                 *         "environments": [
+                 *           {
+                 *             "name": "prod"
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["TenantManifest"];
+                /**
+                 * @example {
+                 *       "apiVersion": "freehold.dev/v1alpha1",
+                 *       "kind": "Tenant",
+                 *       "metadata": {
+                 *         "slug": "acme",
+                 *         "name": "Acme Manufacturing",
+                 *         "labels": {
+                 *           "segment": "smb"
+                 *         }
+                 *       },
+                 *       "spec": {
+                 *         "plan": "pro",
+                 *         "region": "eu-north",
+                 *         "environments": [
+                 *           {
+                 *             "name": "prod"
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/yaml": components["schemas"]["TenantManifest"];
+                /**
+                 * @example {
+                 *       "apiVersion": "freehold.dev/v1alpha1",
+                 *       "kind": "Tenant",
+                 *       "metadata": {
+                 *         "slug": "acme",
+                 *         "name": "Acme Manufacturing",
+                 *         "labels": {
+                 *           "segment": "smb"
+                 *         }
+                 *       },
+                 *       "spec": {
+                 *         "plan": "pro",
+                 *         "region": "eu-north",
+                 *         "environments": [
+                 *           {
+                 *             "name": "prod"
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "text/yaml": components["schemas"]["TenantManifest"];
+                /**
+                 * @example {
+                 *       "apiVersion": "freehold.dev/v1alpha1",
+                 *       "kind": "Tenant",
+                 *       "metadata": {
+                 *         "slug": "acme",
+                 *         "name": "Acme Manufacturing",
+                 *         "labels": {
+                 *           "segment": "smb"
+                 *         }
+                 *       },
+                 *       "spec": {
+                 *         "plan": "pro",
+                 *         "region": "eu-north",
+                 *         "environments": [
+                 *           {
+                 *             "name": "prod"
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/x-yaml": components["schemas"]["TenantManifest"];
+            };
+        };
+        responses: {
+            /** @description What would be done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something else is in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content type is not understood */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    diffTenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or slug of a tenant */
+                idOrSlug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The differences; none: all is as it should be */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diff"];
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tenant is gone; its audit trail is left */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportManifest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or slug of a tenant */
+                idOrSlug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The manifest; as YAML for who accepts application/yaml */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantManifest"];
+                    "application/yaml": components["schemas"]["TenantManifest"];
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
