@@ -16,7 +16,18 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   {
     weight: 8,
     arbitrary: fc
-      .constantFrom('suspend', 'suspend', 'resume', 'resume', 'delete', 'undelete', 'undelete', 'rotate-credentials')
+      .constantFrom(
+        'suspend',
+        'resume',
+        'resume',
+        'archive',
+        'restore',
+        'restore',
+        'delete',
+        'undelete',
+        'undelete',
+        'rotate-credentials',
+      )
       .map((name) => ({ name }) as Command),
   },
   { weight: 1, arbitrary: fc.constantFrom('hold', 'lift').map((name) => ({ name }) as Command) },

@@ -3,7 +3,7 @@ import { lifecycle, runsBeside, type TenantState } from '../../../domain/lifecyc
 /** What a manifest of the model says. */
 export type Wish = { readonly plan: 'free' | 'pro'; readonly staging: boolean; readonly isProtected: boolean }
 
-const kinds = ['suspend', 'resume', 'delete', 'undelete', 'purge', 'rotate-credentials'] as const
+const kinds = ['suspend', 'resume', 'archive', 'restore', 'delete', 'undelete', 'purge', 'rotate-credentials'] as const
 type Plain = (typeof kinds)[number]
 
 /** A command as somebody gives it. */
@@ -12,15 +12,17 @@ export type Command =
   | { readonly name: 'purge'; readonly isConfirmed: boolean }
   | { readonly name: 'hold' | 'lift' | Exclude<Plain, 'purge'> }
 
-type Base = 'active' | 'soft-deleted' | 'purged'
+type Base = 'active' | 'archived' | 'soft-deleted' | 'purged'
 type Open = { readonly kind: Plain | 'provision' | 'update' }
 
 /**
- * What a tenant should be, in the fewest words that tell the commands apart: `base` is its state but for the latch of suspend.
- * `placed`: number of the placement of each environment that it has, and `newest` of each that it ever had.
+ * What a tenant should be, in the fewest words that tell the commands apart: `base` is its state but for the latch of suspend,
+ * and `putAside` what it was when it was deleted. `placed`: number of the placement of each environment that it has, and `newest` of each that it ever had; `archives`: of each
+ * environment that is in cold storage, too.
  */
 export type Model = {
   readonly base: Base
+  readonly putAside: Base
   readonly latch: boolean
   readonly held: boolean
   readonly wish: Wish
@@ -28,12 +30,14 @@ export type Model = {
   readonly observed: number
   readonly placed: Readonly<Record<string, number>>
   readonly newest: Readonly<Record<string, number>>
+  readonly archives: Readonly<Record<string, number>>
   readonly open: readonly Open[]
 }
 
 /** No tenant of the slug: none yet, or one that was purged. */
 export const nobody: Model = {
   base: 'purged',
+  putAside: 'active',
   latch: false,
   held: false,
   wish: { plan: 'free', staging: false, isProtected: false },
@@ -41,6 +45,7 @@ export const nobody: Model = {
   observed: 0,
   placed: {},
   newest: {},
+  archives: {},
   open: [],
 }
 
@@ -64,10 +69,13 @@ function ask(model: Model, command: Command): Asked {
     return model.held ? { answer: '200', model: { ...model, held: false } } : refused('404 not_found')
   if (command.name === 'purge' && !command.isConfirmed) return refused('422 confirmation_mismatch')
   const { name } = command
+  // Nobody has credentials where nobody lives.
+  if (name === 'rotate-credentials' && model.placed['prod'] === undefined) return refused('404 environment_not_found')
   const objection = objectionTo(model, name)
   if (objection !== undefined) return refused(objection)
   const latch = name === 'suspend' ? true : name === 'resume' ? false : model.latch
-  return { answer: '202', model: { ...model, latch, open: [...model.open, { kind: name }] } }
+  const next = name === 'restore' ? withPlaces(model, model.wish) : model
+  return { answer: '202', model: { ...next, latch, open: [...model.open, { kind: name }] } }
 }
 
 /** A manifest: that of a new tenant, the one that was accepted last, or another one. */
@@ -77,20 +85,18 @@ function apply(model: Model, wish: Wish): Asked {
   const objection = isNew ? undefined : objectionTo(model, 'update')
   if (objection !== undefined) return { answer: objection, model }
   const kind = isNew ? ('provision' as const) : ('update' as const)
-  const next = isNew ? { ...nobody, base: 'active' as const } : model
-  const added = environmentsOf(wish).filter((name) => next.placed[name] === undefined)
-  const numbers = Object.fromEntries(added.map((name) => [name, (next.newest[name] ?? 0) + 1]))
+  const next = withPlaces(isNew ? { ...nobody, base: 'active' as const } : model, wish)
   return {
     answer: '202',
-    model: {
-      ...next,
-      wish,
-      generation: next.generation + 1,
-      placed: { ...next.placed, ...numbers },
-      newest: { ...next.newest, ...numbers },
-      open: [...next.open, { kind }],
-    },
+    model: { ...next, wish, generation: next.generation + 1, open: [...next.open, { kind }] },
   }
+}
+
+/** With a placement for each environment that has none, under a number that it never had. */
+function withPlaces(model: Model, wish: Wish): Model {
+  const added = environmentsOf(wish).filter((name) => model.placed[name] === undefined)
+  const numbers = Object.fromEntries(added.map((name) => [name, (model.newest[name] ?? 0) + 1]))
+  return { ...model, placed: { ...model.placed, ...numbers }, newest: { ...model.newest, ...numbers } }
 }
 
 function objectionTo(model: Model, kind: Open['kind']): string | undefined {
@@ -109,9 +115,11 @@ function settled(model: Model, operation: Open): Model {
   const after: Partial<Record<Open['kind'], Partial<Model>>> = {
     provision: { observed: model.generation },
     update: { observed: model.generation, placed },
-    delete: { base: 'soft-deleted' },
-    undelete: { base: 'active' },
-    purge: { base: 'purged', placed: {} },
+    archive: { base: 'archived', placed: {}, archives: model.placed },
+    restore: { base: 'active' },
+    delete: { base: 'soft-deleted', putAside: model.base },
+    undelete: { base: model.putAside },
+    purge: { base: 'purged', placed: {}, archives: {} },
   }
   return { ...rest, ...after[operation.kind] }
 }
