@@ -94,7 +94,7 @@ export async function remainsOf(world: World, { id, code }: Of): Promise<Remains
     }),
     world.bus.topics(),
   ])
-  const files = readdirSync(world.environment.FREEHOLD_STATE_DIR, { recursive: true, encoding: 'utf8' })
+  const files = filesBelow(world.environment.FREEHOLD_STATE_DIR)
     .filter((path) => !path.startsWith('service-bus') && path.includes(code))
     .toSorted((a, b) => a.localeCompare(b))
   return {
@@ -108,6 +108,16 @@ export async function remainsOf(world: World, { id, code }: Of): Promise<Remains
     secrets,
     deliveries,
   }
+}
+
+/** Every file and folder; read again when a folder of somebody else goes meanwhile. */
+function filesBelow(folder: string): string[] {
+  for (;;)
+    try {
+      return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
 }
 
 /** What each statement gives, a text a row, ascending. */

@@ -111,10 +111,12 @@ function objectionTo(model: Model, kind: Open['kind']): string | undefined {
 function settled(model: Model, operation: Open): Model {
   const rest = { ...model, open: model.open.filter((one) => one !== operation) }
   const wished = environmentsOf(model.wish)
-  const placed = Object.fromEntries(Object.entries(model.placed).filter(([name]) => wished.includes(name)))
+  // An environment that is removed leaves nothing behind, its archive included.
+  const kept = (all: Model['placed']) =>
+    Object.fromEntries(Object.entries(all).filter(([name]) => wished.includes(name)))
   const after: Partial<Record<Open['kind'], Partial<Model>>> = {
     provision: { observed: model.generation },
-    update: { observed: model.generation, placed },
+    update: { observed: model.generation, placed: kept(model.placed), archives: kept(model.archives) },
     archive: { base: 'archived', placed: {}, archives: model.placed },
     restore: { base: 'active' },
     delete: { base: 'soft-deleted', putAside: model.base },
