@@ -79,7 +79,9 @@ export function createArchiveActivities(deps: ActivityDeps) {
         })
         await readManifest(reader, written)
         const named = [written, ...contents.flatMap(({ inventory }) => partsOf(inventory))].map(({ path }) => path)
-        await deleteOthers(folder, ['owner.json', ...named])
+        // The inventories stay: who does this again, because a crash forgot it, reads them again.
+        const listings = exports.map(({ inventory }) => inventory.path)
+        await deleteEarlier(claim.fence, folder, ['owner.json', ...listings, ...named])
         const proven = contents.map(({ resource, inventory }) => ({ resource, ...proofOf(inventory) }))
         return {
           facts: { manifest: written, contents: proven as Json },
@@ -106,12 +108,17 @@ export function createArchiveActivities(deps: ActivityDeps) {
       }),
   }
 
-  async function deleteOthers(folder: string, kept: readonly string[]): Promise<void> {
+  /** What was written under earlier claims and is not kept. What came later is not ours to judge: we may be late. */
+  async function deleteEarlier(fence: number, folder: string, kept: readonly string[]): Promise<void> {
     const paths = new Set(kept.map((path) => `${folder}${path}`))
-    for (const { path } of await deps.archives.list(folder)) if (!paths.has(path)) await deps.archives.delete(path)
+    for (const { path } of await deps.archives.list(folder))
+      if (!paths.has(path) && fenceOf(path) < fence) await deps.archives.delete(path)
   }
 }
 export type ArchiveActivities = ReturnType<typeof createArchiveActivities>
+
+/** Of the claim under which a file was written: the end of the name of its folder. */
+const fenceOf = (path: string) => Number(/(\d+)\/[^/]+$/.exec(path)?.[1] ?? 0)
 
 /** Key of the resource whose export a step waits for. */
 const resourceOf = (step: string) => step.slice(0, -'/export'.length)

@@ -80,4 +80,11 @@ export const archiveMutants: readonly Mutant[] = [
     swaps: [['nonce[11] = isLast ? 1 : 0', 'nonce[11] = 0']],
     test: 'test/unit/crypto/sealed-stream.test.ts',
   },
+  {
+    name: 'the proof of an archive can be done again',
+    file: 'activities/archives.ts',
+    swaps: [["['owner.json', ...listings, ...named]", "['owner.json', ...named]"]],
+    test: 'test/integration/life/archive-faults.test.ts',
+    only: 'proves again',
+  },
 ]

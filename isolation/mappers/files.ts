@@ -31,12 +31,17 @@ export async function exists(path: string): Promise<boolean> {
 /** Throws `forbidden` when the path, as far as it exists, leads over a symbolic link. The path must be absolute. */
 export async function refuseLinks(path: string): Promise<void> {
   let existing = path
-  while (!(await exists(existing))) existing = dirname(existing)
-  if ((await unless(['ENOENT', 'ELOOP'], realpath(existing), undefined)) !== existing)
-    throw new FreeholdError(
-      'forbidden',
-      `${basename(path)} lies behind a symbolic link, which object areas do not follow`,
-    )
+  for (;;) {
+    while (!(await exists(existing))) existing = dirname(existing)
+    const real = await unless(['ENOENT', 'ELOOP'], realpath(existing), undefined)
+    if (real === existing) return
+    // What somebody removes meanwhile is no link: its folder is looked at instead.
+    if (real !== undefined || (await exists(existing))) break
+  }
+  throw new FreeholdError(
+    'forbidden',
+    `${basename(path)} lies behind a symbolic link, which object areas do not follow`,
+  )
 }
 
 /** Writes a file whole or not at all: to `scratch`, flushed to the disk, then renamed, and the rename flushed too. */
