@@ -35,8 +35,9 @@ export async function refuseLinks(path: string): Promise<void> {
     while (!(await exists(existing))) existing = dirname(existing)
     const real = await unless(['ENOENT', 'ELOOP'], realpath(existing), undefined)
     if (real === existing) return
-    // What somebody removes meanwhile is no link: its folder is looked at instead.
-    if (real !== undefined || (await exists(existing))) break
+    // A link that leads nowhere. What somebody has removed meanwhile is none, and is looked for again.
+    const isLink = async () => (await unless(['ENOENT', 'ENOTDIR'], lstat(existing), undefined))?.isSymbolicLink()
+    if (real !== undefined || (await isLink())) break
   }
   throw new FreeholdError(
     'forbidden',
