@@ -4,7 +4,7 @@ import type { JsonObject } from '../domain/json.ts'
 import { assertTransition, lifecycle, runsBeside } from '../domain/lifecycle.ts'
 import type { OperationKind } from '../domain/operation.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
-import { eventsJson } from '../registry/events.ts'
+import { appendTo } from '../registry/events.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import { findTenantId } from '../registry/tenants.ts'
 import { judgeTenant } from './judge.ts'
@@ -134,9 +134,5 @@ export async function appendCommandEvent(
 ): Promise<void> {
   const { id, kind, generation, attempt } = operation
   const data = { kind, generation, attempt, ...(reason === undefined ? {} : { reason }) }
-  await sql({
-    name: 'append-events',
-    text: 'select append_events($1::uuid::text, $2::jsonb)',
-    values: [operation.tenant, eventsJson([operationEvent({ id, correlationId }, actor, type, data)])],
-  })
+  await appendTo(sql, operation.tenant, [operationEvent({ id, correlationId }, actor, type, data)])
 }

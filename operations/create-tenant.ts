@@ -5,7 +5,7 @@ import type { Platform } from '../domain/platform.ts'
 import { hasOwnMasterKey } from '../isolation/strategies/by-profile.ts'
 import { roomIn } from '../registry/capacity.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
-import { eventsJson } from '../registry/events.ts'
+import { appendTo } from '../registry/events.ts'
 import { newTenantKey } from '../registry/tenant-keys.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import type { Requester } from './accept.ts'
@@ -68,11 +68,7 @@ export async function createTenant(
     operationEvent(of, requester.actor, 'TENANCY_KEY_CREATED', master === null ? {} : { masterKey: master }),
     operationEvent(of, requester.actor, 'TENANCY_OPERATION_ACCEPTED', { kind: operation.kind, generation, attempt: 1 }),
   ]
-  await sql({
-    name: 'append-events',
-    text: 'select append_events($1::uuid::text, $2::jsonb)',
-    values: [id, eventsJson(events)],
-  })
+  await appendTo(sql, id, events)
   await takeChosen(sql, id, places)
   return operation
 }

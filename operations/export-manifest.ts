@@ -1,6 +1,6 @@
 import { exportManifest } from '../domain/manifest-export.ts'
 import type { Manifest } from '../domain/manifest.ts'
-import { eventsJson } from '../registry/events.ts'
+import { appendTo } from '../registry/events.ts'
 import type { Sql } from '../registry/sql.ts'
 import { readSealer } from '../registry/tenant-keys.ts'
 import { lockTenant, type Requester } from './accept.ts'
@@ -25,10 +25,6 @@ export async function exportTenant(
   const stored = await readManifestOf(sql, tenant.id, generation)
   const contacts = contactsOf(await readSealer(sql, platformKey, tenant.id), stored)
   const data = { generation, contacts: contacts.length }
-  await sql({
-    name: 'append-events',
-    text: 'select append_events($1::uuid::text, $2::jsonb)',
-    values: [tenant.id, eventsJson([{ type: 'TENANCY_MANIFEST_EXPORTED', actor, correlationId, data }])],
-  })
+  await appendTo(sql, tenant.id, [{ type: 'TENANCY_MANIFEST_EXPORTED', actor, correlationId, data }])
   return { tenant: tenant.id, generation, manifest: exportManifest(stored.resolved, contacts) }
 }

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import type { OperationRow } from '../registry/entities/operation.ts'
-import { eventsJson } from '../registry/events.ts'
+import { appendTo } from '../registry/events.ts'
 import { transaction } from '../registry/pool.ts'
 import type { Sql } from '../registry/sql.ts'
 import { raiseConditions } from './conditions.ts'
@@ -61,8 +61,5 @@ async function appendSweepEvent(
   type: 'TENANCY_OPERATION_INTERRUPTED' | 'TENANCY_OPERATION_STARTED',
   data: { kind: string; standing?: string; attempt?: number },
 ): Promise<void> {
-  await sql({
-    text: 'select append_events($1::uuid::text, $2::jsonb)',
-    values: [operation.tenant, eventsJson([operationEvent(operation, 'system:sweep', type, data)])],
-  })
+  await appendTo(sql, operation.tenant, [operationEvent(operation, 'system:sweep', type, data)])
 }

@@ -1,7 +1,7 @@
 import { FreeholdError } from '../domain/errors.ts'
 import { endsTenant } from '../domain/lifecycle.ts'
 import type { OperationKind } from '../domain/operation.ts'
-import { eventsJson } from '../registry/events.ts'
+import { appendTo, eventsJson } from '../registry/events.ts'
 import type { Sql } from '../registry/sql.ts'
 import type { Requester } from './accept.ts'
 import { raiseConditions } from './conditions.ts'
@@ -84,9 +84,5 @@ export async function liftLegalHold(
   const [before] = lifted
   if (before === undefined) throw new FreeholdError('not_found', `tenant ${tenant.slug} is under no legal hold`)
   const data = { before: before.message, ...(reason === undefined ? {} : { reason }) }
-  await sql({
-    name: 'append-events',
-    text: 'select append_events($1::uuid::text, $2::jsonb)',
-    values: [tenant.id, eventsJson([{ type: 'TENANCY_LEGAL_HOLD_LIFTED', actor, correlationId, data }])],
-  })
+  await appendTo(sql, tenant.id, [{ type: 'TENANCY_LEGAL_HOLD_LIFTED', actor, correlationId, data }])
 }

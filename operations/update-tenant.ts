@@ -2,7 +2,7 @@ import { assertChangeable } from '../domain/immutable.ts'
 import type { Platform } from '../domain/platform.ts'
 import { fieldsBetween } from '../domain/preview.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
-import { eventsJson } from '../registry/events.ts'
+import { appendTo } from '../registry/events.ts'
 import { readSealer } from '../registry/tenant-keys.ts'
 import type { Sql } from '../registry/sql.ts'
 import { acceptOperation, assertMayStart, type Requester } from './accept.ts'
@@ -55,11 +55,7 @@ export async function updateTenant(
     fields: fieldsBetween(known, wish).map(({ path }) => path),
     environments: wish.resolved.spec.environments.map(({ name }) => name),
   })
-  await sql({
-    name: 'append-events',
-    text: 'select append_events($1::uuid::text, $2::jsonb)',
-    values: [tenant.id, eventsJson([event])],
-  })
+  await appendTo(sql, tenant.id, [event])
   await takeChosen(sql, tenant.id, places)
   return operation
 }

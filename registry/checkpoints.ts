@@ -4,7 +4,7 @@ import { emptyHead } from '../crypto/hash-chain.ts'
 import type { Signer } from '../crypto/signing.ts'
 import { sha256 } from '../crypto/tokens.ts'
 import { platformStream } from '../domain/events.ts'
-import { eventsJson } from './events.ts'
+import { appendTo } from './events.ts'
 import { transaction } from './pool.ts'
 import { one, type Sql } from './sql.ts'
 
@@ -62,11 +62,7 @@ async function makeOne(
     values: [facts.number, document, hash, facts.keyId, signature, JSON.stringify(heads)],
   })
   const data = { ...facts, sha256: hash, signature, heads: heads.length }
-  await sql({
-    name: 'append-platform-events',
-    text: 'select append_events($1, $2::jsonb)',
-    values: [platformStream, eventsJson([{ type: 'TENANCY_CHECKPOINT_MADE', actor: 'system:worker', data }])],
-  })
+  await appendTo(sql, platformStream, [{ type: 'TENANCY_CHECKPOINT_MADE', actor: 'system:worker', data }])
   return heads.length
 }
 

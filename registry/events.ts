@@ -2,6 +2,7 @@ import { canonicalText } from '../crypto/hash-chain.ts'
 import type { NewEvent } from '../domain/events.ts'
 import { Event } from './entities/event.ts'
 import type { EntityManager } from './orm.ts'
+import type { Sql } from './sql.ts'
 
 /**
  * Events as `append_events` of the registry takes them: in one statement it gives each its sequence number, id, time and
@@ -25,6 +26,16 @@ export function eventsJson(events: readonly NewEvent[]): string {
  */
 export async function appendEvents(em: EntityManager, stream: string, events: readonly NewEvent[]): Promise<void> {
   if (events.length > 0) await em.execute('select append_events(?, ?::jsonb)', [stream, eventsJson(events)])
+}
+
+/** The same over a connection. */
+export async function appendTo(sql: Sql, stream: string, events: readonly NewEvent[]): Promise<void> {
+  if (events.length > 0)
+    await sql({
+      name: 'append-events',
+      text: 'select append_events($1, $2::jsonb)',
+      values: [stream, eventsJson(events)],
+    })
 }
 
 /**

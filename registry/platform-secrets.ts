@@ -4,7 +4,7 @@ import { FreeholdError } from '../domain/errors.ts'
 import { platformStream, type Actor, type NewEvent } from '../domain/events.ts'
 import { openStates } from '../domain/operation.ts'
 import type { OwnServer } from '../domain/placement.ts'
-import { eventsJson } from './events.ts'
+import { appendTo } from './events.ts'
 import { one, type Sql } from './sql.ts'
 
 /** What may be told of a secret. `usedBy`: environments that live on the server it leads to. */
@@ -157,9 +157,5 @@ async function tell(
   of: { name: string; version: number },
 ): Promise<void> {
   const data = { ...of, ...(reason === undefined ? {} : { reason }) }
-  await sql({
-    name: 'append-platform-events',
-    text: 'select append_events($1, $2::jsonb)',
-    values: [platformStream, eventsJson([{ type, actor, correlationId, data }])],
-  })
+  await appendTo(sql, platformStream, [{ type, actor, correlationId, data }])
 }

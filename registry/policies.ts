@@ -3,7 +3,7 @@ import { FreeholdError } from '../domain/errors.ts'
 import { platformStream, type Actor } from '../domain/events.ts'
 import type { Rule } from '../domain/policy.ts'
 import type { PolicyRow } from './entities/policy.ts'
-import { eventsJson } from './events.ts'
+import { appendTo } from './events.ts'
 import { one, type Sql } from './sql.ts'
 
 /** A version of the policy; version 0 is that of a platform that never had rules. */
@@ -65,11 +65,7 @@ export async function changePolicy(
     ...differences(before.rules, policy.rules),
     ...(reason === undefined ? {} : { reason }),
   }
-  await sql({
-    name: 'append-platform-events',
-    text: 'select append_events($1, $2::jsonb)',
-    values: [platformStream, eventsJson([{ type: 'TENANCY_POLICY_CHANGED', actor, correlationId, data }])],
-  })
+  await appendTo(sql, platformStream, [{ type: 'TENANCY_POLICY_CHANGED', actor, correlationId, data }])
   return { policy, changed: true }
 }
 

@@ -1,7 +1,7 @@
 import { canonicalText } from '../crypto/hash-chain.ts'
 import { isSignedBy, type PublicKey, type Signer } from '../crypto/signing.ts'
 import { platformStream } from '../domain/events.ts'
-import { eventsJson } from './events.ts'
+import { appendTo } from './events.ts'
 import type { Sql } from './sql.ts'
 
 type Kept = { id: string; document: string; signature: string }
@@ -30,10 +30,7 @@ export async function keepSigningKey(sql: Sql, { publicKey, sign }: Signer): Pro
     values: [publicKey.kid, document, sign(document)],
   })
   const data = { before: before?.key.kid ?? null, after: publicKey.kid }
-  await sql({
-    text: 'select append_events($1, $2::jsonb)',
-    values: [platformStream, eventsJson([{ type: 'TENANCY_SIGNING_KEY_ADDED', actor: 'system:bootstrap', data }])],
-  })
+  await appendTo(sql, platformStream, [{ type: 'TENANCY_SIGNING_KEY_ADDED', actor: 'system:bootstrap', data }])
 }
 
 /**

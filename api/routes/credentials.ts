@@ -9,7 +9,7 @@ import { currentPlacement } from '../../domain/placement.ts'
 import { acceptOperation } from '../../operations/accept.ts'
 import { readManifestOf } from '../../operations/manifests.ts'
 import { generationInForce, type TenantFacts } from '../../operations/rows.ts'
-import { eventsJson } from '../../registry/events.ts'
+import { appendTo } from '../../registry/events.ts'
 import { readSealer } from '../../registry/tenant-keys.ts'
 import { placementsOf } from '../../registry/placements.ts'
 import { transaction } from '../../registry/pool.ts'
@@ -69,11 +69,7 @@ export function credentialRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
         const { actor, correlationId } = call
         const kinds = read.bus === null ? ['database'] : ['database', 'bus']
         const data = { environment, kinds, ...(reason === undefined ? {} : { reason }) }
-        await sql({
-          name: 'append-events',
-          text: 'select append_events($1::uuid::text, $2::jsonb)',
-          values: [tenant.id, eventsJson([{ type: 'TENANCY_CREDENTIALS_READ', actor, correlationId, data }])],
-        })
+        await appendTo(sql, tenant.id, [{ type: 'TENANCY_CREDENTIALS_READ', actor, correlationId, data }])
         return read
       })
       return c.json(credentials, 200)
