@@ -16,7 +16,7 @@ type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
 export const exitCodeMeanings: Readonly<Record<Exclude<ExitCode, 127>, string>> = {
   0: 'ok',
-  1: 'the operation failed, was aborted or is interrupted; what was to be verified is not genuine, or broken',
+  1: 'the operation failed, was aborted or is interrupted; what was to be verified is not genuine, or broken; a tenant differs',
   2: 'usage: wrong arguments, or a file that cannot be read',
   3: 'the API refused the request (4xx)',
   4: 'the API cannot be reached or cannot serve now (5xx), or there is no key',

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { apply } from './commands/apply.ts'
 import { exportAudit, listAudit, verifyTrail } from './commands/audit.ts'
 import { showCertificate } from './commands/certificate.ts'
+import { diff, exportManifest, preview } from './commands/compare.ts'
 import { connect } from './commands/connect.ts'
 import { describeTenant } from './commands/describe.ts'
 import { liftHold, setHold } from './commands/hold.ts'
@@ -68,6 +69,13 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     .requiredOption('-f, --file <path>', 'file, folder (*.yaml, *.yml, *.json) or - (repeatable)', collect)
     .option('--wait', 'follow the operations to their end')
     .action(to(apply))
+  command('preview', 'what applying manifests would do; nothing is changed')
+    .requiredOption('-f, --file <path>', 'file, folder (*.yaml, *.yml, *.json) or - (repeatable)', collect)
+    .action(to(preview))
+  command('diff <tenant>', 'where what is there differs from what the manifest in force asks for').action(to(diff))
+  command('export <tenant>', 'the manifest in force, as it can be applied')
+    .option('-f, --file <path>', 'into this file (default: standard output)')
+    .action(to(exportManifest))
   command('get <tenant>', 'one tenant, by slug or id; --output yaml shows its manifest').action(to(getTenant))
   command('list', 'tenants')
     .option('--state <state>', 'only in this state')
