@@ -5,16 +5,19 @@ const schemes = ['postgres:', 'postgresql:']
 const defaultPort = 5432
 const sslmodes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify']
 
+/** What a URL may say beside server, user and database. */
+const parameters = ['sslmode', 'application_name', 'connect_timeout']
+
 /**
- * Host, port and `sslmode` of a PostgreSQL connection URL that names a user and one host; undefined for any other text. The rest
- * of it (database, other parameters) is for whoever connects.
+ * Host, port and `sslmode` of a PostgreSQL connection URL that names a user and one host; undefined for any other text, and for
+ * one with a parameter other than `sslmode`, `application_name` and `connect_timeout`. The rest of it is for whoever connects.
  */
 export function serverAddress(text: string): ServerAddress | undefined {
   const url = URL.parse(text)
   if (url === null || !schemes.includes(url.protocol) || url.username === '') return undefined
   if (!/^[A-Za-z0-9.:[\]-]+$/.test(url.hostname)) return undefined
-  // A parameter would win over what is told of the URL.
-  if (['host', 'hostaddr', 'port'].some((name) => url.searchParams.has(name))) return undefined
+  // Others would win over what is told of the URL, or have the worker open a file of its own machine.
+  if ([...url.searchParams.keys()].some((name) => !parameters.includes(name))) return undefined
   const sslmode = url.searchParams.get('sslmode')
   if (sslmode !== null && !sslmodes.includes(sslmode)) return undefined
   const address = { host: url.hostname.replaceAll(/[[\]]/g, ''), port: Number(url.port || defaultPort) }

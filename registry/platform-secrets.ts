@@ -58,7 +58,7 @@ export async function serverOf(sql: Sql, name: string, path: string): Promise<Ow
   })
   if (row === undefined) throw secretNotFound(name, path)
   if (row.address !== null) return { ...row.address, secret: name }
-  const message = `secret "${name}" holds no connection URL of a PostgreSQL server: it begins with postgresql:// and names a user and one host`
+  const message = `secret "${name}" holds no connection URL of a PostgreSQL server: it begins with postgresql://, names a user and one host, and has no parameter but sslmode, application_name and connect_timeout`
   throw new FreeholdError('secret_unusable', message, { details: [{ path, message }] })
 }
 

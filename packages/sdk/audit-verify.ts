@@ -65,23 +65,30 @@ export async function verifyAudit(
   function take(record: AuditRecord): void {
     switch (record.kind) {
       case 'export':
-        about = record
+        if (about !== undefined) reportPlace('export', null, 'one first line', 'another one')
+        about ??= record
         break
       case 'key':
         own.push(record.key)
         break
       case 'checkpoint':
         count.checkpoints += 1
+        // What was signed is known before the first event is looked at, or it would be compared with nothing.
+        if (count.streams > 0)
+          reportPlace('checkpoints', record.number, 'every checkpoint before the first stream', 'one behind it')
         checkpoints.add(record, about?.tenant == null)
         break
       case 'stream':
         closeStream()
         count.streams += 1
+        if (seen.has(record.stream)) reportPlace(record.stream, 1, 'every stream once', 'it once more')
         seen.add(record.stream)
         current = createStreamCheck(record, checkpoints.heads.get(record.stream), report)
         break
       case 'event': {
         count.events += 1
+        if (current === undefined)
+          reportPlace('export', record.seq, 'every event behind its stream', 'one of no stream')
         const body = current?.add(record)
         if (body?.type === 'TENANCY_CHECKPOINT_MADE') reportCheckpoint(record, body)
         break
@@ -98,6 +105,10 @@ export async function verifyAudit(
           report({ kind: 'removed', stream: 'export', seq: null, expected: said ?? '', found: found ?? '' })
       }
     }
+  }
+
+  function reportPlace(stream: string, seq: number | null, expected: string, found: string): void {
+    report({ kind: 'reordered', stream, seq, expected, found })
   }
 
   /** What the platform's stream tells of a checkpoint; one that was made since the export began is not in it. */

@@ -24,7 +24,7 @@ export function databaseError(error: unknown, cell: Pick<CellAccess, 'name' | 'd
   const whose = secret === undefined ? `the database of cell "${cell.name}"` : `the server of secret "${secret}"`
   const where = `${whose} (${host}:${port}/${name})`
   const code = codeOf(error)
-  const said = error instanceof DatabaseError ? `${error.message} (SQLSTATE ${code})` : code
+  const said = error instanceof DatabaseError ? `${toldBy(error)} (SQLSTATE ${code})` : code
   if (isPassing(error))
     return new FreeholdError('substrate_unavailable', `${where} is not available: ${said || 'the connection was lost'}`)
   if (secret !== undefined && (refusedLogin.test(code) || isNoTls(error)))
@@ -49,6 +49,16 @@ export function databaseError(error: unknown, cell: Pick<CellAccess, 'name' | 'd
     )
   return new FreeholdError('internal', `${where} answered: ${said || 'an error without a code'}`)
 }
+
+/** What a server says, which may be one of a tenant: as one line, and no longer than a person reads. */
+function toldBy({ message }: DatabaseError): string {
+  const line = message
+    .slice(0, 4 * longest)
+    .replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
+    .trim()
+  return line.length > longest ? `${line.slice(0, longest)} …` : line
+}
+const longest = 500
 
 /** Whether the same work may succeed later unchanged. */
 export function isPassing(error: unknown): boolean {

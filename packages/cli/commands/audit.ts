@@ -83,6 +83,15 @@ export async function verifyTrail(session: Session, tenant: string | undefined, 
   const bytes = file === undefined ? await session.client.exportAudit(tenant) : await readable(file, io.cwd)
   const result = await whole(verifyAudit(readRecords(bytes), keys === undefined ? {} : { keys }), file)
   const { findings, more } = result
+  if (findings.length === 0 && options.keys !== undefined && result.unsigned === result.events)
+    throw new CliError(
+      exitCodes.operationFailed,
+      `NOTHING of this trail is signed by a checkpoint: ${checked(result)}`,
+      {
+        code: 'audit_unsigned',
+        next: 'it agrees with itself, which proves nothing against whoever wrote it: export it again once there is a checkpoint',
+      },
+    )
   if (findings.length === 0 || format !== 'table')
     print(io.stdout, format, result, () => `all is well: ${checked(result)}`)
   if (keys === undefined)

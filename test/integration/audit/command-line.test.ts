@@ -160,6 +160,13 @@ describe('the command line', () => {
       writeFileSync(join(cwd, 'shorter.ndjson'), lines.toSpliced(at, 1).join('\n'))
       expect([(await verify('shorter.ndjson')).exitCode, line]).toEqual([1, line])
     }
+    // Without any checkpoint it agrees with itself, which is not enough for who brings keys.
+    const bare = text.split('\n').filter((line) => !line.includes('"kind":"checkpoint"'))
+    writeFileSync(join(cwd, 'bare.ndjson'), bare.join('\n').replace('"checkpoints":1', '"checkpoints":0'))
+    expect(await verify('bare.ndjson')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('code: audit_unsigned') as string,
+    })
     writeFileSync(join(cwd, 'cut.ndjson'), text.slice(0, text.length - 100))
     expect((await verify('cut.ndjson')).exitCode).toBe(1)
     const other = createSigner(randomBytes(32)).publicKey

@@ -271,3 +271,43 @@ describe('a checkpoint', () => {
     expect(findings).toMatchObject([{ kind: 'bad signature', seq: 1 } satisfies Partial<AuditFinding>])
   })
 })
+
+describe('an export', () => {
+  /** Its records, as somebody may order them who hands on the file. */
+  async function handedOn(order: (records: readonly AuditRecord[]) => readonly AuditRecord[]) {
+    const records = exportAudit(trail.sql, trail.signer, null) as AsyncIterable<unknown> as AsyncIterable<AuditRecord[]>
+    const all: AuditRecord[] = []
+    for await (const some of records) all.push(...some)
+    const some = (async function* () {
+      yield order(all)
+    })()
+    const { findings } = await verifyAudit(some, { keys: [trail.signer.publicKey] })
+    return findings.map(({ kind, stream }) => [kind, stream])
+  }
+  const behind = (records: readonly AuditRecord[]) => {
+    const isSigned = ({ kind }: AuditRecord) => kind === 'checkpoint'
+    const rest = records.filter((one) => !isSigned(one))
+    return [...rest.slice(0, -1), ...records.filter(isSigned), ...rest.slice(-1)]
+  }
+
+  it('of a forged stream whose checkpoints were moved behind the events, where nothing would be compared with them', async () => {
+    const bodies = (await eventsOf(b)).map(({ body }) => body.replace('key:admin', 'key:other'))
+    await forge(b, bodies)
+    expect(await handedOn((records) => records)).toContainEqual(['changed', b])
+    expect(await handedOn(behind)).toContainEqual(['reordered', 'checkpoints'])
+  })
+
+  it('with events of no stream, or with a stream twice', async () => {
+    const stray = (records: readonly AuditRecord[]) => {
+      const event = records.find(({ kind }) => kind === 'event') as AuditRecord
+      const first = records.findIndex(({ kind }) => kind === 'stream')
+      return [...records.slice(0, first), event, ...records.slice(first)]
+    }
+    expect(await handedOn(stray)).toContainEqual(['reordered', 'export'])
+    const twice = (records: readonly AuditRecord[]) => {
+      const stream = records.find(({ kind }) => kind === 'stream') as AuditRecord
+      return [...records.slice(0, -1), stream, ...records.slice(-1)]
+    }
+    expect(await handedOn(twice)).toContainEqual(['reordered', a < 'platform' ? a : 'platform'])
+  })
+})

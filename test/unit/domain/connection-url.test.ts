@@ -21,6 +21,8 @@ test.each([
   'postgresql://me@one.example,two.example/x',
   'postgresql://me@db.example/x?host=other.example',
   'postgresql://me@db.example/x?port=1',
+  'postgresql://me@db.example/x?sslrootcert=/etc/passwd',
+  'postgresql://me@db.example/x?sslmode=require&sslkey=/dev/zero',
   'postgresql://me@db.example:0x/x',
   'postgresql://me@db.example/x?sslmode=maybe',
 ])('"%s" names none', (text) => {
