@@ -2,13 +2,18 @@ import type { Operation, Step } from '@freehold/sdk'
 import type { Sink } from './io.ts'
 import { plain } from './text.ts'
 
-const marks: Readonly<Record<Step['state'], string>> = {
+const marks: Readonly<Record<Step['state'] | 'removed', string>> = {
   pending: ' ',
   running: '>',
   done: '✓',
   failed: '✗',
   undone: '↩',
+  removed: '✓',
 }
+
+/** What an operation that goes forward has undone, it was to remove. */
+const stateOf = ({ intent }: Operation, { state }: Step) =>
+  state === 'undone' && intent === 'forward' ? 'removed' : state
 
 /**
  * `show` shows an operation as it moves: on a terminal the list of its steps, drawn anew; else, and when the list is
@@ -21,7 +26,7 @@ export function progress(sink: Sink, { redraw }: { redraw: boolean }) {
   function draw(name: string, operation: Operation): void {
     const lines = [
       `${name}: ${status(operation)}`,
-      ...operation.steps.map((step) => `  ${marks[step.state]} ${step.title}`),
+      ...operation.steps.map((step) => `  ${marks[stateOf(operation, step)]} ${step.title}`),
     ]
     const width = (sink.columns || 80) - 1
     const text = lines.map((line) => plain(line).slice(0, width)).join('\n')
@@ -30,10 +35,10 @@ export function progress(sink: Sink, { redraw }: { redraw: boolean }) {
   }
 
   function tell(name: string, operation: Operation): void {
-    const states = operation.steps.map(({ key, title, state }) => ({
-      key,
-      text: `${title}: ${state}`,
-      quiet: state === 'pending',
+    const states = operation.steps.map((step) => ({
+      key: step.key,
+      text: `${step.title}: ${stateOf(operation, step)}`,
+      quiet: step.state === 'pending',
     }))
     for (const { key, text, quiet } of [...states, { key: '', text: status(operation), quiet: false }]) {
       if (known.get(key) === text) continue
