@@ -61,7 +61,7 @@ async function commanded(slug: string, name: string, body: object = {}): Promise
   return (answer.body['operation'] as SeenOperation).id
 }
 
-it('is told of every transition of a tenant, of policies, holds and keys', async () => {
+it('is told of every transition of a tenant, of policies, holds and keys', { timeout: 180_000 }, async () => {
   const worker = await world.worker()
   const { tenant, operation } = await world.apply('told')
   await world.until(operation.id, 'succeeded')

@@ -10,7 +10,7 @@ import { createWorld, type SeenOperation, type SeenTenant, type World } from '..
 /** A worker killed by SIGKILL at every boundary of an archive and a restore: nothing is lost, doubled or left. */
 let world: World
 beforeAll(async () => {
-  world = await createWorld({ timing: { tryMs: tries(30_000) } })
+  world = await createWorld({ timing: { tryMs: tries(30_000), maximumAttempts: 20 } })
 })
 afterAll(() => world.close())
 
