@@ -9,7 +9,7 @@ import { createWorld, type SeenOperation, type SeenTenant, type World } from '..
 let world: World
 let governance: Governance
 beforeAll(async () => {
-  governance = await openGovernance('timeoutMs: 500, retries: 3, open: [rotate-credentials]')
+  governance = await openGovernance('timeoutMs: 1500, retries: 3, open: [rotate-credentials]')
   await governance.up()
   world = await createWorld(governance.world)
   await world.worker()
@@ -179,7 +179,7 @@ describe('no answer', () => {
     const provision = (await world.apply('slow-new')).operation.id
     expect(await ended(provision)).toMatchObject({
       state: 'failed',
-      error: { code: 'governance_unavailable', message: expect.stringContaining('did not answer within 500 ms') },
+      error: { code: 'governance_unavailable', message: expect.stringContaining('did not answer within 1500 ms') },
     })
     expect(await ended(rotation)).toMatchObject({ state: 'succeeded', verdict: { outcome: 'open' } })
     expect(await events(tenant, 'TENANCY_GOVERNANCE_UNANSWERED')).toMatchObject([{ kind: 'rotate-credentials' }])
