@@ -78,6 +78,40 @@ it('names a schema that somebody dropped', async () => {
   expect(drift).toEqual([expect.objectContaining({ resource: 'prod/1/database', kind: 'missing' })])
 })
 
+it.each(['mt-standard', 'st-dedicated'])(
+  'finds no drift in any state of a tenant of %s',
+  { timeout: 180_000 },
+  async (profile) => {
+    const slug = `states-of-${profile}`
+    const { operation } = await world.apply(slug, { profile })
+    await world.until(operation.id, 'succeeded')
+    const found: [string, unknown][] = []
+    for (const command of ['suspend', 'resume', 'archive', 'delete', 'undelete', 'restore', 'delete']) {
+      const { body } = await world.request('POST', `/v1/tenants/${slug}/${command}`, {})
+      await world.until((body['operation'] as SeenOperation).id, 'succeeded')
+      found.push([command, (await diff(slug)).body['drift']])
+    }
+    expect(found).toEqual(found.map(([command]) => [command, []]))
+  },
+)
+
+it('names each thing that somebody changed behind its back', async () => {
+  const { tenant, operation } = await world.apply('changed-by-hand')
+  await world.until(operation.id, 'succeeded')
+  const admin = new pg.Client({ connectionString: world.adminUrl('warehouse') })
+  await admin.connect()
+  await admin.query(`alter role t_${tenant.code}_prod_1_app connection limit 3`)
+  await world.bus.administration.deleteTopic(`tenant-${tenant.code}-prod`)
+  const { drift } = (await diff('changed-by-hand')).body as { drift: { resource: string; kind: string }[] }
+  expect(drift.map(({ resource, kind }) => [resource, kind])).toEqual([
+    ['prod/1/database', 'property'],
+    ['prod/topic', 'missing'],
+  ])
+  await admin.query(`comment on schema t_${tenant.code}_prod is 'of somebody else'`)
+  expect((await diff('changed-by-hand')).body).toMatchObject({ drift: [{ kind: 'not-owned' }, { kind: 'missing' }] })
+  await admin.end()
+})
+
 it('refuses as apply does what cannot be applied at all', async () => {
   const refused = async (asked: ReturnType<typeof preview>) => {
     const { status, body } = await asked
