@@ -1,9 +1,9 @@
 import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client'
 import type { Observed } from '../domain/drift.ts'
-import { FreeholdError } from '../domain/errors.ts'
 import { lifecycle } from '../domain/lifecycle.ts'
 import { workflowId, workflowName, type OperationInput, type OperationKind, type Timing } from '../domain/operation.ts'
 import type { Config } from './config.ts'
+import { lookFailure } from './look-failure.ts'
 import { searchAttributes } from './search-attributes.ts'
 import type { ResolveSecret } from './secret-reference.ts'
 import { temporalConnectionOptions, type TemporalConfig } from './temporal-connection.ts'
@@ -123,7 +123,7 @@ export function operationStarter(client: Client, options: { taskQueue: string; t
 
   /**
    * Has a worker look at all that a tenant has. Who asks while somebody looks is given the same. Throws `not_ready` when nobody
-   * has looked in time.
+   * has looked in time, and what the look itself failed by, such as `tenant_gone`.
    */
   async function observe(tenant: string): Promise<Observed[]> {
     try {
@@ -137,13 +137,8 @@ export function operationStarter(client: Client, options: { taskQueue: string; t
         staticSummary: 'observe',
         typedSearchAttributes: [{ key: searchAttributes.tenantId, value: tenant }],
       })
-    } catch (cause) {
-      const seconds = lookMs / 1000
-      throw new FreeholdError(
-        'not_ready',
-        `nobody has looked at the tenant within ${seconds} s; see that a worker runs, then ask again`,
-        { cause },
-      )
+    } catch (error) {
+      throw lookFailure(error, lookMs / 1000)
     }
   }
 
