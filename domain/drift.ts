@@ -102,7 +102,7 @@ function ofWorld(
   if (!found.exists) return [drifted(key, 'missing', 'it is not there')]
   if (found.owner !== tenantId)
     return [drifted(key, 'not-owned', 'what is there does not carry the mark of this tenant')]
-  return [...ofParts(key, found.facts), ...ofFacts(key, spec, found.facts), ...ofDoor(key, spec, found.frozen, side)]
+  return [...ofParts(key, found.facts), ...ofFacts(key, spec, found.facts), ...ofDoor(key, spec, found, side)]
 }
 
 function ofParts(key: string, { missing }: JsonObject): Drift[] {
@@ -117,9 +117,17 @@ function ofFacts(key: string, { properties }: ResourceSpec, facts: JsonObject): 
     .map(([name, expected]) => drifted(key, 'property', `${name} differs`, { expected, observed: facts[name] }))
 }
 
-function ofDoor(key: string, { kind }: ResourceSpec, frozen: boolean, side: PlacementState | undefined): Drift[] {
+/** One that has several doors is closed to its tenant by any of them, and safely closed by all of them alone. */
+function ofDoor(
+  key: string,
+  { kind }: ResourceSpec,
+  { frozen, facts: { openDoors = [] } }: { readonly frozen: boolean; readonly facts: JsonObject },
+  side: PlacementState | undefined,
+): Drift[] {
   if (!withDoor.includes(kind)) return []
   if (side === 'active' && frozen) return [drifted(key, 'closed', 'it is closed, and its environment is active')]
-  if (side === 'suspended' && !frozen) return [drifted(key, 'open', 'it is open, and its environment is suspended')]
-  return []
+  const ajar = Array.isArray(openDoors) ? openDoors : []
+  if (side !== 'suspended' || (frozen && ajar.length === 0)) return []
+  const which = ajar.length === 0 ? 'it is open' : `it is open (${ajar.join(', ')})`
+  return [drifted(key, 'open', `${which}, and its environment is suspended`)]
 }

@@ -73,9 +73,9 @@ export function readFound(result: QueryResult | undefined, { spec }: Target<'dat
   return found
 }
 
-/** Whether the app role can log in to this database. */
-export function mayEnter({ appRole }: Found): boolean {
-  return appRole?.canLogin === true && (appRole.isMember || appRole.hasOwnGrant)
+/** What the app role needs to come into this database, each by itself. */
+export function entriesOf({ appRole }: Found): { login: boolean; membership: boolean } {
+  return { login: appRole?.canLogin === true, membership: appRole?.isMember === true || appRole?.hasOwnGrant === true }
 }
 
 /** The parts that exist, with what to call them. */

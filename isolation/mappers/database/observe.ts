@@ -1,6 +1,6 @@
 import type { Observation, Target } from '../../mapper.ts'
 import type { Connections } from './connections.ts'
-import { findStatement, mayEnter, partsOf, readFound } from './found.ts'
+import { entriesOf, findStatement, partsOf, readFound } from './found.ts'
 import { readPlacement, type SideState } from './placement.ts'
 import { together } from './connections.ts'
 import pg from 'pg'
@@ -16,7 +16,7 @@ const figures = (schema: string, appRole: string) => `
 
 /**
  * What the catalogues say of a tenant's database. `owner` is undefined when a part is not tagged or the parts disagree;
- * facts: which parts are missing, size in bytes, tables, connections now and their limit, state and epoch of the placement.
+ * facts: which parts are missing, which of its doors are open (all must be for it to be open, none for it to be closed), size in bytes, tables, connections now and their limit, state and epoch of the placement.
  */
 export async function observeDatabase(connections: Connections, target: Target<'database'>): Promise<Observation> {
   const names = target.spec.properties
@@ -33,12 +33,14 @@ export async function observeDatabase(connections: Connections, target: Target<'
   const missing = [names.schema, names.ownerRole, names.appRole].filter(
     (name) => !parts.some(({ part }) => part.name === name),
   )
+  const doors = { ...entriesOf(found), placement: side?.state === 'active' }
   return {
     exists: true,
     owner: owners.size === 1 ? parts[0]?.part.owner : undefined,
-    frozen: side?.state !== 'active' || !mayEnter(found),
+    frozen: !Object.values(doors).every(Boolean),
     facts: {
       missing,
+      openDoors: Object.entries(doors).flatMap(([door, isOpen]) => (isOpen ? [door] : [])),
       bytes: Number(bytes),
       tables,
       connections: open,

@@ -71,6 +71,7 @@ describe('ensure', () => {
       frozen: false,
       facts: {
         missing: [],
+        openDoors: ['login', 'membership', 'placement'],
         bytes: 0,
         tables: 0,
         connections: expect.any(Number),
