@@ -1,6 +1,8 @@
 import type { Mutant } from './mutant-list.ts'
 
 const update = 'test/integration/life/update.test.ts'
+const drifting = 'test/integration/api/drifting.test.ts'
+const previewing = 'test/integration/api/previewing.test.ts'
 
 /** Mechanisms of an update: only what differs, the manifest before in force until all works, forward alone behind that. */
 export const updateMutants: readonly Mutant[] = [
@@ -53,5 +55,39 @@ export const updateMutants: readonly Mutant[] = [
     ],
     test: update,
     only: 'is undone by an abort',
+  },
+  {
+    name: 'one open door of a suspended tenant is drift, though another is closed',
+    file: 'isolation/mappers/database/observe.ts',
+    swaps: [['(isOpen ? [door] : [])', '(isOpen && door === null ? [door] : [])']],
+    test: drifting,
+    only: 'that a superuser opened',
+  },
+  {
+    name: 'what somebody changed of a property is drift',
+    file: 'domain/drift.ts',
+    swaps: [['...ofFacts(key, spec, found.facts), ', '']],
+    test: drifting,
+    only: 'a connection limit',
+  },
+  {
+    name: 'what cannot be looked at is told as such, and the rest is looked at',
+    file: 'activities/observe.ts',
+    swaps: [['cancellationSignal().throwIfAborted()', 'throw error']],
+    test: drifting,
+    only: 'says what could not be looked at',
+  },
+  {
+    name: 'a look that failed is told by its code',
+    file: 'base/look-failure.ts',
+    swaps: [['cause instanceof ApplicationFailure && isTold(cause.type)', 'false']],
+    test: 'test/unit/base/look-failure.test.ts',
+  },
+  {
+    name: 'a preview asks the policy',
+    file: 'operations/preview-manifest.ts',
+    swaps: [[', ...(await violationsNow(sql, { command, manifest: resolved })).violations]', ']']],
+    test: previewing,
+    only: 'names the rule that is broken',
   },
 ]
