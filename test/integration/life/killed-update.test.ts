@@ -9,7 +9,7 @@ import { createWorld, manifest, type SeenOperation, type SeenTenant, type World 
 /** A worker killed by SIGKILL at every boundary of an update: nothing is doubled, and nothing is left. */
 let world: World
 beforeAll(async () => {
-  world = await createWorld({ timing: { tryMs: tries(30_000) } })
+  world = await createWorld({ timing: { tryMs: tries(30_000), maximumAttempts: 20 } })
 })
 afterAll(() => world.close())
 

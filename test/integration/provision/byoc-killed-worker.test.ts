@@ -13,7 +13,10 @@ describe('a worker killed around each verb on a tenant’s own server', { timeou
   let world: World
   let server: TenantServer
   beforeAll(async () => {
-    ;[world, server] = await Promise.all([createWorld({ timing: { tryMs: tries(30_000) } }), startTenantServer()])
+    ;[world, server] = await Promise.all([
+      createWorld({ timing: { tryMs: tries(30_000), maximumAttempts: 20 } }),
+      startTenantServer(),
+    ])
     await world.request('PUT', '/v1/secrets/own-server', { value: server.url })
   })
   afterAll(async () => {
