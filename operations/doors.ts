@@ -48,10 +48,11 @@ export function followEpochs(sql: Sql, { operation, tenant }: LockedOperation): 
   return changed(operation, () =>
     sql<Side>({
       name: 'follow-epochs',
-      text: `update placements p set epoch = o.epoch + 1, updated_at = now()
-        from (select environment, max(epoch) as epoch from placements where tenant_id = $1 and state = 'released' group by 1) o
-        where p.tenant_id = $1 and p.environment = o.environment and p.state <> 'released' and p.epoch <= o.epoch
-        returning p.environment, p.number, p.state, p.epoch::float8 as epoch`,
+      text: `update placements p set epoch = o.reached + 1, updated_at = now()
+        from (select environment as place, max(epoch) as reached from placements
+          where tenant_id = $1 and state = 'released' group by 1) o
+        where tenant_id = $1 and environment = place and state <> 'released' and epoch <= reached
+        returning ${side}`,
       values: [tenant.id],
     }),
   )

@@ -141,6 +141,18 @@ describe('archive and restore', () => {
     const update = await world.request('PUT', '/v1/tenants/round-trip', changed)
     await world.until((update.body['operation'] as SeenOperation).id, 'succeeded')
     expect((await remainsOf(world, tenant)).ledger).toContain('prod/1/archive present')
+    const moves = await sqlOf(world.deps.orm.pool)<{ placements: object[] }>({
+      text: `select body::jsonb #> '{data,placements}' as placements from events
+        where stream = $1 and type = 'TENANCY_PLACEMENT_CHANGED' order by seq`,
+      values: [tenant.id],
+    })
+    expect(moves.flatMap(({ placements }) => placements)).toContainEqual({
+      environment: 'prod',
+      number: 2,
+      state: 'standby',
+      epoch: 3,
+      before: { state: 'standby', epoch: 1 },
+    })
     const { items } = await reportsOf(tenant.id)
     expect(items.map(({ kind }) => kind)).toEqual(['archive', 'restore'])
     const [first, last] = items.map(({ document }) => JSON.parse(document) as { archives: object[] })
