@@ -21,7 +21,7 @@ export const auditMutants: readonly Mutant[] = [
   {
     name: 'a checkpoint counts only by its signature',
     file: 'packages/sdk/audit-checkpoints.ts',
-    swaps: [['if (!isGenuine(checkpoint))', 'if (isGenuine.length < 0)']],
+    swaps: [['if (!isGenuine(checkpoint, keys()))', 'if (isGenuine.length < 0)']],
     test: `${audit}/manipulations.test.ts`,
     only: 'by a key that was planted with it',
   },

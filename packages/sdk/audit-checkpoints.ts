@@ -1,5 +1,6 @@
-import { createPublicKey, hash, verify, type KeyObject } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { AuditCheckpoint, PublicSigningKey, TellFinding } from './audit-records.ts'
+import { isGenuine } from './signature.ts'
 
 /** A head that a checkpoint has signed. */
 export type SignedHead = { readonly seq: number; readonly hash: string; readonly checkpoint: number }
@@ -19,19 +20,9 @@ const stream = 'checkpoints'
  * @param isWhole whether they are all there, from the first on
  */
 export function createCheckpointCheck(keys: () => readonly PublicSigningKey[], report: TellFinding) {
-  const known = new Map<string, KeyObject>()
   const heads = new Map<string, SignedHead>()
   const hashes = new Map<number, string>()
   let last = { number: 0, hash: emptyHead }
-
-  function isGenuine({ document, signature, keyId }: AuditCheckpoint): boolean {
-    const found = keys().find(({ kid }) => kid === keyId)
-    if (found === undefined) return false
-    const { kty, crv, x } = found
-    const key = known.get(keyId) ?? createPublicKey({ key: { kty, crv, x }, format: 'jwk' })
-    known.set(keyId, key)
-    return verify(null, Buffer.from(document), key, Buffer.from(signature, 'base64url'))
-  }
 
   return {
     /** The newest head of each stream that a genuine checkpoint has signed. */
@@ -47,7 +38,7 @@ export function createCheckpointCheck(keys: () => readonly PublicSigningKey[], r
       const computed = hash('sha256', document)
       if (computed !== said) find('changed', `hash ${computed} of its document`, `hash ${said}`)
       const signed = read(document)
-      if (!isGenuine(checkpoint))
+      if (!isGenuine(checkpoint, keys()))
         find('bad signature', 'a signature by a key of the platform', `one that is not, of key ${keyId}`)
       else if (signed === undefined || signed.number !== number || signed.keyId !== keyId)
         find('changed', `checkpoint ${signed?.number ?? 'of this version'}`, `number ${number}, key ${keyId}`)

@@ -1,6 +1,5 @@
-import { createPublicKey, verify } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readRecords, verifyAudit, type Report } from '@freehold/sdk'
+import { isGenuine, readRecords, verifyAudit } from '@freehold/sdk'
 import { person, slug, type DemoTenant } from './tenant.ts'
 import { findTraces } from './traces.ts'
 
@@ -197,14 +196,6 @@ async function isRefused(attempt: () => Promise<unknown>): Promise<boolean> {
     () => false,
     () => true,
   )
-}
-
-type Keys = Awaited<ReturnType<DemoTenant['client']['signingKeys']>>
-function isGenuine({ document, signature, keyId }: Report, keys: Keys): boolean {
-  const key = keys.find(({ kid }) => kid === keyId)
-  if (key === undefined) return false
-  const publicKey = createPublicKey({ key: { ...key }, format: 'jwk' })
-  return verify(null, Buffer.from(document), publicKey, Buffer.from(signature, 'base64url'))
 }
 
 function manifestOf(profile: string, environments: readonly string[] = ['prod']) {

@@ -1,5 +1,4 @@
-import { createPublicKey, verify } from 'node:crypto'
-import type { Client, Report } from '@freehold/sdk'
+import { isGenuine, type Client, type Report, type Signed } from '@freehold/sdk'
 import { CliError, exitCodes } from '../failures.ts'
 import { readJson } from '../json-file.ts'
 import { print, table, time } from '../output.ts'
@@ -7,7 +6,6 @@ import type { Session } from '../session.ts'
 
 type Options = { file?: string; keys?: string }
 type Keys = Awaited<ReturnType<Client['signingKeys']>>
-type Signed = Pick<Report, 'document' | 'signature' | 'keyId'>
 /** What a certificate says; more may come with its version. */
 type Certificate = {
   tenant: { id: string; slug: string }
@@ -50,13 +48,6 @@ async function newest(client: Client, tenant: string): Promise<Report> {
   throw new CliError(exitCodes.refused, `tenant ${tenant} has no certificate of a deletion`, {
     next: 'it is issued when a tenant is purged, and asked for by the id of the tenant',
   })
-}
-
-function isGenuine({ document, signature, keyId }: Signed, keys: Keys): boolean {
-  const key = keys.find(({ kid }) => kid === keyId)
-  if (key === undefined || typeof document !== 'string' || typeof signature !== 'string') return false
-  const publicKey = createPublicKey({ key: { ...key }, format: 'jwk' })
-  return verify(null, Buffer.from(document), publicKey, Buffer.from(signature, 'base64url'))
 }
 
 function forPeople({ tenant, operation, at, removed, key, trail, backups }: Certificate): string {
