@@ -1,7 +1,8 @@
 import type { Applied, Tenant } from '@freehold/sdk'
-import { isRefusal, toCliError } from '../causes.ts'
+import { toCliError } from '../causes.ts'
+import { eachManifest } from '../each-manifest.ts'
 import { exitCodes, nextLines, reportError } from '../failures.ts'
-import { checkJson, readManifests, type ManifestDocument } from '../manifest-files.ts'
+import type { ManifestDocument } from '../manifest-files.ts'
 import { awaitOperation, sayHowToFollow } from '../outcome.ts'
 import { listTable, print } from '../output.ts'
 import type { Session } from '../session.ts'
@@ -14,25 +15,15 @@ type Result = Omit<Applied, 'changed'> & { file: string; line: number }
  * printed is how each ended. Gives the exit code: that of the first error.
  */
 export async function apply(session: Session, options: { file: string[]; wait?: true }): Promise<number> {
-  const documents = options.file.flatMap((target) => readManifests(target, session.io.cwd))
-  const codes: number[] = []
-  const report = (error: unknown, source?: string) =>
-    codes.push(reportError(toCliError(error, session.io), session.io.stderr, source))
-  const results: Result[] = []
-  for (const document of documents) {
-    try {
-      const { file, line } = document
-      results.push({ file, line, ...(await send(session, document)) })
-    } catch (error) {
-      report(error, document.file)
-      if (!isRefusal(error)) break
-    }
-  }
+  const { answers: results, codes } = await eachManifest(session, options.file, async (document): Promise<Result> => {
+    const { file, line } = document
+    return { file, line, ...(await send(session, document)) }
+  })
   for (const result of options.wait ? results : []) {
     try {
       await follow(session, result)
     } catch (error) {
-      report(error)
+      codes.push(reportError(toCliError(error, session.io), session.io.stderr))
     }
   }
   if (results.length > 0 || session.format !== 'table')
@@ -41,9 +32,7 @@ export async function apply(session: Session, options: { file: string[]; wait?: 
   return codes[0] ?? exitCodes.ok
 }
 
-async function send({ client }: Session, document: ManifestDocument): Promise<Omit<Applied, 'changed'>> {
-  checkJson(document)
-  const { slug, ...manifest } = document
+function send({ client }: Session, { slug, ...manifest }: ManifestDocument): Promise<Omit<Applied, 'changed'>> {
   return slug === undefined ? client.createTenant(manifest) : client.applyTenant(slug, manifest)
 }
 

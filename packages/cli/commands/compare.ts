@@ -2,9 +2,8 @@ import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { stringify } from 'yaml'
 import type { Drift, Preview } from '@freehold/sdk'
-import { isRefusal, toCliError } from '../causes.ts'
-import { CliError, exitCodes, reportError } from '../failures.ts'
-import { checkJson, readManifests } from '../manifest-files.ts'
+import { eachManifest } from '../each-manifest.ts'
+import { CliError, exitCodes } from '../failures.ts'
 import { print, table } from '../output.ts'
 import type { Session } from '../session.ts'
 
@@ -14,19 +13,7 @@ import type { Session } from '../session.ts'
  */
 export async function preview(session: Session, { file }: { file: string[] }): Promise<number> {
   const { client, io, format } = session
-  const documents = file.flatMap((target) => readManifests(target, io.cwd))
-  const codes: number[] = []
-  const previews: Preview[] = []
-  for (const document of documents) {
-    try {
-      checkJson(document)
-      const { slug: _, ...manifest } = document
-      previews.push(await client.previewManifest(manifest))
-    } catch (error) {
-      codes.push(reportError(toCliError(error, io), io.stderr, document.file))
-      if (!isRefusal(error)) break
-    }
-  }
+  const { answers: previews, codes } = await eachManifest(session, file, client.previewManifest)
   if (previews.length > 0 || format !== 'table')
     print(io.stdout, format, previews, () => previews.map(forPeople).join('\n\n'))
   const isDenied = previews.some(({ violations }) => violations.length > 0)
