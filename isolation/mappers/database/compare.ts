@@ -4,7 +4,7 @@ import type { InventoryOf } from '../../../domain/archive.ts'
 import { FreeholdError } from '../../../domain/errors.ts'
 import type { Target } from '../../mapper.ts'
 import { together, type Connections } from './connections.ts'
-import { databaseError } from './errors.ts'
+import { translated } from './errors.ts'
 import { asOwner } from './owner-session.ts'
 import { differences, readStructure } from './structure.ts'
 import { beginSnapshot, copyOut, filledViews, listTables, readSequences, unforced } from './tables.ts'
@@ -22,8 +22,8 @@ export async function compareDatabase(
   listed: DatabaseInventory,
 ): Promise<void> {
   const { schema } = target.spec.properties
-  try {
-    await asOwner(connections, target, async (client) => {
+  return translated(target, () =>
+    asOwner(connections, target, async (client) => {
       const found = await readStructure(client, schema)
       const [strange] = [...differences(found, listed.structure), ...differences(listed.structure, found)]
       if (strange !== undefined) throw differs(target, `what it is made of is another: ${strange}`)
@@ -42,11 +42,8 @@ export async function compareDatabase(
       if (views.toSorted().join() !== listed.filledViews.toSorted().join())
         throw differs(target, 'other materialized views are filled')
       await together(client, 'rollback')
-    })
-  } catch (error) {
-    target.signal.throwIfAborted()
-    throw databaseError(error, target.cell)
-  }
+    }),
+  )
 }
 
 async function hashOf(client: Client, schema: string, table: DatabaseInventory['tables'][number]) {

@@ -2,7 +2,7 @@ import pg, { type ClientBase, type QueryResult } from 'pg'
 import { FreeholdError } from '../../../domain/errors.ts'
 import { untilAborted } from '../../abort.ts'
 import type { CellAccess } from '../../mapper.ts'
-import { databaseError } from './errors.ts'
+import { translated } from './errors.ts'
 
 /** Limits of the provisioner's work in a cell's database. */
 export type ConnectionOptions = {
@@ -94,27 +94,25 @@ export function createConnections(options: ConnectionOptions) {
   /** Runs `work` with a connection to the cell's database as the provisioner; ends what it is doing when aborted. */
   async function use<T>({ cell, signal }: Caller, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     signal.throwIfAborted()
-    let entry: Pooled | undefined
-    try {
-      entry = pooled(cell)
+    return translated({ cell, signal }, async () => {
+      const entry = pooled(cell)
       entry.users += 1
-      const client = await taken(entry.pool, signal)
       try {
-        const result = await untilAborted(signal, work(client))
-        client.release()
-        return result
-      } catch (error) {
-        // What state the connection is in is not known: the next user gets another.
-        client.release(true)
-        if (signal.aborted) await endBackend(cell, client)
-        throw error
+        const client = await taken(entry.pool, signal)
+        try {
+          const result = await untilAborted(signal, work(client))
+          client.release()
+          return result
+        } catch (error) {
+          // What state the connection is in is not known: the next user gets another.
+          client.release(true)
+          if (signal.aborted) await endBackend(cell, client)
+          throw error
+        }
+      } finally {
+        entry.users -= 1
       }
-    } catch (error) {
-      signal.throwIfAborted()
-      throw databaseError(error, cell)
-    } finally {
-      if (entry !== undefined) entry.users -= 1
-    }
+    })
   }
 
   /** The server would go on with a statement, or wait for its lock, without noticing that nobody listens any more. */

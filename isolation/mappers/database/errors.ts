@@ -50,6 +50,22 @@ export function databaseError(error: unknown, cell: Pick<CellAccess, 'name' | 'd
   return new FreeholdError('internal', `${where} answered: ${said || 'an error without a code'}`)
 }
 
+/**
+ * Runs work in a cell's database: what it throws comes out as `databaseError` has it, but an aborted caller gets the reason of
+ * its signal.
+ */
+export async function translated<T>(
+  { cell, signal }: { readonly cell: CellAccess; readonly signal: AbortSignal },
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    signal.throwIfAborted()
+    throw databaseError(error, cell)
+  }
+}
+
 /** What a server says, which may be one of a tenant: as one line, and no longer than a person reads. */
 function toldBy({ message }: DatabaseError): string {
   const line = message

@@ -5,7 +5,7 @@ import { FreeholdError } from '../../../domain/errors.ts'
 import type { ArchiveWriter } from '../../archives/parts.ts'
 import type { Target } from '../../mapper.ts'
 import { together, type Connections } from './connections.ts'
-import { databaseError } from './errors.ts'
+import { translated } from './errors.ts'
 import { appliedOf, writeMigrations } from './migration-set.ts'
 import { asOwner } from './owner-session.ts'
 import { rehearse } from './rehearse.ts'
@@ -29,7 +29,7 @@ export async function exportDatabase(
   to: ArchiveWriter,
   offered: readonly Migration[],
 ): Promise<DatabaseInventory> {
-  try {
+  return translated(target, async () => {
     const migrations = await asOwner(connections, target, (client) => appliedOf(client, target, offered))
     const made = await rehearse(connections, target, migrations)
     return await asOwner(connections, target, async (client) => {
@@ -40,10 +40,7 @@ export async function exportDatabase(
         migrations.length === 0 ? null : await to.put('migrations', once(Buffer.from(writeMigrations(migrations))))
       return { kind: 'database', migrations: scripts, structure, ...data }
     })
-  } catch (error) {
-    target.signal.throwIfAborted()
-    throw databaseError(error, target.cell)
-  }
+  })
 }
 
 /** What there is, when it is what the scripts make. Throws `archive_unsupported`, naming what is not. */

@@ -8,7 +8,7 @@ import type { JsonObject } from '../../../domain/json.ts'
 import type { ArchiveReader } from '../../archives/parts.ts'
 import type { Target } from '../../mapper.ts'
 import { together, type Connections } from './connections.ts'
-import { databaseError } from './errors.ts'
+import { translated } from './errors.ts'
 import { migrateDatabase } from './migrate.ts'
 import { readMigrations } from './migration-set.ts'
 import { asOwner } from './owner-session.ts'
@@ -29,7 +29,7 @@ export async function importDatabase(
   { migrations, tables, sequences, filledViews }: DatabaseInventory,
 ): Promise<JsonObject> {
   const { schema } = target.spec.properties
-  try {
+  return translated(target, async () => {
     const scripts = migrations === null ? [] : readMigrations(await from.read(migrations, text))
     if (scripts.length > 0) await migrateDatabase(connections, target, scripts)
     await asOwner(connections, target, async (client) => {
@@ -53,10 +53,7 @@ export async function importDatabase(
       if (tables.length > 0) await client.query(`analyze ${tables.map(({ name }) => nameIn(schema, name)).join(', ')}`)
     })
     return { schemaVersion: scripts.at(-1)?.version ?? null }
-  } catch (error) {
-    target.signal.throwIfAborted()
-    throw databaseError(error, target.cell)
-  }
+  })
 }
 
 function refuseMissing(

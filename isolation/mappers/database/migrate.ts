@@ -1,6 +1,6 @@
 import type { Migration } from '../../../base/migration-source.ts'
 import { FreeholdError } from '../../../domain/errors.ts'
-import { databaseError } from './errors.ts'
+import { translated } from './errors.ts'
 import type { Target } from '../../mapper.ts'
 import { together, type Connections } from './connections.ts'
 import { createRecords, readRecords } from './migration-records.ts'
@@ -25,8 +25,8 @@ export async function migrateDatabase(
 ): Promise<Migrated> {
   const { properties } = target.spec
   const deadline = Date.now() + target.timeoutMs
-  try {
-    return await asOwner(connections, target, async (client) => {
+  return translated(target, () =>
+    asOwner(connections, target, async (client) => {
       const results = await together(client, ...createRecords(properties), readRecords(properties))
       const recorded = new Map((results.at(-1)?.rows ?? []).map(({ file, checksum }) => [file, checksum]))
       for (const migration of migrations) refuseChanged(migration, recorded.get(migration.file), target)
@@ -38,11 +38,8 @@ export async function migrateDatabase(
           applied.push(migration.file)
         }
       return { applied, version: migrations.at(-1)?.version ?? null }
-    })
-  } catch (error) {
-    target.signal.throwIfAborted()
-    throw databaseError(error, target.cell)
-  }
+    }),
+  )
 }
 
 function refuseChanged(migration: Migration, checksum: string | undefined, target: Target): void {
