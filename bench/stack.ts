@@ -1,11 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Client } from '@temporalio/client'
 import { serveApi } from '../api/compose.ts'
 import { createClosing, type Closing } from '../base/closing.ts'
-import { freePorts } from '../local/ports.ts'
-import { startStack, type Stack as LocalStack } from '../local/stack.ts'
+import { startOwnStack } from '../local/own-stack.ts'
+import type { Stack as LocalStack } from '../local/stack.ts'
 import { compose, type Composition } from '../registry/compose.ts'
 import { installSdkRuntime } from '../worker/sdk-runtime.ts'
 import { startServiceProcess } from './service-process.ts'
@@ -45,23 +42,10 @@ export async function withClosing<T>(work: (closing: Closing) => Promise<T>): Pr
 }
 
 /** New, durable servers with the standard configuration on free ports, prepared; their state is removed at the end. */
-export async function startBenchServers(closing: Closing): Promise<LocalStack> {
-  const path = await mkdtemp(join(tmpdir(), 'freehold-bench-'))
-  closing.add('the state directory', () => rm(path, { recursive: true, force: true }), 20_000)
-  const [postgres, temporal, ui, bus, busAdmin] = await freePorts(5)
-  const variables = {
-    FREEHOLD_STATE_DIR: path,
-    FREEHOLD_PORT: '0',
-    FREEHOLD_POSTGRES_PORT: String(postgres),
-    FREEHOLD_TEMPORAL_PORT: String(temporal),
-    FREEHOLD_TEMPORAL_UI_PORT: String(ui),
-    FREEHOLD_SERVICE_BUS_PORT: String(bus),
-    FREEHOLD_SERVICE_BUS_ADMIN_PORT: String(busAdmin),
-    LOG_LEVEL: 'warn',
-  }
+export function startBenchServers(closing: Closing): Promise<LocalStack> {
   // Counts statements; costs what it measures next to nothing.
   const postgresSettings = ['shared_preload_libraries=pg_stat_statements', 'pg_stat_statements.track=top']
-  return startStack(variables, { signal: new AbortController().signal, log, postgresSettings }, closing)
+  return startOwnStack(closing, { LOG_LEVEL: 'warn' }, { log, postgresSettings })
 }
 
 /** Runs `work` on a new stack; the stack is gone afterwards, also when interrupted. */

@@ -5,7 +5,7 @@ import { compose } from '../../registry/compose.ts'
 import { composeWorker } from '../../worker/compose.ts'
 import { installSdkRuntime } from '../../worker/sdk-runtime.ts'
 import { runWorker } from '../../worker/worker.ts'
-import { startOwnStack } from '../own-stack.ts'
+import { startOwnStack } from '../../local/own-stack.ts'
 
 /** What the demonstration works with: the API as any client, and the databases to look into. */
 export type DemoStack = Awaited<ReturnType<typeof startDemoStack>>

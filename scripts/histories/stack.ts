@@ -11,7 +11,7 @@ import { compose } from '../../registry/compose.ts'
 import { composeWorker } from '../../worker/compose.ts'
 import { installSdkRuntime } from '../../worker/sdk-runtime.ts'
 import { startWorker } from '../../worker/worker.ts'
-import { startOwnStack } from '../own-stack.ts'
+import { startOwnStack } from '../../local/own-stack.ts'
 
 /** What happens to an activity before it does its work. */
 type Fault = () => Promise<void>
