@@ -1,7 +1,7 @@
 import type { NewEvent } from '../domain/events.ts'
 import type { JsonObject } from '../domain/json.ts'
 import { insertReport } from '../registry/reports.ts'
-import { one, type Sql } from '../registry/sql.ts'
+import { isoText, one, type Sql } from '../registry/sql.ts'
 import type { Erased } from './erase.ts'
 import { operationEvent } from './operation-event.ts'
 import type { LockedOperation } from './rows.ts'
@@ -23,7 +23,7 @@ export async function certifyDeletion(
   const { at, removed, seq, head } = await one(
     sql<Seen>({
       name: 'seen-of-removal',
-      text: `select to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at,
+      text: `select ${isoText('now()')} as at,
           (select coalesce(jsonb_agg(body::jsonb -> 'data' order by seq), '[]') from events
             where stream = $1 and operation_id = $2 and type = 'TENANCY_RESOURCE_REMOVED') as removed,
           (select seq::float8 from event_streams where id = $1) as seq,

@@ -1,6 +1,6 @@
 import { provenArchives } from '../registry/archives.ts'
 import { insertReport } from '../registry/reports.ts'
-import { one, type Sql } from '../registry/sql.ts'
+import { isoText, one, type Sql } from '../registry/sql.ts'
 import type { LockedOperation } from './rows.ts'
 
 /**
@@ -16,7 +16,7 @@ export async function reportOn(
   const { at } = await one(
     sql<{ at: string }>({
       name: 'at',
-      text: `select to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at`,
+      text: `select ${isoText('now()')} as at`,
       values: [],
     }),
   )

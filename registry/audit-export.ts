@@ -2,7 +2,7 @@ import { emptyHead } from '../crypto/hash-chain.ts'
 import type { Signer } from '../crypto/signing.ts'
 import type { JsonObject } from '../domain/json.ts'
 import { publicKeys } from './signing-keys.ts'
-import { one, type Sql } from './sql.ts'
+import { isoText, one, type Sql } from './sql.ts'
 
 /** Rows of one page; the longest that is in memory. */
 const pages = { checkpoints: 100, streams: 500, events: 2_000 }
@@ -19,7 +19,7 @@ export async function* exportAudit(
   signer: Signer,
   tenant: string | null,
 ): AsyncGenerator<readonly JsonObject[]> {
-  const { at } = await one(sql<{ at: string }>({ text: `select ${iso('clock_timestamp()')} as at` }))
+  const { at } = await one(sql<{ at: string }>({ text: `select ${isoText('clock_timestamp()')} as at` }))
   const keys = await publicKeys(sql, signer)
   yield [
     { kind: 'export', version: 1, at, tenant },
@@ -122,7 +122,7 @@ async function* eventsBetween(sql: Sql, after: string, to: string | null): Async
   for (;;) {
     const page = await sql<Event>({
       name: 'export-events',
-      text: `select stream, seq::float8 as seq, id, type, ${iso('time')} as time, operation_id as operation, body,
+      text: `select stream, seq::float8 as seq, id, type, ${isoText('time')} as time, operation_id as operation, body,
           previous_hash as "previousHash", hash
         from events where (stream, seq) > ($1, $2::bigint) and ($3::text is null or stream <= $3)
         order by stream, seq limit $4`,
@@ -133,8 +133,4 @@ async function* eventsBetween(sql: Sql, after: string, to: string | null): Async
     if (last === undefined || page.length < pages.events) return
     ;({ stream, seq } = last)
   }
-}
-
-function iso(moment: string): string {
-  return `to_char(${moment} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 }

@@ -6,7 +6,7 @@ import { sha256 } from '../crypto/tokens.ts'
 import { platformStream } from '../domain/events.ts'
 import { appendTo } from './events.ts'
 import { transaction } from './pool.ts'
-import { one, type Sql } from './sql.ts'
+import { isoText, one, type Sql } from './sql.ts'
 
 /** Heads in one checkpoint at most: its document stays below 120 kB. */
 const headsOfOne = 1_000
@@ -66,7 +66,7 @@ async function makeOne(
   return heads.length
 }
 
-const standing = `select to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at,
+const standing = `select ${isoText('now()')} as at,
     coalesce(c.number, 0) as number, c.hash,
     coalesce(c.created_at > now() - make_interval(secs => $1::float8 / 1000), false) as "isYoung"
   from (select) as always left join lateral (

@@ -10,6 +10,11 @@ export type Sql = <R extends object = Record<string, unknown>>(statement: Statem
  */
 export const withoutWaiting = `set_config('synchronous_commit', 'off', true) as "withoutWaiting"`
 
+/** A time of the database as the text that is signed, exported and shown: ISO 8601 in UTC, to the millisecond. */
+export function isoText(moment: string): string {
+  return `to_char(${moment} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+}
+
 /** The one row of a statement that gives one always. */
 export async function one<R extends object>(rows: Promise<R[]>): Promise<R> {
   const [row] = await rows

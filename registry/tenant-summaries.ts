@@ -1,7 +1,7 @@
 import type { PlacementState } from '../domain/placement.ts'
 import type { OperationKind, OperationState } from '../domain/operation.ts'
 import type { TenantRow } from './entities/tenant.ts'
-import type { Sql } from './sql.ts'
+import { isoText, type Sql } from './sql.ts'
 
 /** A tenant with what is told of it everywhere: where it lives, why it is as it is, and its newest operation. */
 export type TenantSummary = TenantRow & {
@@ -16,7 +16,6 @@ export async function tenantSummaries(sql: Sql, ids: readonly string[]): Promise
   return sql<TenantSummary>({ name: 'tenant-summaries', text: summaries, values: [ids] })
 }
 
-const instant = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`
 const summaries = `
   select t.id, t.code, t.slug, t.name, t.labels, t.data_key as "dataKey", t.profile, t.plan, t.region, t.state, t.suspended,
     t.state_before as "stateBefore", t.purge_after as "purgeAfter", t.generation, t.observed_generation as "observedGeneration",
@@ -25,7 +24,7 @@ const summaries = `
         'state', p.state, 'epoch', p.epoch) order by p.environment, p.number), '[]')
       from placements p where p.tenant_id = t.id and p.state <> 'released') as placements,
     (select coalesce(jsonb_agg(jsonb_build_object('type', c.type, 'reason', c.reason, 'message', c.message,
-        'since', to_char(c.since at time zone 'utc', ${instant})) order by c.type), '[]')
+        'since', ${isoText('c.since')}) order by c.type), '[]')
       from conditions c where c.tenant_id = t.id) as conditions,
     (select jsonb_build_object('id', o.id, 'kind', o.kind, 'state', o.state)
       from operations o where o.tenant_id = t.id order by o.id desc limit 1) as newest
