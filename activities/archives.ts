@@ -7,18 +7,17 @@ import { proofOf } from '../isolation/archives/proof.ts'
 import type { Claim } from '../operations/claim.ts'
 import { exportedBy, findArchive, wishOf } from '../registry/archives.ts'
 import { sqlOf } from '../registry/pool.ts'
-import { sealerOf } from '../registry/tenant-keys.ts'
 import { carryOut, type StepInput } from './carry-out.ts'
 import type { ActivityDeps } from './deps.ts'
+import { sealerFor } from './target.ts'
 
 /** Activities that write an archive, prove it, read it and compare with it; each is one step, as those on resources are. */
 export function createArchiveActivities(deps: ActivityDeps) {
   const sql = sqlOf(deps.orm.pool)
 
   /** What the archive in a folder is read and written with. */
-  function accessOf({ wrappedKey, tenantId }: Claim, folder: string, signal: AbortSignal): ArchiveAccess {
-    const wrapped = wrappedKey === null ? null : Buffer.from(wrappedKey, 'base64')
-    return { storage: deps.archives, sealer: sealerOf(deps.platformKey, tenantId, wrapped), folder, signal }
+  function accessOf(claim: Claim, folder: string, signal: AbortSignal): ArchiveAccess {
+    return { storage: deps.archives, sealer: sealerFor(deps.platformKey, claim), folder, signal }
   }
 
   /** The archive of a step, and what it holds of the kind of the step's resource. */

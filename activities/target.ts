@@ -3,7 +3,7 @@ import type { Target } from '../isolation/mapper.ts'
 import type { Claim } from '../operations/claim.ts'
 import { busFacts, cellFacts } from '../registry/cells.ts'
 import { readPlatformSecret } from '../registry/platform-secrets.ts'
-import { sealerOf } from '../registry/tenant-keys.ts'
+import { sealerOf, type Sealer } from '../registry/tenant-keys.ts'
 import { sqlOf } from '../registry/pool.ts'
 import { claimedSecrets } from '../registry/secrets.ts'
 import type { ActivityDeps } from './deps.ts'
@@ -21,14 +21,13 @@ export async function targetOf(
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<Target> {
-  const { spec, tenantId, epoch, fence, suspended, cell, bus, wrappedKey } = subject
+  const { spec, tenantId, epoch, fence, suspended, cell, bus } = subject
   const sql = sqlOf(orm.pool)
   // Only what this kind needs: a credential that cannot be read must not keep the others from being removed.
   const provisionerUrl = spec.kind === 'database' ? await resolveSecret(cell.declaration.database.credential) : ''
   const secret = spec.kind === 'database' ? spec.properties.serverSecret : null
   const server = secret === null ? undefined : { secret, url: await readPlatformSecret(sql, platformKey, secret) }
   const managed = bus === null ? undefined : { ...busFacts(bus), ...(await managedBus(bus.declaration, resolveSecret)) }
-  const wrapped = wrappedKey === null ? null : Buffer.from(wrappedKey, 'base64')
   return {
     spec,
     tenantId,
@@ -39,9 +38,17 @@ export async function targetOf(
     timeoutMs,
     cell: { ...cellFacts(cell), provisionerUrl, server },
     bus: managed,
-    secrets: claimedSecrets(sql, tenantId, () => sealerOf(platformKey, tenantId, wrapped), {
+    secrets: claimedSecrets(sql, tenantId, () => sealerFor(platformKey, subject), {
       key: spec.key,
       fence,
     }),
   }
+}
+
+/** A sealer with the key of the tenant that something was claimed of. Throws as `sealerOf`. */
+export function sealerFor(
+  platformKey: Buffer,
+  { tenantId, wrappedKey }: Pick<Claim, 'tenantId' | 'wrappedKey'>,
+): Sealer {
+  return sealerOf(platformKey, tenantId, wrappedKey === null ? null : Buffer.from(wrappedKey, 'base64'))
 }

@@ -13,3 +13,8 @@ export type ColdStorage = {
 }
 
 export type StoredFile = { readonly path: string; readonly size: number }
+
+/** Bytes that are in memory, as a file takes them. */
+export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}

@@ -8,6 +8,7 @@ import {
   type StoredPart,
 } from '../../domain/archive.ts'
 import { FreeholdError } from '../../domain/errors.ts'
+import { once } from './cold-storage.ts'
 import type { ArchiveReader, ArchiveWriter } from './parts.ts'
 
 /** Writes what is in an archive, or in one export, as JSON beside it. */
@@ -45,8 +46,4 @@ export async function readBack(from: ArchiveReader, listed: Inventory): Promise<
     await from.read(part, async (plain) => {
       for await (const _ of plain) continue
     })
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
 }

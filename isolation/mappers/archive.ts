@@ -4,7 +4,7 @@ import { FreeholdError } from '../../domain/errors.ts'
 import type { JsonObject } from '../../domain/json.ts'
 import { readOwnerTag } from '../../domain/owner-tag.ts'
 import { bounded } from '../abort.ts'
-import type { ColdStorage } from '../archives/cold-storage.ts'
+import { once, type ColdStorage } from '../archives/cold-storage.ts'
 import type { Mapper, Observation, Removal, Target } from '../mapper.ts'
 import { refuseLate } from '../mark.ts'
 
@@ -48,7 +48,7 @@ export function createArchiveMapper(storage: ColdStorage): Mapper<'archive'> {
     if (files.length > 0 && owner !== freehold) throw new FreeholdError('resource_not_owned', foreign(target))
     refuseLate(target, { fence: fenceIn(tag), epoch: 0 })
     const body = Buffer.from(JSON.stringify({ freehold, placement: spec.placement, fence }))
-    await storage.put(tagOf(target), only(body))
+    await storage.put(tagOf(target), once(body))
     return { folder: spec.properties.folder }
   }
 
@@ -81,8 +81,4 @@ function fenceIn(tag: string | undefined): number {
   } catch {
     return 0
   }
-}
-
-async function* only(body: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield body
 }

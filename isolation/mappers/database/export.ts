@@ -2,6 +2,7 @@ import pg, { type Client } from 'pg'
 import type { Migration } from '../../../base/migration-source.ts'
 import type { InventoryOf } from '../../../domain/archive.ts'
 import { FreeholdError } from '../../../domain/errors.ts'
+import { once } from '../../archives/cold-storage.ts'
 import type { ArchiveWriter } from '../../archives/parts.ts'
 import type { Target } from '../../mapper.ts'
 import { together, type Connections } from './connections.ts'
@@ -92,8 +93,4 @@ async function exportRows(
   const filled = await filledViews(client, schema)
   await together(client, 'rollback', 'reset all')
   return { tables, sequences: [...sequences], filledViews: filled }
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
 }
