@@ -6,7 +6,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startApi } from '../../../api/server.ts'
 import { createSigner } from '../../../crypto/signing.ts'
-import { run } from '../../../packages/cli/main.ts'
+import { runCommandLine } from '../../support/command-line.ts'
 import { makeCheckpoints } from '../../../registry/checkpoints.ts'
 import { transaction } from '../../../registry/pool.ts'
 import { keepSigningKey } from '../../../registry/signing-keys.ts'
@@ -43,17 +43,8 @@ afterAll(async () => {
   rmSync(cwd, { recursive: true, force: true })
 })
 
-async function freehold(args: string[], env: Record<string, string> = { FREEHOLD_API_KEY: key }) {
-  const text = { stdout: '', stderr: '' }
-  const exitCode = await run(args, {
-    stdout: { write: (part) => (text.stdout += part) },
-    stderr: { write: (part) => (text.stderr += part) },
-    env: { FREEHOLD_URL: served.url, ...env },
-    cwd,
-    version: '0.0.0',
-  })
-  return { exitCode, ...text }
-}
+const freehold = (args: string[], env: Record<string, string> = { FREEHOLD_API_KEY: key }) =>
+  runCommandLine(args, { cwd, env: { FREEHOLD_URL: served.url, ...env } })
 
 describe('the API', () => {
   const list = async (query: string) => (await api.call('GET', `/v1/audit?${query}`, { key })).body

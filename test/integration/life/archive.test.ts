@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createFileSystemStore } from '../../../isolation/mappers/object-store/file-system.ts'
 import { sqlOf } from '../../../registry/pool.ts'
 import { closed, doors, open } from '../../support/doors.ts'
+import { query } from '../../support/query.ts'
 import { eventCounts, nothing, remainsOf } from '../../support/remains.ts'
 import { createWorld, manifest, type SeenOperation, type SeenTenant, type World } from '../../support/world.ts'
 import { testCell, type TestCell } from '../isolation/support.ts'
@@ -53,15 +53,7 @@ async function command(slug: string, name: string, body: object = {}): Promise<S
 type Credentials = { database: { url: string }; objectStore: object; bus: { connectionString: string } }
 const credentials = async (slug: string) =>
   (await world.request('POST', `/v1/tenants/${slug}/credentials`, {})).body as unknown as Credentials
-async function query(slug: string, sql: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: (await credentials(slug)).database.url })
-  await client.connect()
-  try {
-    return (await client.query<Record<string, unknown>>(sql)).rows
-  } finally {
-    await client.end()
-  }
-}
+const ask = async (slug: string, sql: string) => query((await credentials(slug)).database.url, sql)
 /** The objects of a tenant, as the control plane sees them. */
 function objectsOf({ code }: SeenTenant) {
   const store = createFileSystemStore(join(world.environment.FREEHOLD_STATE_DIR, 'objects'))
@@ -92,8 +84,8 @@ const used = async () =>
 describe('archive and restore', () => {
   it('move a tenant out and bring the same one back', async () => {
     const tenant = await provisioned('round-trip')
-    await query('round-trip', `insert into customers (name, email) values ('kept', 'kept@example.com')`)
-    const before = await query('round-trip', 'select * from customers order by id')
+    await ask('round-trip', `insert into customers (name, email) values ('kept', 'kept@example.com')`)
+    const before = await ask('round-trip', 'select * from customers order by id')
     await objectsOf(tenant).write('invoices/1.txt', 'paid')
     const bus = (await credentials('round-trip')).bus.connectionString
     const room = await used()
@@ -115,7 +107,7 @@ describe('archive and restore', () => {
 
     const restored = await command('round-trip', 'restore')
     expect(restored).toMatchObject({ state: 'succeeded', error: null })
-    expect(await query('round-trip', 'select * from customers order by id')).toEqual(before)
+    expect(await ask('round-trip', 'select * from customers order by id')).toEqual(before)
     expect((await credentials('round-trip')).bus.connectionString).toBe(bus)
     const { authorizationRules = [] } = await world.bus.administration.getTopic(`tenant-${tenant.code}-prod`)
     expect(
@@ -185,13 +177,13 @@ describe('archive and restore', () => {
     const tenant = await provisioned('twice')
     await command('twice', 'archive')
     await command('twice', 'restore')
-    await query('twice', `insert into customers (name, email) values ('second', 'second@example.com')`)
+    await ask('twice', `insert into customers (name, email) values ('second', 'second@example.com')`)
     expect(await command('twice', 'archive')).toMatchObject({ state: 'succeeded' })
     expect((await remainsOf(world, tenant)).ledger).toEqual(['prod/2/archive present'])
     const { files } = await remainsOf(world, tenant)
     expect(files.filter((path) => path.includes('/prod/1/'))).toEqual([])
     expect(await command('twice', 'restore')).toMatchObject({ state: 'succeeded' })
-    expect(await query('twice', `select name from customers where name = 'second'`)).toHaveLength(1)
+    expect(await ask('twice', `select name from customers where name = 'second'`)).toHaveLength(1)
   })
 
   it('keep what was suspended suspended', async () => {
@@ -212,13 +204,13 @@ describe('archive and restore', () => {
       receiving: open.receiving,
       sides: ['prod/2 active'],
     })
-    expect(await query('suspended', 'select 1 as one')).toEqual([{ one: 1 }])
+    expect(await ask('suspended', 'select 1 as one')).toEqual([{ one: 1 }])
   })
 
   it('bring a tenant into another cell, when that is said', async () => {
     const tenant = await provisioned('moves')
-    await query('moves', `insert into customers (name, email) values ('moved', 'moved@example.com')`)
-    const before = await query('moves', 'select * from customers order by id')
+    await ask('moves', `insert into customers (name, email) values ('moved', 'moved@example.com')`)
+    const before = await ask('moves', 'select * from customers order by id')
     await command('moves', 'archive')
     const nowhere = await world.request('POST', '/v1/tenants/moves/restore', { cell: 'nowhere' })
     expect(nowhere).toMatchObject({ status: 400, body: { code: 'invalid_request' } })
@@ -230,7 +222,7 @@ describe('archive and restore', () => {
     expect((await world.request('GET', '/v1/tenants/moves/context?environment=prod')).body).toMatchObject({
       topology: { database: { cell: 'eu-north-2', database: second.cell.database.name } },
     })
-    expect(await query('moves', 'select * from customers order by id')).toEqual(before)
+    expect(await ask('moves', 'select * from customers order by id')).toEqual(before)
     expect(await used()).toMatchObject([{}, { name: 'eu-north-2', used: 1 }])
     expect(await command('moves', 'delete')).toMatchObject({ state: 'succeeded' })
     expect(await command('moves', 'purge', { confirm: 'moves' })).toMatchObject({ state: 'succeeded' })
@@ -240,10 +232,10 @@ describe('archive and restore', () => {
 
   it('do so for a dedicated tenant, and for several environments', async () => {
     await provisioned('dedicated', { profile: 'st-dedicated', environments: [{ name: 'prod' }, { name: 'test' }] })
-    await query('dedicated', `insert into customers (name, email) values ('own', 'own@example.com')`)
+    await ask('dedicated', `insert into customers (name, email) values ('own', 'own@example.com')`)
     expect(await command('dedicated', 'archive')).toMatchObject({ state: 'succeeded', error: null })
     expect(await command('dedicated', 'restore')).toMatchObject({ state: 'succeeded', error: null })
-    expect(await query('dedicated', `select name from customers where name = 'own'`)).toHaveLength(1)
+    expect(await ask('dedicated', `select name from customers where name = 'own'`)).toHaveLength(1)
   })
 
   it('an archived tenant can be deleted, given back as archived, and purged: its archive is gone', async () => {

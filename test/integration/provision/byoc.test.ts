@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePorts } from '../../../local/ports.ts'
 import { leaks } from '../../support/leaks.ts'
 import { nothing, remainsOf } from '../../support/remains.ts'
+import { query } from '../../support/query.ts'
 import { startTenantServer, type TenantServer } from '../../support/tenant-server.ts'
 import { createWorld, manifest, type SeenOperation, type SeenTenant, type World } from '../../support/world.ts'
 
@@ -31,15 +32,6 @@ describe('a tenant with a server of its own', () => {
   async function urlOf(slug: string): Promise<string> {
     const { body } = await world.request('POST', `/v1/tenants/${slug}/credentials`, {})
     return (body['database'] as { url: string }).url
-  }
-  async function query(url: string, sql: string): Promise<unknown[]> {
-    const client = new pg.Client({ connectionString: url })
-    await client.connect()
-    try {
-      return (await client.query<Record<string, unknown>>(sql)).rows
-    } finally {
-      await client.end()
-    }
   }
   /** Databases and roles of a server that carry the tenant's code. */
   const named = ({ code }: SeenTenant) => `

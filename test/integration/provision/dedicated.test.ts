@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { query } from '../../support/query.ts'
 import { createWorld, type SeenTenant, type World } from '../../support/world.ts'
 
 /** A tenant with resources of its own, beside one that shares, on the real stack. */
@@ -32,16 +33,6 @@ describe('a dedicated tenant', () => {
   async function urlOf(slug: string): Promise<string> {
     const { body } = await world.request('POST', `/v1/tenants/${slug}/credentials`, {})
     return (body['database'] as { url: string }).url
-  }
-
-  async function query(url: string, sql: string): Promise<unknown[]> {
-    const client = new pg.Client({ connectionString: url })
-    await client.connect()
-    try {
-      return (await client.query<Record<string, unknown>>(sql)).rows
-    } finally {
-      await client.end()
-    }
   }
 
   const databasesOf = async ({ code }: SeenTenant) =>

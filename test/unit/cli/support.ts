@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { run } from '../../../packages/cli/main.ts'
+import { runCommandLine } from '../../support/command-line.ts'
 import { startFakeApi, type Answer } from '../sdk/fake-api.ts'
 
 export { json, operation, tenant } from '../sdk/fake-api.ts'
@@ -14,17 +14,8 @@ export async function startFake(answer: Answer) {
   return {
     received: api.received,
     cwd,
-    async freehold(args: string[], env: Record<string, string> = { FREEHOLD_API_KEY: 'fh_test' }) {
-      const text = { stdout: '', stderr: '' }
-      const exitCode = await run(args, {
-        stdout: { write: (part) => (text.stdout += part) },
-        stderr: { write: (part) => (text.stderr += part) },
-        env: { FREEHOLD_URL: api.url, ...env },
-        cwd,
-        version: '0.0.0',
-      })
-      return { exitCode, ...text }
-    },
+    freehold: (args: string[], env: Record<string, string> = { FREEHOLD_API_KEY: 'fh_test' }) =>
+      runCommandLine(args, { cwd, env: { FREEHOLD_URL: api.url, ...env } }),
     async [Symbol.asyncDispose]() {
       await api[Symbol.asyncDispose]()
       rmSync(cwd, { recursive: true, force: true })

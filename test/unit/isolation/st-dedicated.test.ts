@@ -1,26 +1,8 @@
 import { expect, test } from 'vitest'
 import { resourcesOf, topologyOf } from '../../../isolation/strategies/by-profile.ts'
-import type { StrategyInput } from '../../../isolation/strategy.ts'
+import { strategyInput } from '../../support/strategy-input.ts'
 
-const quotas = { storageGiB: 1, requestsPerSecond: 1, concurrentTasks: 3 }
-const input = (profile: string): StrategyInput => ({
-  tenant: { id: 'tenant-1', code: 'k3f9x2ab' },
-  placement: { environment: 'prod', number: 1, profile, segment: null },
-  site: {
-    cell: {
-      name: 'cell-1',
-      region: 'eu-north',
-      database: { host: 'db.example', port: 5432, name: 'warehouse_shared' },
-      objectStore: { kind: 'file-system', root: '/srv', container: 'data-shared' },
-      runtime: { namespace: 'workloads', taskQueue: 'work' },
-      network: { policies: '/policies' },
-    },
-    bus: undefined,
-    weight: 1,
-  },
-  plan: { name: 'pro', weight: 1, databaseConnections: 5, quotas },
-  quotas,
-})
+const input = (profile: string) => strategyInput({ profile })
 
 test('database, container and task queue are its own, and named by its code', () => {
   expect(topologyOf(input('st-dedicated'))).toMatchObject({
