@@ -65,7 +65,12 @@ describe('tasks of tenants', () => {
 
   it('run no more at a time than the quota of their tenant allows, and all of them run', async () => {
     const tenant = await world.tenant('limited', { quotas: { concurrentTasks: 2 } })
+    let enough: (() => void) | undefined
+    const twoAtOnce = new Promise<void>((resolve) => (enough = resolve))
     const { seen, activities } = recording(async () => {
+      if (seen.running === 2) enough?.()
+      // The first waits for a second one: the quota is not only kept, it is used. The others leave time for a third.
+      await twoAtOnce
       await sleep(50)
       return 'done'
     })
