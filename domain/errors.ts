@@ -49,6 +49,7 @@ export const errorCodes = {
   bus_exhausted: { status: 409, retry: true },
   network_exhausted: { status: 409, retry: true },
   resource_not_owned: { status: 409, retry: false },
+  answer_too_large: { status: 502, retry: false },
   migration_failed: { status: 422, retry: false },
   migration_changed: { status: 409, retry: false },
   archive_damaged: { status: 409, retry: false },

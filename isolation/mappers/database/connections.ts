@@ -3,6 +3,7 @@ import { FreeholdError } from '../../../domain/errors.ts'
 import { untilAborted } from '../../abort.ts'
 import type { CellAccess } from '../../mapper.ts'
 import { translated } from './errors.ts'
+import { GuardedClient } from './guarded-client.ts'
 
 /** Limits of the provisioner's work in a cell's database. */
 export type ConnectionOptions = {
@@ -71,6 +72,7 @@ export function createConnections(options: ConnectionOptions) {
   function open(cell: CellAccess): pg.Pool {
     const pool = new pg.Pool({
       ...clientConfig(cell, options),
+      Client: GuardedClient,
       max: options.connections ?? 20,
       idleTimeoutMillis: 10_000,
       allowExitOnIdle: true,
@@ -119,7 +121,7 @@ export function createConnections(options: ConnectionOptions) {
   async function endBackend(cell: CellAccess, client: pg.PoolClient): Promise<void> {
     const { processID } = client as pg.PoolClient & { processID: number | null }
     if (processID === null) return
-    const other = new pg.Client({ ...clientConfig(cell, options), connectionTimeoutMillis: endingMs })
+    const other = new GuardedClient({ ...clientConfig(cell, options), connectionTimeoutMillis: endingMs })
     other.on('error', () => {})
     const end = async () => {
       await other.connect()
@@ -153,7 +155,7 @@ export function createConnections(options: ConnectionOptions) {
     const { connectionString = '', ...rest } = clientConfig(cell, options)
     const url = new URL(connectionString)
     Object.assign(url, { username: login.user, password: login.password })
-    const client = new pg.Client({ ...rest, ...login, connectionString: url.href })
+    const client = new GuardedClient({ ...rest, ...login, connectionString: url.href })
     client.on('error', () => {})
     try {
       await client.connect()
