@@ -56,7 +56,8 @@ export function createCheckpointCheck(keys: () => readonly PublicSigningKey[], r
 
 function read(document: string): Document | undefined {
   try {
-    return JSON.parse(document) as Document
+    const value = JSON.parse(document) as Document | null
+    return Array.isArray(value?.heads) && value.heads.every(Array.isArray) ? value : undefined
   } catch {
     return undefined
   }

@@ -1,5 +1,6 @@
 import type { Api } from './api.ts'
 import type { AuditRecord } from './audit-records.ts'
+import { toRecord } from './audit-shapes.ts'
 import { NoAnswerError } from './errors.ts'
 import type { paths } from './generated.ts'
 
@@ -19,13 +20,18 @@ export async function exportAudit(api: Api, tenant: string | undefined): Promise
   throw new NoAnswerError('not-freehold', 'what answers is not the Freehold API: it sends no export', {})
 }
 
+/** Longer than any line of a genuine export, the largest of which is a checkpoint with a head for each stream. */
+const longestLine = 256 * 1024 * 1024
+
 /**
  * The records of an export, some at a time, whether it comes from the API or from a file. Throws a SyntaxError that names the
  * line for what is no record.
  */
 export async function* readRecords(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<readonly AuditRecord[]> {
   const decoder = new TextDecoder()
-  let rest = ''
+  // Pieces of the line that has not ended yet: joined once, at its end.
+  let rest: string[] = []
+  let length = 0
   let line = 0
   const records = (lines: readonly string[]) =>
     lines.flatMap((text) => {
@@ -33,19 +39,15 @@ export async function* readRecords(bytes: AsyncIterable<Uint8Array>): AsyncGener
       return text === '' ? [] : [toRecord(text, line)]
     })
   for await (const piece of bytes) {
-    const lines = (rest + decoder.decode(piece, { stream: true })).split('\n')
-    rest = lines.pop() ?? ''
-    yield records(lines)
+    const [first = '', ...others] = decoder.decode(piece, { stream: true }).split('\n')
+    rest.push(first)
+    length += first.length
+    if (length > longestLine) throw new SyntaxError(`line ${line + 1} does not end`)
+    const last = others.pop()
+    if (last === undefined) continue
+    yield records([rest.join(''), ...others])
+    rest = [last]
+    length = last.length
   }
-  yield records([rest + decoder.decode()])
-}
-
-function toRecord(text: string, line: number): AuditRecord {
-  try {
-    const value = JSON.parse(text) as AuditRecord | null
-    if (typeof value?.kind === 'string') return value
-  } catch {
-    // Told below; the parser's own message quotes the text.
-  }
-  throw new SyntaxError(`line ${line} is no record of an export of the audit trail`)
+  yield records([rest.join('') + decoder.decode()])
 }

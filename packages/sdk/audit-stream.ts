@@ -26,8 +26,8 @@ export function createStreamCheck(
   signed: SignedHead | undefined,
   report: TellFinding,
 ) {
-  /** Numbers that were passed over, as ranges. */
-  let missing: [from: number, to: number][] = []
+  /** Numbers that were passed over, as ranges in their order. */
+  const missing: [from: number, to: number][] = []
   let last: Link = { number: 0, seq: 0, hash: emptyHead }
   /** Two that say to be the last one; the next, or the head, tells which is. */
   let twin: Link | undefined
@@ -37,6 +37,17 @@ export function createStreamCheck(
   const find = (kind: AuditFinding['kind'], seq: number, expected: string, found: string): void => {
     isFound = true
     report({ kind, stream, seq, expected, found })
+  }
+
+  /** Place of the last range that begins at a number or before it; halving, for a forged trail can have as many as events. */
+  function rangeOf(number: number): number {
+    let [low, high] = [0, missing.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((missing[middle]?.[0] ?? 0) <= number) low = middle + 1
+      else high = middle
+    }
+    return low - 1
   }
 
   /** Says which of two under one number is not of the chain that goes on with `previous`. */
@@ -62,14 +73,14 @@ export function createStreamCheck(
 
   function comeLate(link: Link): void {
     const { number, seq } = link
-    const range = missing.find(([from, to]) => from <= number && number <= to)
-    if (range !== undefined) {
-      const [from, to] = range
+    const at = rangeOf(number)
+    const [from, to] = missing[at] ?? [0, -1]
+    if (from <= number && number <= to) {
       const left: [number, number][] = [
         [from, number - 1],
         [number + 1, to],
       ]
-      missing = [...missing.filter((one) => one !== range), ...left.filter(([least, most]) => least <= most)]
+      missing.splice(at, 1, ...left.filter(([least, most]) => least <= most))
       find('reordered', number, `event ${number} before event ${last.number}`, `at place ${seq}, behind it`)
     } else if (number === last.number && twin === undefined) {
       twin = last
@@ -162,7 +173,7 @@ function reportColumns(
 function read(text: string): AuditBody | undefined {
   try {
     const value = JSON.parse(text) as AuditBody
-    return Number.isSafeInteger(value.seq) ? value : undefined
+    return Number.isSafeInteger(value.seq) && typeof (value.data ?? {}) === 'object' ? value : undefined
   } catch {
     return undefined
   }

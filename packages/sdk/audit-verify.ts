@@ -112,8 +112,8 @@ export async function verifyAudit(
   }
 
   /** What the platform's stream tells of a checkpoint; one that was made since the export began is not in it. */
-  function reportCheckpoint({ time }: AuditEvent, { data = {} }: AuditBody): void {
-    const [number, said] = [Number(data['number']), String(data['sha256'])]
+  function reportCheckpoint({ time }: AuditEvent, { data }: AuditBody): void {
+    const [number, said] = [Number(data?.['number']), String(data?.['sha256'])]
     const there = checkpoints.hashes.get(number)
     if (there === said || (there === undefined && about !== undefined && time >= about.at)) return
     const kind = there === undefined ? 'removed' : 'changed'
