@@ -1,6 +1,7 @@
 import { closest } from 'fastest-levenshtein'
 import { z } from 'zod'
 import { FreeholdError } from '../domain/errors.ts'
+import { networks } from './networks.ts'
 
 const port = (standard: number) => z.coerce.number().int().min(0).max(65_535).default(standard)
 const databaseUrl = () =>
@@ -102,6 +103,11 @@ const schema = z.object({
     .min(1)
     .default(10)
     .describe('Tries of a step that the world refuses before an operation that can be undone fails'),
+  FREEHOLD_OWN_SERVERS_DENY: z
+    .string()
+    .default('169.254.0.0/16,fe80::/10,fd00:ec2::254/128')
+    .refine((text) => networks(text) !== undefined, 'must be networks such as 10.0.0.0/8,fd00::/8')
+    .describe('Networks in which no server of a tenant’s own may be: add those of the platform itself'),
   FREEHOLD_SWEEP_INTERVAL_MS: milliseconds(2_000).describe('How often the worker looks for operations left behind'),
   FREEHOLD_CHECKPOINT_INTERVAL_MS: milliseconds(600_000).describe(
     'How often the heads of the audit trail are signed, when something is new',

@@ -25,6 +25,7 @@ export const errorCodes = {
   secret_not_found: { status: 404, retry: false },
   secret_unusable: { status: 422, retry: false },
   secret_in_use: { status: 409, retry: false },
+  byoc_address_denied: { status: 422, retry: false },
   byoc_login_refused: { status: 422, retry: false },
   byoc_rights_missing: { status: 422, retry: false },
   tenant_not_found: { status: 404, retry: false },

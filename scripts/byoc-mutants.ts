@@ -68,4 +68,28 @@ export const byocMutants: readonly Mutant[] = [
     swaps: [[`take('buses', 2, nobodyElse)`, `take('buses', 2, '$3::text is not null')`]],
     test: 'test/integration/provision/own-bus.test.ts',
   },
+  {
+    name: 'a tenant cannot name an address of the platform',
+    file: 'isolation/mappers/database/guarded-socket.ts',
+    swaps: [
+      ['if (found.some(({ address }) => isDenied(address)))', `if (name === '')`],
+      ['isIP(host) !== 0 && isDenied(host)', `host === ''`],
+    ],
+    test: 'test/unit/isolation/guarded-socket.test.ts',
+    only: 'hears nothing',
+  },
+  {
+    name: 'an answer without end is cut off',
+    file: 'isolation/mappers/database/guarded-client.ts',
+    swaps: [['if (received <= limit)', 'if (limit > 0)']],
+    test: 'test/unit/isolation/guarded-client.test.ts',
+    only: 'cuts off',
+  },
+  {
+    name: 'a password is not told in clear text',
+    file: 'isolation/mappers/database/guarded-client.ts',
+    swaps: [['if (connection.stream instanceof TLSSocket)', `if (typeof answer === 'function')`]],
+    test: 'test/unit/isolation/guarded-client.test.ts',
+    only: 'no password in clear text',
+  },
 ]

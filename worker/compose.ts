@@ -6,6 +6,7 @@ import { busEndpoint } from '../base/bus-endpoint.ts'
 import type { Closing } from '../base/closing.ts'
 import type { Config } from '../base/config.ts'
 import { workerMetrics, type WorkerMetrics } from '../base/metrics.ts'
+import { networks } from '../base/networks.ts'
 import { temporalConnectionOptions } from '../base/temporal-connection.ts'
 import { signatureKey } from '../crypto/message-signature.ts'
 import { FreeholdError } from '../domain/errors.ts'
@@ -34,7 +35,7 @@ export async function composeWorker(composition: Composition, closing: Closing):
   const manageBus = createBusAdministration(await busTrust(config))
   const archives = coldStorageOf(platform.archives)
   const mappers = createMappers({
-    database: { connections: config.FREEHOLD_WORKER_CONCURRENCY },
+    database: { connections: config.FREEHOLD_WORKER_CONCURRENCY, denied: networks(config.FREEHOLD_OWN_SERVERS_DENY) },
     manageBus,
     temporal: await temporalConnectionOptions(config, resolveSecret),
     archives,

@@ -31,6 +31,8 @@ const steps: Readonly<Record<string, string>> = {
   secret_not_found: 'store it: freehold secrets put NAME --file FILE; see which there are: freehold secrets list',
   secret_unusable: 'put a connection URL such as postgresql://user:password@host:5432/postgres under that name',
   secret_in_use: 'see who uses it: freehold secrets list; nothing was changed',
+  byoc_address_denied:
+    'put a URL of a server elsewhere: freehold secrets put NAME; or have the operator of Freehold allow its network',
   byoc_login_refused:
     'put a URL that the server accepts (freehold secrets put NAME), then: freehold retry TENANT --wait',
   byoc_rights_missing: 'have the named statements run on that server, then: freehold retry TENANT --wait',
@@ -55,6 +57,8 @@ const steps: Readonly<Record<string, string>> = {
   bus_exhausted: 'add a bus with room to the platform file, then try again',
   network_exhausted: 'enlarge the address pool of the region, then try again',
   resource_not_owned: 'what is in the way belongs to another; see it with freehold describe TENANT',
+  answer_too_large:
+    'have the statement that is named in the operation give fewer rows, then: freehold retry TENANT --wait',
   migration_failed: 'correct the migration, then: freehold retry TENANT --wait',
   migration_changed: 'restore the migration, then: freehold retry TENANT --wait',
   operation_superseded: 'see what came after it: freehold operations TENANT',

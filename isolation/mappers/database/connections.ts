@@ -1,9 +1,11 @@
+import type { BlockList, Socket } from 'node:net'
 import pg, { type ClientBase, type QueryResult } from 'pg'
 import { FreeholdError } from '../../../domain/errors.ts'
 import { untilAborted } from '../../abort.ts'
 import type { CellAccess } from '../../mapper.ts'
 import { translated } from './errors.ts'
 import { GuardedClient } from './guarded-client.ts'
+import { guardedSocket } from './guarded-socket.ts'
 
 /** Limits of the provisioner's work in a cell's database. */
 export type ConnectionOptions = {
@@ -13,6 +15,8 @@ export type ConnectionOptions = {
   readonly statementTimeoutMs?: number
   /** How many at a time to one cell: as many as there are users at a time, so that none waits; 20. */
   readonly connections?: number
+  /** Networks in which no server of a tenant's own may be; none. */
+  readonly denied?: BlockList | undefined
 }
 
 /** For whom a connection is used, and until when. */
@@ -49,7 +53,14 @@ function clientConfig(cell: CellAccess, options: ConnectionOptions): pg.ClientCo
     statement_timeout: statementTimeout,
     query_timeout: statementTimeout + answerGraceMs,
     keepAlive: true,
+    ...(options.denied === undefined || cell.secret === undefined ? {} : { stream: outside(options.denied, cell) }),
   }
+}
+
+/** Sockets for a server that a tenant has named, which must not be one of the platform's own. */
+function outside(denied: BlockList, { secret, database: { host } }: CellAccess): () => Socket {
+  const message = `secret "${secret}" names a server (${host}) in a network that no server of a tenant may be in; put another URL, or change FREEHOLD_OWN_SERVERS_DENY`
+  return () => guardedSocket(denied, () => new FreeholdError('byoc_address_denied', message))
 }
 
 /**
