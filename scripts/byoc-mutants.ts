@@ -88,7 +88,7 @@ export const byocMutants: readonly Mutant[] = [
   {
     name: 'a password is not told in clear text',
     file: 'isolation/mappers/database/guarded-client.ts',
-    swaps: [['if (connection.stream instanceof TLSSocket)', `if (typeof answer === 'function')`]],
+    swaps: [['if (!(connection.stream instanceof TLSSocket))', `if (limit === 0)`]],
     test: 'test/unit/isolation/guarded-client.test.ts',
     only: 'no password in clear text',
   },

@@ -33,11 +33,9 @@ export class GuardedClient extends pg.Client {
         else stream.destroy(tooLarge(limit))
       })
     }
-    const [answer] = connection.listeners('authenticationCleartextPassword')
-    connection.removeAllListeners('authenticationCleartextPassword')
-    connection.on('authenticationCleartextPassword', (message: unknown) => {
-      if (connection.stream instanceof TLSSocket) answer?.call(connection, message)
-      else connection.stream.destroy(clearText())
+    // Heard before `pg` does, which then writes the password to a connection that is no more.
+    connection.on('authenticationCleartextPassword', () => {
+      if (!(connection.stream instanceof TLSSocket)) connection.stream.destroy(clearText())
     })
   }
 }
