@@ -14,7 +14,7 @@ export default defineConfig({
           isolate: false,
           include: ['test/{workflows,integration,conformance}/**/*.test.ts'],
           globalSetup: ['test/support/servers.ts'],
-          setupFiles: ['test/support/quiet-runtime.ts', 'test/support/bundle.ts'],
+          setupFiles: ['test/support/quiet-runtime.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -17,7 +17,13 @@ import type { Composition } from '../registry/compose.ts'
 import type { RelaySources } from './relay.ts'
 
 /** What the worker needs on top of what it shares with the API: mappers, the management of buses, its metrics. */
-export type WorkerDeps = Composition & ActivityDeps & RelaySources & { readonly metrics: WorkerMetrics }
+export type WorkerDeps = Composition &
+  ActivityDeps &
+  RelaySources & {
+    readonly metrics: WorkerMetrics
+    /** The bundle of the workflows, where it was made before; else the worker makes it. */
+    readonly workflows?: { code: string }
+  }
 
 /**
  * Adds what the worker alone works with, and records cells and buses of the platform file. Once for each composition, for a

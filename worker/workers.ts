@@ -34,7 +34,7 @@ export async function createWorkers(
   const main = Worker.create({
     ...common,
     taskQueue,
-    workflowBundle: await workflowBundle(new URL('../workflows/index.ts', import.meta.url)),
+    workflowBundle: deps.workflows ?? (await workflowBundle(new URL('../workflows/index.ts', import.meta.url))),
     maxConcurrentActivityTaskExecutions: config.FREEHOLD_WORKER_CONCURRENCY,
     stickyQueueScheduleToStartTimeout: '2s',
   })

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { createClosing } from '../../base/closing.ts'
 import { FreeholdError } from '../../domain/errors.ts'
 import { compose } from '../../registry/compose.ts'
@@ -13,7 +14,7 @@ import { aroundVerbs } from './verbs.ts'
  * says so on standard output, and waits to be killed. Boundaries are `before`, `between` (the effect of a mapper and the
  * end of its step) or `after`, and the activity with the key of its step.
  */
-const { DOOMED_AT = '{}', ...given } = process.env
+const { DOOMED_AT = '{}', DOOMED_BUNDLE = '', ...given } = process.env
 const doomedAt = JSON.parse(DOOMED_AT) as Record<string, string>
 
 async function stopAt(tenant: string, boundary: string): Promise<void> {
@@ -36,7 +37,8 @@ const mappers = aroundVerbs(deps.mappers, async ({ action, step, target }, run) 
   return result
 })
 type Given = { input?: { tenantId: string }; tenantId?: string; step?: string }
-await startWorker({ ...deps, mappers }, [
+const workflows = { code: readFileSync(DOOMED_BUNDLE, 'utf8') }
+await startWorker({ ...deps, mappers, workflows }, [
   ({ info }) => ({
     inbound: {
       async execute(input, next) {

@@ -1,6 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { killed, startWorkerProcess, type WorkerProcess } from './worker-process.ts'
 import type { World } from './world.ts'
 
 /** Kills go on until `stop`, which gives how many there were. */
@@ -12,18 +11,8 @@ export type KilledPool = { stop(): Promise<number> }
  */
 export function startKilledPool(world: World, next: () => number): KilledPool {
   const ended = new AbortController()
-  const start = () =>
-    spawn(process.execPath, [new URL('doomed-worker.ts', import.meta.url).pathname], {
-      env: { PATH: process.env['PATH'], ...world.environment },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
+  const start = () => startWorkerProcess(world)
   const workers = [start(), start()]
-
-  async function kill(worker: ChildProcess): Promise<void> {
-    const died = once(worker, 'exit')
-    worker.kill('SIGKILL')
-    await died
-  }
 
   const killing = (async () => {
     let kills = 0
@@ -32,7 +21,7 @@ export function startKilledPool(world: World, next: () => number): KilledPool {
       if (ended.signal.aborted) return kills
       const [doomed] = workers.splice(next() < 0.5 ? 0 : 1, 1)
       workers.push(start())
-      await kill(doomed as ChildProcess)
+      await killed(doomed as WorkerProcess)
       kills += 1
     }
   })()
@@ -41,7 +30,7 @@ export function startKilledPool(world: World, next: () => number): KilledPool {
     async stop() {
       ended.abort()
       const kills = await killing
-      await Promise.all(workers.map(kill))
+      await Promise.all(workers.map(killed))
       return kills
     },
   }

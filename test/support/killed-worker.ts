@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
 import { FreeholdError } from '../../domain/errors.ts'
 import { sqlOf } from '../../registry/pool.ts'
 import { brokenEnvironment } from './boundaries.ts'
 import { aroundVerbs } from './verbs.ts'
+import { killed, startWorkerProcess } from './worker-process.ts'
 import type { SeenOperation, SeenTenant, World } from './world.ts'
 
 /** An operation in whose middle a worker is killed, at which boundary, and how it is to end. */
@@ -14,21 +13,16 @@ export type Doomed = { boundary: string; tenant: SeenTenant; operation: string; 
 /** Kills a worker once it has stopped everywhere, and lets another one go on until all have ended. */
 export async function killWorkerAndGoOn(world: World, doomed: readonly Doomed[]): Promise<void> {
   const plan = Object.fromEntries(doomed.map(({ tenant, boundary }) => [tenant.id, boundary]))
-  const process_ = spawn(process.execPath, [new URL('doomed-worker.ts', import.meta.url).pathname], {
-    env: { PATH: process.env['PATH'], ...world.environment, DOOMED_AT: JSON.stringify(plan) },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const died = once(process_, 'exit')
+  const doomedWorker = startWorkerProcess(world, plan)
   const waiting = new Set(Object.keys(plan))
   try {
-    for await (const line of createInterface({ input: process_.stdout })) {
+    for await (const line of createInterface({ input: doomedWorker.stdout })) {
       waiting.delete(line.replace('stopped ', ''))
       if (waiting.size === 0) break
     }
   } finally {
-    process_.kill('SIGKILL')
+    expect(await killed(doomedWorker)).toEqual([null, 'SIGKILL'])
   }
-  expect(await died).toEqual([null, 'SIGKILL'])
   expect([...waiting]).toEqual([])
   const mappers = aroundVerbs(world.deps.mappers, async ({ action, target }, run) => {
     if (action === 'migrate' && target.spec.environment === brokenEnvironment)

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { allow, openGovernance, type Governance } from '../../support/governance.ts'
 import { eventCounts, remainsOf, whole } from '../../support/remains.ts'
+import { killed, startWorkerProcess } from '../../support/worker-process.ts'
 import { createWorld, type World } from '../../support/world.ts'
 
 /** A worker killed around and in the middle of asking: another one asks again, and the operation begins once. */
@@ -23,20 +22,15 @@ it('takes up what was asked, and what was not', { timeout: 120_000 }, async () =
   const [before, during, after] = await Promise.all(['before', 'while', 'after'].map((slug) => world.apply(slug)))
   if (before === undefined || during === undefined || after === undefined) throw new Error('three were applied')
   const boundaries = { [before.tenant.id]: 'before askGovernance', [after.tenant.id]: 'after askGovernance' }
-  const doomed = spawn(process.execPath, [new URL('../../support/doomed-worker.ts', import.meta.url).pathname], {
-    env: { PATH: process.env['PATH'], ...world.environment, DOOMED_AT: JSON.stringify(boundaries) },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const died = once(doomed, 'exit')
+  const doomed = startWorkerProcess(world, boundaries)
   let said = ''
   doomed.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
   const stopped = () => said.split('\n').filter((line) => line.startsWith('stopped')).length
   try {
     await expect.poll(() => [stopped(), governance.askedOf('while').length], { timeout: 60_000 }).toEqual([2, 1])
   } finally {
-    doomed.kill('SIGKILL')
+    await killed(doomed)
   }
-  await died
   expect(
     (await Promise.all([before, during, after].map(({ operation }) => world.operation(operation.id)))).map(
       ({ state }) => state,
