@@ -1,6 +1,7 @@
 import type { z } from '@hono/zod-openapi'
 import { allowedCommands, commandsBeside, isAbortable } from '../domain/lifecycle.ts'
 import { isOpen, workflowId } from '../domain/operation.ts'
+import { isYetToEnd } from '../operations/retry-and-abort.ts'
 import type { EventRow } from '../registry/entities/event.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import type { ResourceRow } from '../registry/entities/resource.ts'
@@ -67,7 +68,7 @@ export function operationView(
     state,
     intent,
     phase,
-    abortable: isAbortable(kind),
+    abortable: isAbortable(kind) || isYetToEnd(row),
     steps: stepViews(row),
     revision,
     actor,

@@ -1,5 +1,5 @@
 import { FreeholdError } from '../domain/errors.ts'
-import { isAbortable } from '../domain/lifecycle.ts'
+import { endsTenant, isAbortable } from '../domain/lifecycle.ts'
 import { isOpen } from '../domain/operation.ts'
 import type { Platform } from '../domain/platform.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
@@ -61,12 +61,13 @@ export async function retryOperation(
 
 /**
  * Asks for an operation to be undone. One that runs is to be told to; one that was interrupted begins again to undo; one
- * that is scheduled ends. Throws `operation_not_open`, and `transition_not_allowed` for a kind that only goes forward.
+ * that is scheduled ends, and what ends a tenant and was stopped before it began does nothing. Throws `operation_not_open`, and
+ * `transition_not_allowed` for a kind that only goes forward.
  */
 export async function abortOperation(sql: Sql, held: LockedOperation, requester: Requester): Promise<OperationRow> {
   const { id, kind, state } = held.operation
   if (!isOpen(state) && state !== 'scheduled') throw notOpen(held.operation, 'abort is possible for one that is open')
-  if (state !== 'scheduled' && (!isAbortable(kind) || hasNoWayBack(held)))
+  if (state !== 'scheduled' && !isYetToEnd(held.operation) && (!isAbortable(kind) || hasNoWayBack(held)))
     throw new FreeholdError(
       'transition_not_allowed',
       `${kind} only goes forward ${isAbortable(kind) ? 'once it has begun to remove what it replaces ' : ''}and cannot be undone; retry it when it was interrupted`,
@@ -82,6 +83,15 @@ export async function abortOperation(sql: Sql, held: LockedOperation, requester:
 }
 
 const beginAgain = `, state = 'accepted', phase = 'accepted', attempt = attempt + 1, error = null, finished_at = null`
+
+/** A delete or a purge that a hold has stopped before it began: nothing is closed or removed yet. */
+export function isYetToEnd({
+  kind,
+  state,
+  stateBefore,
+}: Pick<OperationRow, 'kind' | 'state' | 'stateBefore'>): boolean {
+  return endsTenant(kind) && state === 'interrupted' && stateBefore === null
+}
 
 function hasNoWayBack(held: LockedOperation): boolean {
   return kindOf(held.operation.kind).noWayBack?.isReached(held) ?? false

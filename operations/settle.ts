@@ -107,8 +107,9 @@ function withHalfDone(error: OperationError, keys: readonly string[]): Operation
 
 function nextState({ operation, tenant }: LockedOperation, outcome: Outcome) {
   if (outcome === 'stalled') return tenant.state
-  // It was denied before it began: the tenant is as it was found, but for one that was born for it.
-  if (isDenial(operation.verdict) && tenant.state !== lifecycle[operation.kind].through) return tenant.state
+  // It was denied or given up before it began: the tenant is as it was found, but for one that was born for it.
+  const hasBegun = operation.stateBefore !== null && !isDenial(operation.verdict)
+  if (!hasBegun && tenant.state !== lifecycle[operation.kind].through) return tenant.state
   return stateAfter(operation.kind, outcome === 'succeeded' ? 'succeeded' : 'failed', {
     state: tenant.state,
     found: operation.stateBefore ?? tenant.state,

@@ -14,12 +14,7 @@ export const governanceMutants: readonly Mutant[] = [
   {
     name: 'a denial leaves the tenant as it was',
     file: 'operations/settle.ts',
-    swaps: [
-      [
-        '  if (isDenial(operation.verdict) && tenant.state !== lifecycle[operation.kind].through) return tenant.state\n',
-        '',
-      ],
-    ],
+    swaps: [['  if (!hasBegun && tenant.state !== lifecycle[operation.kind].through) return tenant.state\n', '']],
     test: `${integration}/governance/endpoint.test.ts`,
     only: 'leaves a tenant that was to be purged',
   },

@@ -1,6 +1,7 @@
 import { freezeSteps } from '../../domain/steps.ts'
 import { fencePlacements } from '../doors.ts'
 import { schedulePurge } from '../retention.ts'
+import { assertMayEnd } from '../legal-hold.ts'
 import type { Kind } from './kind.ts'
 
 /** Closes a tenant and lets it rest for its retention; then it is purged, unless it is undeleted before. */
@@ -8,6 +9,8 @@ export const deleteTenant: Kind = {
   summary: 'Delete a tenant: closed at once, and purged when its retention is over; undelete gives it back until then',
 
   async begun(sql, held) {
+    // A hold that came after the command was accepted; one that comes once it has begun keeps the tenant from its purge.
+    if (held.operation.stateBefore === null) await assertMayEnd(sql, held.operation.kind, held.tenant)
     await sql({
       name: 'put-aside',
       text: `update tenants set state_before = coalesce(state_before, $2), updated_at = now() where id = $1`,
