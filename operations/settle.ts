@@ -50,7 +50,9 @@ export function settle(pool: pg.Pool, { input, outcome, error }: Settling, workf
           error ?? { code: 'internal' as const, message: 'the workflow told no reason' },
           outcome === 'aborted' ? await halfDone(sql, held) : [],
         )
-    const needsAttention = outcome === 'stalled' || (told?.unresolved ?? []).length > 0
+    // Nobody who gave the command would see that what was due by itself was denied.
+    const isUnseen = isDenial(operation.verdict) && operation.actor === 'system:retention'
+    const needsAttention = outcome === 'stalled' || isUnseen || (told?.unresolved ?? []).length > 0
     const kind = kindOf(operation.kind)
     const more =
       told === undefined
