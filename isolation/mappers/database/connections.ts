@@ -11,7 +11,7 @@ import { guardedSocket } from './guarded-socket.ts'
 export type ConnectionOptions = {
   /** One connect, or the wait for a connection of the pool; 5,000. */
   readonly connectTimeoutMs?: number
-  /** 15,000 */
+  /** 15,000; a tenant's own statements may take longer, and wait for a lock no longer either. */
   readonly statementTimeoutMs?: number
   /** How many at a time to one cell: as many as there are users at a time, so that none waits; 20. */
   readonly connections?: number
@@ -51,6 +51,8 @@ function clientConfig(cell: CellAccess, options: ConnectionOptions): pg.ClientCo
     application_name: 'freehold',
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
     statement_timeout: statementTimeout,
+    // Also where a statement may take hours: who waits for a lock holds up all who come behind, and comes again.
+    lock_timeout: statementTimeout,
     query_timeout: statementTimeout + answerGraceMs,
     keepAlive: true,
     ...(options.denied === undefined || cell.secret === undefined ? {} : { stream: outside(options.denied, cell) }),
