@@ -10,26 +10,20 @@ type Document = { key: PublicKey; previous: PublicKey[] }
 
 /**
  * Keeps the public key of the signer, when it is a new one, with its event: from then on it counts, and so do those before it,
- * for which it vouches. In a transaction; several processes may do so at once.
+ * for which it vouches; not for a row that is of no earlier version of its own. In a transaction; several processes may do so
+ * at once.
  */
-export async function keepSigningKey(sql: Sql, { publicKey, sign }: Signer): Promise<void> {
+export async function keepSigningKey(sql: Sql, { publicKey, earlier, sign }: Signer): Promise<void> {
   await sql({ text: `select pg_advisory_xact_lock(hashtext('freehold/signing-keys'))` })
-  const kept = await sql<Kept>({
-    text: 'select id, document, signature from signing_keys order by created_at desc, id',
-  })
-  if (kept.some(({ id }) => id === publicKey.kid)) return
-  const [last] = kept
-  const before = last === undefined ? undefined : (JSON.parse(last.document) as Document)
-  const document = canonicalText({
-    version: 1,
-    key: publicKey,
-    previous: before === undefined ? [] : [before.key, ...before.previous],
-  })
+  const kept = new Set((await sql<Pick<Kept, 'id'>>({ text: 'select id from signing_keys' })).map(({ id }) => id))
+  if (kept.has(publicKey.kid)) return
+  const previous = earlier.filter(({ kid }) => kept.has(kid))
+  const document = canonicalText({ version: 1, key: publicKey, previous })
   await sql({
     text: 'insert into signing_keys (id, document, signature) values ($1, $2, $3)',
     values: [publicKey.kid, document, sign(document)],
   })
-  const data = { before: before?.key.kid ?? null, after: publicKey.kid }
+  const data = { before: previous[0]?.kid ?? null, after: publicKey.kid }
   await appendTo(sql, platformStream, [{ type: 'TENANCY_SIGNING_KEY_ADDED', actor: 'system:bootstrap', data }])
 }
 

@@ -114,3 +114,17 @@ it('a rotated key vouches for those before it; one that somebody planted does no
   ])
   expect(await kids(next)).toEqual([next.publicKey.kid])
 })
+
+it('a key that was planted before a rotation is vouched for by no later one', async () => {
+  const planted = createSigner(randomBytes(32))
+  const document = JSON.stringify({ version: 1, key: planted.publicKey, previous: [] })
+  // As whoever has the services' own rights may do.
+  await trail.sql({
+    text: 'insert into signing_keys (id, document, signature) values ($1, $2, $3)',
+    values: [planted.publicKey.kid, document, planted.sign(document)],
+  })
+  const next = createSigner(trail.platformKey, 3)
+  await transaction(trail.orm.pool, (sql) => keepSigningKey(sql, next))
+  const kids = (await publicKeys(trail.sql, next)).map(({ kid }) => kid)
+  expect(kids).toEqual([3, 2, 1].map((version) => createSigner(trail.platformKey, version).publicKey.kid))
+})
