@@ -2,7 +2,16 @@ import { constants } from 'node:fs'
 import { lstat, mkdir, open, realpath, rm, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { FreeholdError } from '../../domain/errors.ts'
-import { codeOf, exists, filesBelow, pruneEmpty, refuseLinks, unless, writeDurably } from '../mappers/files.ts'
+import {
+  codeOf,
+  exists,
+  filesBelow,
+  pruneEmpty,
+  refuseLinks,
+  syncDirectory,
+  unless,
+  writeDurably,
+} from '../mappers/files.ts'
 import { keySegments, reservedName } from '../mappers/object-store/keys.ts'
 import type { ColdStorage } from './cold-storage.ts'
 
@@ -26,10 +35,16 @@ export function createFolderStorage(root: string): ColdStorage {
 
   return {
     put: (path, body) =>
-      guarded(path, async ({ file }) => {
+      guarded(path, async ({ root: top, file }) => {
         await mkdir(dirname(file), { recursive: true, mode: 0o700 })
         // Beside the file, so that what a crash leaves unfinished goes with its folder.
         await writeDurably(file, join(dirname(file), reservedName), body)
+        // A folder that is new lasts only once the one above it is flushed; an earlier try may have made it and died.
+        let folder = dirname(file)
+        while (folder !== top) {
+          folder = dirname(folder)
+          await syncDirectory(folder)
+        }
       }),
     open: (path) =>
       guarded(path, async ({ file }) => {
