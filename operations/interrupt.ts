@@ -3,7 +3,7 @@ import type { OperationRow } from '../registry/entities/operation.ts'
 import { appendTo } from '../registry/events.ts'
 import { transaction } from '../registry/pool.ts'
 import type { Sql } from '../registry/sql.ts'
-import { raiseConditions } from './conditions.ts'
+import { noneElseWaits, raiseConditions } from './conditions.ts'
 import { lockOperation } from './rows.ts'
 import { operationEvent } from './operation-event.ts'
 
@@ -44,7 +44,7 @@ export function resumeOperation(pool: pg.Pool, seen: Seen): Promise<boolean> {
       text: `with resumed as (
           update operations set state = 'running', error = null, revision = revision + 1, updated_at = now() where id = $1
         )
-        delete from conditions where tenant_id = $2 and type = 'NeedsAttention'`,
+        delete from conditions where tenant_id = $2 and type = 'NeedsAttention' and ${noneElseWaits('$2', '$1')}`,
       values: [operation.id, tenant.id],
     })
     await appendSweepEvent(sql, operation, 'TENANCY_OPERATION_STARTED', {
