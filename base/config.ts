@@ -12,7 +12,9 @@ const databaseUrl = () =>
       'must be a URL such as postgresql://user:password@host:5432/name',
     )
     .optional()
-const milliseconds = (standard: number) => z.coerce.number().int().min(1).default(standard)
+/** The longest that a timer of Node waits, and a statement of PostgreSQL may take: a longer one is over at once. */
+const longestMs = 2 ** 31 - 1
+const milliseconds = (standard: number) => z.coerce.number().int().min(1).max(longestMs).default(standard)
 
 /**
  * Every variable Freehold reads, with its default and its meaning: the README's table is made from this, and a test keeps

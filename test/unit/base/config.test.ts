@@ -12,6 +12,15 @@ test('numbers are read from text, and other variables of the machine are left al
   expect(readConfig({ FREEHOLD_PORT: '0' }).FREEHOLD_PORT).toBe(0)
 })
 
+test('a time that no timer can wait for is refused, and is not over at once', () => {
+  expect(readConfig({ FREEHOLD_ARCHIVE_TIMEOUT_MS: String(2 ** 31 - 1) }).FREEHOLD_ARCHIVE_TIMEOUT_MS).toBe(2 ** 31 - 1)
+  const failure = failureOf(() => readConfig({ FREEHOLD_ARCHIVE_TIMEOUT_MS: String(30 * 24 * 3_600_000) }))
+  expect(failure).toMatchObject({
+    code: 'configuration_invalid',
+    message: expect.stringContaining('FREEHOLD_ARCHIVE_'),
+  })
+})
+
 test('an empty variable counts as unset, but for the migrations, where it means none', () => {
   expect(readConfig({ FREEHOLD_PORT: '', DATABASE_URL: '' })).toEqual(readConfig({}))
   expect(readConfig({ FREEHOLD_MIGRATIONS_DIR: '' }).FREEHOLD_MIGRATIONS_DIR).toBe('')
