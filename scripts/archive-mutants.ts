@@ -15,7 +15,7 @@ export const archiveMutants: readonly Mutant[] = [
   {
     name: 'an archive that fails opens the tenant again',
     file: 'operations/kinds/archive.ts',
-    swaps: [['...(wasOpen ? thawSteps(ledger.map(({ spec }) => spec)) : []),', '']],
+    swaps: [['...(wasOpen ? thawSteps(presentOf(ledger)) : []),', '']],
     test: `${life}/archive-faults.test.ts`,
     only: 'opens everything again and leaves nothing when',
   },

@@ -5,7 +5,7 @@ import { releaseEnvironments } from '../environments.ts'
 import { operationEvent } from '../operation-event.ts'
 import { reportOn } from '../report-archive.ts'
 import type { LockedOperation } from '../rows.ts'
-import type { Facts, Kind } from './kind.ts'
+import { presentOf, type Facts, type Kind } from './kind.ts'
 
 /**
  * Moves a tenant to cold storage: everything is closed, exported and read back; and once that is proven to be sound, it is
@@ -25,10 +25,7 @@ export const archive: Kind = {
   undo({ ledger, operation, tenant }) {
     const unfinished = ledger.filter(({ spec, createdBy }) => spec.kind === 'archive' && createdBy === operation.id)
     const wasOpen = operation.stateBefore === 'active' && !tenant.suspended
-    return [
-      ...(wasOpen ? thawSteps(ledger.map(({ spec }) => spec)) : []),
-      ...removalSteps(unfinished.map(({ spec }) => spec)),
-    ]
+    return [...(wasOpen ? thawSteps(presentOf(ledger)) : []), ...removalSteps(unfinished.map(({ spec }) => spec))]
   },
   fail: (sql, held) =>
     held.operation.stateBefore === 'active' ? openPlacements(sql, held, 'suspended') : Promise.resolve([]),
@@ -72,8 +69,12 @@ function archivesIn({ operation }: Pick<LockedOperation, 'operation'>): string[]
   return Array.isArray(known) ? known.filter((key) => typeof key === 'string') : []
 }
 
-function archivesOf({ tenant, placements }: Pick<Facts, 'tenant' | 'placements'>) {
-  return placements.map((placement) => archiveSpec(tenant.code, placement))
+/** Of each environment in force; what an update has left of another is removed with the rest. */
+function archivesOf({ tenant, placements, manifest }: Pick<Facts, 'tenant' | 'placements' | 'manifest'>) {
+  const names = new Set(manifest.spec.environments.map(({ name }) => name))
+  return placements
+    .filter(({ environment }) => names.has(environment))
+    .map((placement) => archiveSpec(tenant.code, placement))
 }
 
 function verified({ action, resource }: { action: string; resource: string }): string[] {

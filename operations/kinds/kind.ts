@@ -12,6 +12,11 @@ import type { LockedOperation, TenantFacts } from '../rows.ts'
 /** A resource as the ledger has it. */
 export type LedgerEntry = Recorded & { readonly specVersion: number; readonly createdBy: string }
 
+/** What is there of the ledger, and can be opened: not what an update left planned, and could neither make nor remove. */
+export function presentOf(ledger: readonly LedgerEntry[]): ResourceSpec[] {
+  return ledger.filter(({ state }) => state === 'present').map(({ spec }) => spec)
+}
+
 /** What a kind prepares from: everything that is recorded, and the platform file. */
 export type Facts = {
   readonly tenant: TenantFacts

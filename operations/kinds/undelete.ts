@@ -1,7 +1,7 @@
 import { freezeSteps, thawSteps } from '../../domain/steps.ts'
 import { fencePlacements, openPlacements } from '../doors.ts'
 import { cancelPurge } from '../retention.ts'
-import type { Kind } from './kind.ts'
+import { presentOf, type Kind } from './kind.ts'
 
 /** Gives a deleted tenant back as it was: the same tenant, in the state before, suspended where it was. */
 export const undelete: Kind = {
@@ -10,7 +10,7 @@ export const undelete: Kind = {
   begun: fencePlacements,
   prepare: ({ ledger, tenant }) => ({
     specs: [],
-    steps: tenant.stateBefore === 'active' && !tenant.suspended ? thawSteps(ledger.map(({ spec }) => spec)) : [],
+    steps: tenant.stateBefore === 'active' && !tenant.suspended ? thawSteps(presentOf(ledger)) : [],
   }),
   undo: ({ ledger }) => freezeSteps(ledger.map(({ spec }) => spec)),
   async succeed(sql, held) {
