@@ -56,6 +56,11 @@ export function createArchiveMapper(storage: ColdStorage): Mapper<'archive'> {
     const { tag, files, owner } = await look(target)
     if (files.length > 0 && owner !== target.tenantId) return { outcome: 'not-owned', what: foreign(target) }
     refuseLate(target, { fence: fenceIn(tag), epoch: 0 })
+    // The tag goes last: who is killed in the middle must not leave what the next one takes for a stranger's.
+    for (const { path } of files) {
+      target.signal.throwIfAborted()
+      if (path !== tagOf(target)) await storage.delete(path)
+    }
     await storage.deleteFolder(target.spec.properties.folder)
     return { outcome: files.length > 0 ? 'removed' : 'absent' }
   }

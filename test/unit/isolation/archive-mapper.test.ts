@@ -1,0 +1,58 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { archiveSpec } from '../../../domain/archive-steps.ts'
+import { once, type ColdStorage } from '../../../isolation/archives/cold-storage.ts'
+import { createArchiveMapper } from '../../../isolation/mappers/archive.ts'
+import type { Target } from '../../../isolation/mapper.ts'
+import { testArchive } from '../../support/archive.ts'
+
+const target = (fence: number) =>
+  ({
+    spec: archiveSpec('abcd1234', { environment: 'prod', number: 1, cell: 'eu-1' }),
+    tenantId: '01a218fc-380c-79f3-9d8a-ed2cd06a0d20',
+    fence,
+    signal: new AbortController().signal,
+    timeoutMs: 5_000,
+  }) as Target<'archive'>
+
+/** The same, and whoever deletes is killed after so many files. */
+function killedAfter(storage: ColdStorage, files: number): ColdStorage {
+  let left = files
+  const dying = () => {
+    if (left === 0) throw new Error('killed')
+    left -= 1
+  }
+  return {
+    ...storage,
+    async delete(path) {
+      dying()
+      return storage.delete(path)
+    },
+    async deleteFolder(folder) {
+      // In any order: the tag may be the first that goes.
+      const found = (await storage.list(folder)).toSorted((a, b) => (a.path > b.path ? -1 : 1))
+      for (const { path } of found) {
+        dying()
+        await storage.delete(path)
+      }
+      dying()
+      return storage.deleteFolder(folder)
+    },
+  }
+}
+
+test('a removal that is killed anywhere is ended by the next', async () => {
+  const { storage, drop } = await testArchive()
+  onTestFinished(drop)
+  const mapper = createArchiveMapper(storage)
+  const { folder } = target(1).spec.properties
+  for (let files = 0; files < 5; files += 1) {
+    await mapper.ensure(target(2 * files + 1))
+    for (const name of ['1/manifest', 'database/1-1/table-1', 'secrets/0-1/secrets'])
+      await storage.put(`${folder}${name}`, once(Buffer.from('sealed')))
+    await createArchiveMapper(killedAfter(storage, files))
+      .remove(target(2 * files + 2))
+      .catch(() => {})
+    expect({ files, ...(await mapper.remove(target(2 * files + 2))) }).not.toMatchObject({ outcome: 'not-owned' })
+    expect(await storage.list(folder)).toEqual([])
+  }
+})
