@@ -2,6 +2,7 @@ import type { NewEvent } from '../domain/events.ts'
 import type { Sql } from '../registry/sql.ts'
 import { fenceEnvironments, openPlacements } from './doors.ts'
 import { dropped } from './environments.ts'
+import { assertMayLose } from './legal-hold.ts'
 import { readManifestOf } from './manifests.ts'
 import { operationEvent } from './operation-event.ts'
 import type { LockedOperation } from './rows.ts'
@@ -29,6 +30,8 @@ export async function enforceManifest(sql: Sql, held: LockedOperation): Promise<
     values: [tenant.id],
   })
   const closed = await dropped(sql, tenant, resolved)
+  // A hold that came after the manifest was accepted.
+  await assertMayLose(sql, tenant, closed)
   const { generation } = operation
   return [
     operationEvent(operation, 'system:worker', 'TENANCY_MANIFEST_IN_FORCE', {

@@ -37,6 +37,30 @@ export async function assertMayEnd(
     )
 }
 
+/** Throws `legal_hold` for a manifest by which a tenant that must stay would lose environments. The tenant is locked by the caller. */
+export async function assertMayLose(
+  sql: Sql,
+  { id, slug }: Pick<TenantFacts, 'id' | 'slug'>,
+  environments: readonly string[],
+): Promise<void> {
+  if (environments.length === 0) return
+  const standing = await standingHold(sql, id)
+  if (standing !== undefined)
+    throw new FreeholdError(
+      'legal_hold',
+      `tenant ${slug} is under legal hold: ${standing}; lift it before environment ${environments.join(', ')} is removed`,
+    )
+}
+
+async function standingHold(sql: Sql, tenant: string): Promise<string | undefined> {
+  const [standing] = await sql<{ message: string }>({
+    name: 'standing-hold',
+    text: `select message from conditions where tenant_id = $1 and type = 'LegalHold'`,
+    values: [tenant],
+  })
+  return standing?.message
+}
+
 /**
  * Puts a tenant under legal hold, or gives a standing hold another reason: it is neither deleted nor purged until it is lifted.
  * A plain change of the registry that waits for no operation. Throws `transition_not_allowed` once the tenant is being purged.
@@ -55,12 +79,7 @@ export async function setLegalHold(
       },
     )
   const message = reason ?? 'no reason was given'
-  const [standing] = await sql<{ message: string }>({
-    name: 'standing-hold',
-    text: `select message from conditions where tenant_id = $1 and type = 'LegalHold'`,
-    values: [tenant.id],
-  })
-  const data = { before: standing?.message ?? null, reason: message }
+  const data = { before: (await standingHold(sql, tenant.id)) ?? null, reason: message }
   const said = eventsJson([{ type: 'TENANCY_LEGAL_HOLD_SET', actor, correlationId, data }])
   await sql({
     name: 'set-hold',

@@ -12,10 +12,11 @@ import type { Sql } from '../registry/sql.ts'
 import { readSealer } from '../registry/tenant-keys.ts'
 import { findTenantId } from '../registry/tenants.ts'
 import { assertMayStart } from './accept.ts'
-import { placesForNew, type NumberedPlace } from './environments.ts'
+import { dropped, placesForNew, type NumberedPlace } from './environments.ts'
 import { readRecords, type Records } from './facts.ts'
 import { isInForce } from './in-force.ts'
 import { violationsNow } from './judge.ts'
+import { assertMayLose } from './legal-hold.ts'
 import { contactsOf, readManifestOf } from './manifests.ts'
 import { choosePlaces } from './places.ts'
 import { generationInForce, readTenant, type TenantFacts } from './rows.ts'
@@ -84,6 +85,7 @@ async function ofChanged(
   await assertMayStart(sql, kind, tenant)
   const current = await readManifestOf(sql, tenant.id, generationInForce(tenant))
   assertChangeable(current.resolved, wish.resolved, { wasMade: kind === 'update' })
+  if (kind === 'update') await assertMayLose(sql, tenant, await dropped(sql, tenant, wish.resolved))
   const sealer = await readSealer(sql, platformKey, tenant.id)
   const { plan, schema } = wish.resolved.spec
   const of = { id: tenant.id, generation: current.number, plan }

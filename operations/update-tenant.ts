@@ -6,7 +6,8 @@ import { appendTo } from '../registry/events.ts'
 import { readSealer } from '../registry/tenant-keys.ts'
 import type { Sql } from '../registry/sql.ts'
 import { acceptOperation, assertMayStart, type Requester } from './accept.ts'
-import { enterEnvironments } from './environments.ts'
+import { dropped, enterEnvironments } from './environments.ts'
+import { assertMayLose } from './legal-hold.ts'
 import { contactsOf, readManifestOf, sealedWish, type Wish } from './manifests.ts'
 import { operationEvent } from './operation-event.ts'
 import { takeChosen } from './places.ts'
@@ -20,7 +21,7 @@ export function kindOfChange({ observedGeneration }: Pick<TenantFacts, 'observed
 /**
  * Accepts another manifest of a tenant that the caller has locked: the next generation, places for environments that are new,
  * and the operation that puts it in force. Until then the one before stays so. Throws what `acceptOperation` and
- * `assertChangeable` throw, `cell_exhausted`, `bus_exhausted` and `network_exhausted`; and `RoomTaken` when others were faster,
+ * `assertChangeable` throw, `legal_hold` where an environment would go, `cell_exhausted`, `bus_exhausted` and `network_exhausted`; and `RoomTaken` when others were faster,
  * for the caller to begin again.
  */
 export async function updateTenant(
@@ -34,6 +35,7 @@ export async function updateTenant(
   await assertMayStart(sql, kind, tenant)
   const current = await readManifestOf(sql, tenant.id, generationInForce(tenant))
   assertChangeable(current.resolved, wish.resolved, { wasMade: kind === 'update' })
+  if (kind === 'update') await assertMayLose(sql, tenant, await dropped(sql, tenant, wish.resolved))
   const sealer = await readSealer(sql, platformKey, tenant.id)
   const generation = tenant.generation + 1
   await sql({

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createWorld, type SeenOperation, type World } from '../../support/world.ts'
+import { createWorld, manifest, type SeenOperation, type World } from '../../support/world.ts'
 
 /** A hold that comes between the acceptance of what ends a tenant and its beginning, which governance may make minutes. */
 let world: World
@@ -52,4 +52,25 @@ it('a purge that it stopped can be dropped, and the tenant is given back', async
   expect((await world.tenant('given-back')).state).toBe('soft-deleted')
   await done('given-back', 'undelete')
   expect((await world.tenant('given-back')).state).toBe('active')
+})
+
+it('keeps the environments of a tenant as well, also from an update that was accepted before', async () => {
+  const spec = (...names: string[]) => ({ environments: names.map((name) => ({ name })) })
+  const { operation } = await world.apply('whole', spec('prod', 'old'))
+  await world.until(operation.id, 'succeeded')
+  const put = (names: string[], through?: ReturnType<World['api']>) =>
+    world.request('PUT', '/v1/tenants/whole', manifest('whole', spec(...names)), {}, through)
+  const { body } = await put(['prod'], unstarted())
+  await held('whole')
+  expect(await world.until(idOf(body), 'failed', 'succeeded')).toMatchObject({
+    state: 'failed',
+    error: { code: 'legal_hold' },
+  })
+  expect(await put(['prod'])).toMatchObject({ status: 409, body: { code: 'legal_hold' } })
+  const { body: found } = await world.request('GET', '/v1/tenants/whole/resources')
+  const environments = (found['items'] as { environment: string }[]).map(({ environment }) => environment)
+  expect(new Set(environments)).toEqual(new Set(['prod', 'old']))
+  const { status, body: more } = await put(['prod', 'old', 'new'])
+  expect(status).toBe(202)
+  await world.until(idOf(more), 'succeeded')
 })
