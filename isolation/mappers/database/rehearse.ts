@@ -11,8 +11,11 @@ import { readStructure } from './structure.ts'
 
 type DatabaseTarget = Target<'database'>
 
-/** Name of the empty schema in which scripts are tried out; the owner role has it, so it goes with that one at the latest. */
-const rehearsalOf = ({ schema }: { schema: string }) => databaseIdentifier(schema, 'rehearsal')
+/**
+ * Name of the empty schema in which scripts are tried out; the owner role has it, so it goes with that one at the latest. What
+ * makes it another goes in front: behind, it could be the end of the name of an environment.
+ */
+const rehearsalOf = ({ schema }: { schema: string }) => databaseIdentifier('rehearsal', schema)
 
 /**
  * What the scripts of a migration set make, a line each: they run, as the tenant's owner, in an empty schema beside its own,
