@@ -6,6 +6,9 @@ import { codeOf, exists, filesBelow, pruneEmpty, refuseLinks, unless, writeDurab
 import { keySegments, reservedName } from '../mappers/object-store/keys.ts'
 import type { ColdStorage } from './cold-storage.ts'
 
+/** Follows no link; and waits for nobody: a pipe in the place of a file would hold one of the few threads for files for ever. */
+const reading = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
 /** Cold storage in a folder of this machine, or one that is mounted there. */
 export function createFolderStorage(root: string): ColdStorage {
   /** Where a path is on the disk; an unmounted volume must not be taken for an empty one. */
@@ -33,8 +36,10 @@ export function createFolderStorage(root: string): ColdStorage {
       }),
     open: (path) =>
       guarded(path, async ({ file }) => {
-        const handle = await unless(['ENOENT'], open(file, constants.O_RDONLY | constants.O_NOFOLLOW), undefined)
-        if (handle !== undefined) return handle.createReadStream({ highWaterMark: 256 * 1024 })
+        const handle = await unless(['ENOENT', 'ENXIO'], open(file, reading), undefined)
+        if (handle !== undefined && (await handle.stat()).isFile())
+          return handle.createReadStream({ highWaterMark: 256 * 1024 })
+        await handle?.close()
         throw new FreeholdError('not_found', `there is no file ${path} in the storage of archives`)
       }),
     list: (folder) =>

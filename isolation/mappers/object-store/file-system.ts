@@ -137,8 +137,8 @@ async function putObject(
 async function getObject(place: Place, key: string) {
   const file = await fileOf(place, key)
   const handle = await unless(
-    ['ENOENT', 'ENOTDIR', 'ELOOP'],
-    open(file, constants.O_RDONLY | constants.O_NOFOLLOW),
+    ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'],
+    open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
     undefined,
   )
   if (handle !== undefined && (await handle.stat()).isFile()) return handle.createReadStream()
