@@ -1,5 +1,6 @@
 import { freezeSteps } from '../../domain/steps.ts'
 import { fencePlacements } from '../doors.ts'
+import { assertMayEnd } from '../legal-hold.ts'
 import { schedulePurge } from '../retention.ts'
 import type { Kind } from './kind.ts'
 
@@ -8,6 +9,8 @@ export const deleteTenant: Kind = {
   summary: 'Delete a tenant: closed at once, and purged when its retention is over; undelete gives it back until then',
 
   async begun(sql, held) {
+    // A hold that came after the command was accepted. One that is half-way is brought to its end.
+    if (held.tenant.state !== 'deleting') await assertMayEnd(sql, held.operation.kind, held.tenant)
     await sql({
       name: 'put-aside',
       text: `update tenants set state_before = coalesce(state_before, $2), updated_at = now() where id = $1`,
