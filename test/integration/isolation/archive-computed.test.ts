@@ -53,3 +53,40 @@ test.each(['key', 'key[]'])(
     expect(after).toEqual(before)
   },
 )
+
+const generated = (body: string) => [
+  script(
+    '1.0.0/001-a.sql',
+    `create table z (k int); create function f(x int) returns int language sql immutable as '${body}';
+     create table a (b int, "C" numeric(6, 2) generated always as (f(b) * 1.005) stored, d varchar(9) generated always as (b::text) stored)`,
+  ),
+]
+
+test('generated columns come back as they were', async () => {
+  const { before, after } = await broughtBack(generated('select x'), 'insert into a values (1), (null), (7)')
+  expect(after).toEqual(before)
+  expect(after).toContainEqual({ b: 7, C: '7.04', d: '7' })
+})
+
+test('one that its expression would compute anew as something else is refused, before anything is removed', async () => {
+  const replaced = `create or replace function f(x int) returns int language sql immutable as 'select x * 2'`
+  const set = [...generated('select x'), script('1.0.0/002-b.sql', replaced)]
+  const tenant = await ensuredTenant(mapper, cell)
+  const { schema } = namesOf(tenant)
+  await mapper.migrate(tenant.target('database'), set.slice(0, 1))
+  await cell.admin.query(`insert into ${schema}.a values (1)`)
+  await mapper.migrate(tenant.target('database'), set)
+  await mapper.freeze(tenant.target('database'))
+  await expect(mapper.export?.(tenant.target('database'), archive.writer(), set)).rejects.toMatchObject({
+    code: 'archive_unsupported',
+    message: expect.stringContaining('a.C') as string,
+  })
+})
+
+test('one that was computed while another table was empty is told from what was archived', async () => {
+  const set = generated('select (select count(*)::int from z) + x')
+  await expect(broughtBack(set, 'insert into z values (1); insert into a values (1)')).rejects.toMatchObject({
+    code: 'restore_differs',
+    message: expect.stringContaining('a.C') as string,
+  })
+})
