@@ -27,6 +27,23 @@ test.each([
   expect(stdout + stderr).not.toMatch(treacherous)
 })
 
+test('what is no JSON in a stream, and the hint that there is more, take no terminal over', async () => {
+  await using fake = await startFake(({ path }, response) => {
+    if (path.startsWith('/v1/audit')) return json(response, 200, { items: [{ time: evil }], nextCursor: 'more' })
+    if (!path.includes('stream')) return json(response, 200, { ...tenant('acme'), items: [operation()] })
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.end(`id: 1\nevent: operation\ndata: ${evil}\n\n`)
+  })
+  for (const args of [
+    ['watch', 'acme'],
+    ['audit', 'list', '--limit', '1'],
+  ]) {
+    const { stdout, stderr } = await fake.freehold(args)
+    expect(stderr).toContain('\\u001b')
+    expect(stdout + stderr).not.toMatch(treacherous)
+  }
+})
+
 test('in JSON it is the same text', async () => {
   const body = { ...tenant('acme'), slug: evil }
   await using fake = await startFake((_, response) => json(response, 200, body))
