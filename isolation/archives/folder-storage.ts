@@ -32,7 +32,9 @@ export function createFolderStorage(root: string): ColdStorage {
       guarded(path, async ({ file }) => {
         await mkdir(dirname(file), { recursive: true, mode: 0o700 })
         // Beside the file, so that what a crash leaves unfinished goes with its folder.
-        await writeDurably(file, join(dirname(file), reservedName), body)
+        const scratch = join(dirname(file), reservedName)
+        await refuseLinks(scratch)
+        await writeDurably(file, scratch, body)
       }),
     open: (path) =>
       guarded(path, async ({ file }) => {

@@ -128,6 +128,7 @@ async function putObject(
     await check()
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   }
+  await refuseLinks(scratchOf(place))
   await writeDurably(file, scratchOf(place), body, beforeRename).catch((error: unknown) => {
     if (!['EEXIST', 'ENOTDIR', 'EISDIR', 'ENOTEMPTY'].includes(codeOf(error))) throw error
     throw new FreeholdError('invalid_request', `${key} is or lies below another object, and a folder cannot be both`)

@@ -139,3 +139,17 @@ test('what is no file in the place of a part is refused at once, and holds no th
   if (ends === 'waits') spawn('sh', ['-c', `for i in 1 2 3 4 5; do : > '${file}'; done`])
   expect(ends).toMatchObject(Array.from({ length: 4 }, () => ({ reason: { code: 'archive_damaged' } })))
 })
+
+test('what is not finished yet is written nowhere else, whatever link is in its way', async () => {
+  const { root, storage } = await archive()
+  const elsewhere = temporaryDirectory()
+  await mkdir(join(root, 'abcd1234/prod/1/database/8'), { recursive: true })
+  await symlink(elsewhere, join(root, 'abcd1234/prod/1/database/8/.freehold'))
+  async function* looking() {
+    yield text
+    expect(await readdir(elsewhere)).toEqual([])
+  }
+  await expect(storage.put('abcd1234/prod/1/database/8/table-1', looking())).rejects.toMatchObject({
+    code: 'forbidden',
+  })
+})
