@@ -5,6 +5,14 @@ import { FreeholdError } from '../domain/errors.ts'
 const credentials = [/:\/\/[^\s@/]+@/g, /password\s*=\s*\S+/gi] as const
 
 /**
+ * Longer than any sentence of ours. What it quotes of a database may be of any length, and what is too long for the workflow service
+ * never arrives there: the step would be tried for ever.
+ */
+const longest = 4_000
+const mostDetails = 20
+const short = (text: string) => (text.length > longest ? `${text.slice(0, longest)} …` : text)
+
+/**
  * Any error as what a workflow sees: type = stable code, retriable as the code says. The text of an error that is not ours
  * loses credentials and everything after the first line, because it goes into a history.
  */
@@ -12,10 +20,10 @@ export function toApplicationFailure(error: unknown): ApplicationFailure {
   if (error instanceof ApplicationFailure) return error
   if (error instanceof FreeholdError)
     return ApplicationFailure.create({
-      message: error.message,
+      message: short(error.message),
       type: error.code,
       nonRetryable: !error.retry,
-      details: [...error.details],
+      details: error.details.slice(0, mostDetails).map((detail) => ({ ...detail, message: short(detail.message) })),
     })
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   const [first = ''] = credentials.reduce((clean, pattern) => clean.replaceAll(pattern, '[secret]'), text).split('\n')

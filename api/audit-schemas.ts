@@ -19,15 +19,20 @@ export const checkpointSchema = z
   })
   .openapi('Checkpoint', { examples: [exampleCheckpoint] })
 
-const moment = z.iso.datetime({ offset: true })
+/** PostgreSQL has no year 0 and no zero character. */
+const moment = z.iso.datetime({ offset: true }).refine((text) => !text.startsWith('0000'), 'must be in year 1 or later')
+const word = z
+  .string()
+  .max(200)
+  .refine((text) => !text.includes('\0'), 'must not contain a zero character')
 const types = Object.keys(eventTypes) as [EventType, ...EventType[]]
 
 export const auditQuery = z.strictObject({
   tenant: z.string().max(64).optional().openapi({ description: 'Id or slug; of a purged tenant the id' }),
   type: z.enum(types).optional(),
-  actor: z.string().max(200).optional().openapi({ description: 'As key:<name>, or system:<part>' }),
+  actor: word.optional().openapi({ description: 'As key:<name>, or system:<part>' }),
   operation: z.uuid().optional(),
-  correlation: z.string().max(200).optional().openapi({ description: 'Correlation id of a request' }),
+  correlation: word.optional().openapi({ description: 'Correlation id of a request' }),
   from: moment.optional().openapi({ description: 'Not before this time' }),
   to: moment.optional().openapi({ description: 'Before this time' }),
   limit,

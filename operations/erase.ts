@@ -1,3 +1,4 @@
+import { goneStatus } from '../registry/idempotency.ts'
 import { one, type Sql } from '../registry/sql.ts'
 
 /** What was destroyed of a key: enough to recognise it by, and nothing to open anything with. */
@@ -23,7 +24,9 @@ export async function eraseTenant(sql: Sql, tenant: string): Promise<Erased> {
         ), forgotten as (
           delete from generations where tenant_id = $1
         ), unanswered as (
-          delete from idempotency_records where body #>> '{tenant,id}' = $1::text or body #>> '{operation,tenant,id}' = $1::text
+          -- That there was an answer stays, or the same call would be a new one, of a new tenant or for another of that slug.
+          update idempotency_records set request_hash = '', status = ${goneStatus}, headers = '{}', body = '{}'
+          where body #>> '{tenant,id}' = $1::text or body #>> '{operation,tenant,id}' = $1::text
         ), unasked as (
           update operations set parameters = '{}' where tenant_id = $1 and parameters <> '{}'
         ), nameless as (

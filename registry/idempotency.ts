@@ -6,6 +6,9 @@ import { hasCode } from './unavailable.ts'
 /** What was answered to a mutation, as it is given again to the same call. */
 export type KeptAnswer = { status: number; headers: Record<string, string>; body: Json }
 
+/** Of an answer that went with its tenant. */
+export const goneStatus = 410
+
 /** A call under a key of its caller's choice; `requestHash` stands for all that the call says. */
 export type IdempotentCall = { apiKey: string; key: string; requestHash: string }
 
@@ -13,7 +16,7 @@ export type IdempotentCall = { apiKey: string; key: string; requestHash: string 
  * The answer that was given to this call before, or undefined. Holds the key for the length of the caller's transaction, so
  * that a twin waits for the answer; one that waits longer than 5 s gets `idempotency_in_progress`. No other lock is waited for
  * any longer in this transaction.
- * Throws `idempotency_conflict` when the key was used for another call.
+ * Throws `idempotency_conflict` when the key was used for another call, and `tenant_gone` when its tenant was purged since.
  */
 export async function findAnswer(sql: Sql, call: IdempotentCall): Promise<KeptAnswer | undefined> {
   try {
@@ -36,6 +39,11 @@ export async function findAnswer(sql: Sql, call: IdempotentCall): Promise<KeptAn
       where api_key_id = $1 and key = $2`,
     values: [call.apiKey, call.key],
   })
+  if (kept?.status === goneStatus)
+    throw new FreeholdError(
+      'tenant_gone',
+      'the tenant that this Idempotency-Key was used for was purged; use a new key for a new request',
+    )
   if (kept !== undefined && kept.requestHash !== call.requestHash)
     throw new FreeholdError(
       'idempotency_conflict',

@@ -28,20 +28,40 @@ export async function insertReport(sql: Sql, report: NewReport): Promise<{ id: s
   return { id, hash: sha256(text) }
 }
 
+/** That the trail of the tenant speaks of a report, by its hash. Only such a one is a report; who plants one leaves a trace. */
+const isTold = `exists (select from events e where e.stream = r.tenant_id::text and e.operation_id = r.operation_id
+  and e.type in ('TENANCY_REPORT_ISSUED', 'TENANCY_CERTIFICATE_ISSUED') and e.body::jsonb #>> '{data,report}' = r.id::text
+  and e.body::jsonb #>> '{data,sha256}' = encode(sha256(convert_to(r.document, 'UTF8')), 'hex'))`
+
+/**
+ * What a report may be made of. Whatever is in this table is signed by the key that also signs checkpoints, lists of keys and
+ * events: none of those has only these parts, so nobody gets one of them signed by planting it here.
+ */
+const parts = ['version', 'tenant', 'operation', 'at', 'removed', 'key', 'trail', 'backups', 'proven', 'archives']
+
+function isReport({ document, tenant }: ReportRow): boolean {
+  try {
+    const { tenant: of, ...rest } = JSON.parse(document) as { tenant?: { id?: unknown } }
+    return of?.id === tenant && Object.keys(rest).every((part) => parts.includes(part))
+  } catch {
+    return false
+  }
+}
+
 /** The reports on a tenant, oldest first. */
-export function listReports(sql: Sql, tenant: string): Promise<ReportRow[]> {
-  return sql<ReportRow>({
+export async function listReports(sql: Sql, tenant: string): Promise<ReportRow[]> {
+  const rows = await sql<ReportRow>({
     name: 'list-reports',
-    text: `select ${columns} from reports where tenant_id = $1 order by id`,
+    text: `select ${columns} from reports r where tenant_id = $1 and ${isTold} order by id`,
     values: [tenant],
   })
+  return rows.filter(isReport)
 }
 
 /** One report. Throws `not_found`. */
 export async function findReport(sql: Sql, id: string): Promise<ReportRow> {
-  const [row] = isUuid(id)
-    ? await sql<ReportRow>({ name: 'find-report', text: `select ${columns} from reports where id = $1`, values: [id] })
-    : []
-  if (row === undefined) throw new FreeholdError('not_found', `there is no report "${id.slice(0, 64)}"`)
-  return row
+  const text = `select ${columns} from reports r where id = $1 and ${isTold}`
+  const [row] = isUuid(id) ? await sql<ReportRow>({ name: 'find-report', text, values: [id] }) : []
+  if (row !== undefined && isReport(row)) return row
+  throw new FreeholdError('not_found', `there is no report "${id.slice(0, 64)}"`)
 }

@@ -70,7 +70,7 @@ export const archiveMutants: readonly Mutant[] = [
   {
     name: 'triggers do not fire while rows are brought back',
     file: 'isolation/mappers/database/import.ts',
-    swaps: [['const all = [...constraints, ...triggers]', 'const all = [...constraints]']],
+    swaps: [['const all = [...constraints, ...domains, ...triggers]', 'const all = [...constraints, ...domains]']],
     test: database,
     only: 'everything that is awkward',
   },

@@ -15,6 +15,9 @@ import {
 import { keySegments, reservedName } from '../mappers/object-store/keys.ts'
 import type { ColdStorage } from './cold-storage.ts'
 
+/** Follows no link; and waits for nobody: a pipe in the place of a file would hold one of the few threads for files for ever. */
+const reading = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
 /** Cold storage in a folder of this machine, or one that is mounted there. */
 export function createFolderStorage(root: string): ColdStorage {
   /** Where a path is on the disk; an unmounted volume must not be taken for an empty one. */
@@ -38,7 +41,9 @@ export function createFolderStorage(root: string): ColdStorage {
       guarded(path, async ({ root: top, file }) => {
         await mkdir(dirname(file), { recursive: true, mode: 0o700 })
         // Beside the file, so that what a crash leaves unfinished goes with its folder.
-        await writeDurably(file, join(dirname(file), reservedName), body)
+        const scratch = join(dirname(file), reservedName)
+        await refuseLinks(scratch)
+        await writeDurably(file, scratch, body)
         // A folder that is new lasts only once the one above it is flushed; an earlier try may have made it and died.
         let folder = dirname(file)
         while (folder !== top) {
@@ -48,8 +53,10 @@ export function createFolderStorage(root: string): ColdStorage {
       }),
     open: (path) =>
       guarded(path, async ({ file }) => {
-        const handle = await unless(['ENOENT'], open(file, constants.O_RDONLY | constants.O_NOFOLLOW), undefined)
-        if (handle !== undefined) return handle.createReadStream({ highWaterMark: 256 * 1024 })
+        const handle = await unless(['ENOENT', 'ENXIO'], open(file, reading), undefined)
+        if (handle !== undefined && (await handle.stat()).isFile())
+          return handle.createReadStream({ highWaterMark: 256 * 1024 })
+        await handle?.close()
         throw new FreeholdError('not_found', `there is no file ${path} in the storage of archives`)
       }),
     list: (folder) =>

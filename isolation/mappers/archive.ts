@@ -1,4 +1,3 @@
-import { text } from 'node:stream/consumers'
 import { z } from 'zod'
 import { FreeholdError } from '../../domain/errors.ts'
 import type { JsonObject } from '../../domain/json.ts'
@@ -10,6 +9,7 @@ import { refuseLate } from '../mark.ts'
 
 type ArchiveTarget = Target<'archive'>
 
+const longestTag = 4_096
 const fenceSchema = z.object({ fence: z.number() })
 const tagOf = ({ spec }: ArchiveTarget) => `${spec.properties.folder}owner.json`
 
@@ -18,20 +18,34 @@ const tagOf = ({ spec }: ArchiveTarget) => `${spec.properties.folder}owner.json`
  * export of other resources. It has no door: no tenant reaches cold storage.
  */
 export function createArchiveMapper(storage: ColdStorage): Mapper<'archive'> {
-  /** The text of the tag; undefined when there is none. */
+  /** The text of the tag; undefined when there is none, and for one that is longer than any of ours. */
   async function readTag(target: ArchiveTarget): Promise<string | undefined> {
+    const pieces: Uint8Array[] = []
+    let length = 0
     try {
-      return await text(await storage.open(tagOf(target)))
+      for await (const piece of await storage.open(tagOf(target))) {
+        length += piece.length
+        if (length > longestTag) return undefined
+        pieces.push(piece)
+      }
+      return Buffer.concat(pieces).toString()
     } catch (error) {
       if (error instanceof FreeholdError && error.code === 'not_found') return undefined
       throw error
     }
   }
 
-  /** What is in the folder, and whose it is; refuses who is late. */
+  /**
+   * What is in the folder, and whose it is; refuses who is late. Looks for the tag behind the files, and once more where it is
+   * missing: another try of the same step may write or remove both at this moment, and is no stranger.
+   */
   async function look(target: ArchiveTarget) {
-    const tag = await readTag(target)
-    const files = await storage.list(target.spec.properties.folder)
+    const lookOnce = async () => {
+      const files = await storage.list(target.spec.properties.folder)
+      return { files, tag: await readTag(target) }
+    }
+    const first = await lookOnce()
+    const { files, tag } = first.files.length > 0 && first.tag === undefined ? await lookOnce() : first
     return { tag, files, owner: readOwnerTag(tag, target.spec.placement) }
   }
 

@@ -1,7 +1,7 @@
 import { freezeSteps } from '../../domain/steps.ts'
 import { fencePlacements } from '../doors.ts'
-import { schedulePurge } from '../retention.ts'
 import { assertMayEnd } from '../legal-hold.ts'
+import { schedulePurge } from '../retention.ts'
 import type { Kind } from './kind.ts'
 
 /** Closes a tenant and lets it rest for its retention; then it is purged, unless it is undeleted before. */

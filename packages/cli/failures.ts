@@ -72,7 +72,9 @@ export class CliError extends Error {
 export function reportError(error: unknown, sink: Sink, source?: string): number {
   if (!(error instanceof CliError)) {
     const fault = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    sink.write(`error: unexpected: ${fault}\ncode: unexpected\n`)
+    // It may quote an answer.
+    const safe = fault.split('\n').map(plain).join('\n')
+    sink.write(`error: unexpected: ${safe}\ncode: unexpected\n`)
     return exitCodes.operationFailed
   }
   const { code = ownCodes[error.exitCode], details = [], notes = [], next = [] } = error.more

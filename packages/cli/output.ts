@@ -64,10 +64,14 @@ function text(cell: Cell): string {
   return plain(String(cell ?? '')) || '-'
 }
 
-/** Writes `data` as JSON or YAML, or what `forPeople` makes of it. */
+/**
+ * Writes `data` as JSON or YAML, or what `forPeople` makes of it. What could take a terminal over becomes visible escapes, which in
+ * JSON say the same; YAML for a program is left as it is.
+ */
 export function print(sink: Sink, format: Format, data: unknown, forPeople: () => string): void {
   const answer = format === 'json' ? JSON.stringify(data, null, 2) : format === 'yaml' ? stringify(data) : forPeople()
-  sink.write(answer.endsWith('\n') ? answer : `${answer}\n`)
+  const safe = format === 'yaml' && !sink.isTTY ? answer : answer.split('\n').map(plain).join('\n')
+  sink.write(safe.endsWith('\n') ? safe : `${safe}\n`)
 }
 
 /** A point in time as `2026-11-20 14:03:07` (UTC), empty for none. */

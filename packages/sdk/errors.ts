@@ -22,15 +22,19 @@ export class ApiError extends Error {
   readonly retryAfterMs: number | undefined
 
   constructor(problem: Partial<Problem>, answer: { status: number; path: string; retryAfter?: string | null }) {
-    super(problem.detail ?? `the API answered ${answer.status}`)
+    // What answers may be no API of ours at all.
+    const said = (text: unknown) => (typeof text === 'string' ? text : undefined)
+    super(said(problem.detail) ?? `the API answered ${answer.status}`)
     this.name = 'ApiError'
     this.status = answer.status
     this.detail = this.message
-    this.code = problem.code ?? `http_${answer.status}`
-    this.errors = problem.errors ?? []
+    this.code = said(problem.code) ?? `http_${answer.status}`
+    this.errors = Array.isArray(problem.errors)
+      ? problem.errors.filter((one) => typeof one?.message === 'string' && typeof (one.path ?? '') === 'string')
+      : []
     this.retry = problem.retry ?? false
     this.facts = problem.facts ?? {}
-    this.instance = problem.instance
+    this.instance = said(problem.instance)
     this.path = answer.path
     this.retryAfterMs = pauseOf(answer.status, this.code, answer.retryAfter ?? null)
   }

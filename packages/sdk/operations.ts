@@ -6,6 +6,8 @@ import type { Operation } from './types.ts'
 
 const firstPauseMs = 250
 const longestPauseMs = 5_000
+/** Characters; more than any state of an operation. */
+const longestEvent = 16 * 1024 * 1024
 
 /** Whether an operation moves no more by itself: it is settled, or interrupted until an operator retries or aborts. */
 export function atRest({ state }: Operation): boolean {
@@ -99,7 +101,7 @@ function events(stream: ReadableStream<Uint8Array<ArrayBuffer>>, silenceMs: numb
   return stream
     .pipeThrough(untilSilent(silenceMs))
     .pipeThrough(new TextDecoderStream())
-    .pipeThrough(new EventSourceParserStream())
+    .pipeThrough(new EventSourceParserStream({ maxBufferSize: longestEvent }))
 }
 
 /** Hands bytes on, and fails when none came for so long: a network that died says nothing. */

@@ -8,6 +8,8 @@ import type { Problem } from './types.ts'
 const streams = ['text/event-stream', 'application/x-ndjson']
 /** Statuses whose answer has no body. */
 const bodiless = new Set([204, 304])
+/** Bytes, unpacked; a page of a list, or the reports on a tenant, have a small part of it. */
+const longestAnswer = 64 * 1024 * 1024
 
 /** Sends one request, as `fetch` does, and gives an answer that is no refusal. */
 export type Send = (request: Request) => Promise<Response>
@@ -38,14 +40,14 @@ export function createTransport(base: string, options: ClientOptions): Send {
 
     async function open(): Promise<Response> {
       const response = await fetch(url, { method, headers, body, signal })
-      if (!response.ok) throw refusal(response, await response.text())
+      if (!response.ok) throw refusal(response, await textOf(response, base))
       return response
     }
 
     async function ask(): Promise<Response> {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
       const response = await fetch(url, { method, headers, body, signal: limit })
-      const text = await response.text()
+      const text = await textOf(response, base)
       if (bodiless.has(response.status)) return new Response(null, response)
       if (!response.ok) throw refusal(response, text)
       if (response.headers.get('content-type')?.includes('json')) return new Response(text, response)
@@ -75,6 +77,20 @@ export function createTransport(base: string, options: ClientOptions): Send {
       })
     }
   }
+}
+
+/** Its text, as far as it is no longer than an answer of ours can be: what is packed small may unpack to fill the memory. */
+async function textOf({ body }: Response, base: string): Promise<string> {
+  const decoder = new TextDecoder()
+  const pieces: string[] = []
+  let length = 0
+  for await (const piece of body ?? []) {
+    length += piece.length
+    if (length > longestAnswer)
+      throw new NoAnswerError('not-freehold', `what answers at ${base} is not the Freehold API: it does not end`, {})
+    pieces.push(decoder.decode(piece, { stream: true }))
+  }
+  return pieces.join('') + decoder.decode()
 }
 
 function problemIn(text: string): Partial<Problem> {

@@ -5,6 +5,7 @@ import { FreeholdError } from '../../../domain/errors.ts'
 import type { Target } from '../../mapper.ts'
 import { together, type Connections } from './connections.ts'
 import { translated } from './errors.ts'
+import { staleColumn } from './generated.ts'
 import { asOwner } from './owner-session.ts'
 import { differences, readStructure } from './structure.ts'
 import { beginSnapshot, copyOut, filledViews, listTables, readSequences, unforced } from './tables.ts'
@@ -36,6 +37,8 @@ export async function compareDatabase(
         if (rows !== table.rows) throw differs(target, `table ${table.name} has ${rows} rows, and had ${table.rows}`)
         if (sha256 !== table.part.sha256) throw differs(target, `table ${table.name} has other rows`)
       }
+      const stale = await staleColumn(client, schema)
+      if (stale !== undefined) throw differs(target, `the generated column ${stale} was computed from other values`)
       const values = JSON.stringify(await readSequences(client, schema))
       if (values !== JSON.stringify(listed.sequences)) throw differs(target, 'its sequences have other values')
       const views = await filledViews(client, schema)

@@ -7,6 +7,7 @@ import type { ArchiveWriter } from '../../archives/parts.ts'
 import type { Target } from '../../mapper.ts'
 import { together, type Connections } from './connections.ts'
 import { translated } from './errors.ts'
+import { staleColumn } from './generated.ts'
 import { appliedOf, writeMigrations } from './migration-set.ts'
 import { asOwner } from './owner-session.ts'
 import { rehearse } from './rehearse.ts'
@@ -83,6 +84,12 @@ async function exportRows(
   await beginSnapshot(client)
   const found = await listTables(client, schema)
   await together(client, 'select', ...unforced(found, schema))
+  const stale = await staleColumn(client, schema)
+  if (stale !== undefined)
+    throw new FreeholdError(
+      'archive_unsupported',
+      `the generated column ${stale} of ${spec.name} holds what its expression does not give any more, so that it could not be brought back; write its rows anew, then retry`,
+    )
   const tables = []
   for (const [index, { name, columns }] of found.entries()) {
     const rows = copyOut(client, schema, { name, columns })

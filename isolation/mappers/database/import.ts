@@ -90,6 +90,24 @@ async function setAside(client: Client, schema: string): Promise<{ before: strin
       order by k.contype, k.oid`,
     [schema],
   )
+  // Checks of a domain likewise, where they call a function, which may look into tables. PostgreSQL cannot put one back that is
+  // used inside of another type, and such a one stays.
+  const { rows: domains } = await client.query<{ off: string; on: string }>(
+    `select pg_catalog.format('alter domain %s drop constraint %I', t.oid::pg_catalog.regtype, k.conname) as off,
+        pg_catalog.format('alter domain %s add constraint %I %s', t.oid::pg_catalog.regtype, k.conname,
+          pg_catalog.pg_get_constraintdef(k.oid)) as "on"
+      from pg_catalog.pg_constraint k join pg_catalog.pg_type t on t.oid = k.contypid
+      join pg_catalog.pg_namespace n on n.oid = k.connamespace
+      where n.nspname = $1 and k.contype = 'c'
+        and exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+          and d.objid = k.oid and d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass)
+        and not exists (select from pg_catalog.pg_depend d where d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
+          and d.refobjid in (t.oid, t.typarray) and d.deptype = 'n' and (d.refobjid = t.typarray
+            or d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass or exists (
+              select from pg_catalog.pg_class c where c.oid = d.objid and c.relkind = 'c')))
+      order by k.oid`,
+    [schema],
+  )
   const { rows: triggers } = await client.query<{ off: string; on: string }>(
     `select pg_catalog.format('alter table only %s disable trigger %I', t.tgrelid::pg_catalog.regclass, t.tgname) as off,
         pg_catalog.format('alter table only %s %s trigger %I', t.tgrelid::pg_catalog.regclass,
@@ -99,6 +117,6 @@ async function setAside(client: Client, schema: string): Promise<{ before: strin
       where n.nspname = $1 and not t.tgisinternal and t.tgenabled <> 'D' order by t.oid`,
     [schema],
   )
-  const all = [...constraints, ...triggers]
+  const all = [...constraints, ...domains, ...triggers]
   return { before: all.map(({ off }) => off), after: all.map((one) => one.on) }
 }

@@ -16,7 +16,8 @@ const timedOut = '57014'
 const notNull = '23502'
 
 /**
- * Runs one file and records it, in one transaction and one round trip. Several files in one message would be faster still,
+ * Runs one file and records it, in one transaction and one round trip; one that is only tried out, in the transaction that is open.
+ * Several files in one message would be faster still,
  * but a quote left open in one of them would reach into the next.
  * @param client logged in as the owner
  * @throws `migration_failed` with the file, its line where PostgreSQL says it, and what is wrong
@@ -26,11 +27,12 @@ export async function runFile(
   names: ResourceProperties<'database'>,
   migration: Migration,
   timeoutMs: number,
+  end = endFile,
 ): Promise<void> {
   const record = `freehold_record_${++files}`
   const before = beginFile(names, migration, record)
   const message: QueryConfig & ClientTimeout = {
-    text: `${before}${migration.sql}${endFile(record)}`,
+    text: `${before}${migration.sql}${end(record)}`,
     query_timeout: timeoutMs,
   }
   try {

@@ -57,3 +57,8 @@ export function beginFile(names: Names, { file, version, checksum }: Migration, 
 export function endFile(record: string): string {
   return `\n;execute ${record};commit`
 }
+
+/** The same for a file that is only tried out: what waits for its commit happens now, and the transaction goes on. */
+export function endTrial(record: string): string {
+  return `\n;execute ${record};set constraints all immediate;set constraints all deferred`
+}

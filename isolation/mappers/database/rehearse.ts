@@ -3,20 +3,26 @@ import type { Migration } from '../../../base/migration-source.ts'
 import { databaseIdentifier, quoteIdentifier } from '../../../domain/names.ts'
 import { ownerTag } from '../../../domain/owner-tag.ts'
 import type { Target } from '../../mapper.ts'
-import type { Connections } from './connections.ts'
+import { together, type Connections } from './connections.ts'
+import { translated } from './errors.ts'
+import { runFile } from './migration-file.ts'
+import { createRecords, endTrial } from './migration-records.ts'
 import { claimedSide, claimToWork, readPlacement } from './placement.ts'
-import { migrateDatabase } from './migrate.ts'
 import { asOwner } from './owner-session.ts'
 import { readStructure } from './structure.ts'
 
 type DatabaseTarget = Target<'database'>
 
-/** Name of the empty schema in which scripts are tried out; the owner role has it, so it goes with that one at the latest. */
-const rehearsalOf = ({ schema }: { schema: string }) => databaseIdentifier(schema, 'rehearsal')
+/**
+ * Name of the empty schema in which scripts are tried out; the owner role has it, so it goes with that one at the latest. What
+ * makes it another goes in front: behind, it could be the end of the name of an environment.
+ */
+const rehearsalOf = ({ schema }: { schema: string }) => databaseIdentifier('rehearsal', schema)
 
 /**
  * What the scripts of a migration set make, a line each: they run, as the tenant's owner, in an empty schema beside its own,
- * which is dropped again. Throws what `migrateDatabase` throws.
+ * which is dropped again. All in one transaction that is rolled back, because a script may work on whatever its role owns, and that
+ * is the tenant's own tables too. Throws what `migrateDatabase` throws.
  */
 export async function rehearse(
   connections: Connections,
@@ -28,6 +34,7 @@ export async function rehearse(
   const { spec } = target
   const beside = { ...target, spec: { ...spec, properties: { ...spec.properties, schema } } }
   const owner = quoteIdentifier(spec.properties.ownerRole)
+  const deadline = Date.now() + target.timeoutMs
   await inPlace(connections, target, [
     ...dropRehearsal(spec.properties),
     `create schema ${quoteIdentifier(schema)} authorization ${owner}`,
@@ -36,11 +43,19 @@ export async function rehearse(
     'reset role',
   ])
   try {
-    await migrateDatabase(connections, beside, migrations)
-    return await asOwner(connections, beside, async (client) => {
-      await client.query('reset all')
-      return readStructure(client, schema)
-    })
+    return await translated(beside, () =>
+      asOwner(connections, beside, async (client) => {
+        await together(client, 'begin', ...createRecords(beside.spec.properties))
+        for (const migration of migrations) {
+          target.signal.throwIfAborted()
+          await runFile(client, beside.spec.properties, migration, deadline - Date.now(), endTrial)
+        }
+        await client.query('reset all')
+        const made = await readStructure(client, schema)
+        await client.query('rollback')
+        return made
+      }),
+    )
   } finally {
     // What a crash leaves is dropped by the next one, by a thaw, and with the owner role.
     if (!target.signal.aborted) await inPlace(connections, target, dropRehearsal(spec.properties))

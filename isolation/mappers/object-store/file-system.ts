@@ -128,6 +128,7 @@ async function putObject(
     await check()
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   }
+  await refuseLinks(scratchOf(place))
   await writeDurably(file, scratchOf(place), body, beforeRename).catch((error: unknown) => {
     if (!['EEXIST', 'ENOTDIR', 'EISDIR', 'ENOTEMPTY'].includes(codeOf(error))) throw error
     throw new FreeholdError('invalid_request', `${key} is or lies below another object, and a folder cannot be both`)
@@ -137,8 +138,8 @@ async function putObject(
 async function getObject(place: Place, key: string) {
   const file = await fileOf(place, key)
   const handle = await unless(
-    ['ENOENT', 'ENOTDIR', 'ELOOP'],
-    open(file, constants.O_RDONLY | constants.O_NOFOLLOW),
+    ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'],
+    open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
     undefined,
   )
   if (handle !== undefined && (await handle.stat()).isFile()) return handle.createReadStream()

@@ -10,6 +10,7 @@ import type { Io } from '../io.ts'
 import { readJson } from '../json-file.ts'
 import { listTable, print, time } from '../output.ts'
 import type { Session } from '../session.ts'
+import { plain } from '../text.ts'
 
 type Filters = {
   type?: ListedAuditEvent['type']
@@ -45,7 +46,7 @@ export async function listAudit(
     ),
   )
   const last = items.at(-1)
-  if (more && last !== undefined) io.stderr.write(`there are more: --from ${last.time}, or a higher --limit\n`)
+  if (more && last !== undefined) io.stderr.write(`there are more: --from ${plain(last.time)}, or a higher --limit\n`)
 }
 
 /** `audit export`: the whole trail, or that of one tenant, into a file or to standard output, a record a line. */

@@ -6,8 +6,9 @@ import type { Session } from '../session.ts'
 
 type Options = { file?: string; keys?: string }
 type Keys = Awaited<ReturnType<Client['signingKeys']>>
-/** What a certificate says; more may come with its version. */
+/** What a certificate says. */
 type Certificate = {
+  version: 1
   tenant: { id: string; slug: string }
   operation: { id: string; actor: string; reason: string | null }
   at: string
@@ -39,7 +40,25 @@ export async function showCertificate(session: Session, tenant: string | undefin
         next: 'ask the platform for the certificate again, and compare the keys with those that you know to be its own',
       },
     )
-  print(io.stdout, format, report, () => forPeople(JSON.parse(report.document) as Certificate))
+  const certificate = certificateIn(report)
+  if (tenant !== undefined && certificate.tenant.id !== tenant.toLowerCase())
+    throw new CliError(
+      exitCodes.operationFailed,
+      `what the platform gives is the certificate of another tenant, ${certificate.tenant.slug} (${certificate.tenant.id})`,
+      { code: 'not_a_certificate' },
+    )
+  print(io.stdout, format, report, () => forPeople(certificate))
+}
+
+/** What is signed, when it is a certificate: the platform signs reports of other kinds, and checkpoints, by the same key. */
+function certificateIn({ document }: Signed): Certificate {
+  const said = JSON.parse(document) as Partial<Certificate>
+  if (said.version === 1 && said.tenant && said.operation && said.trail && said.key && Array.isArray(said.removed))
+    return said as Certificate
+  throw new CliError(exitCodes.operationFailed, 'it is signed by the platform, and is no certificate of a deletion', {
+    code: 'not_a_certificate',
+    next: 'a certificate is issued when a tenant is purged: freehold certificate <id of the tenant>',
+  })
 }
 
 async function newest(client: Client, tenant: string): Promise<Report> {

@@ -3,6 +3,7 @@ import type { Event, Tenant, TenantState } from '@freehold/sdk'
 import type { Io } from '../io.ts'
 import { listTable, print, time } from '../output.ts'
 import type { Session } from '../session.ts'
+import { plain } from '../text.ts'
 
 /** `get`: one tenant as a row; with `--output` the whole of it, its manifest too. */
 export async function getTenant({ client, io, format }: Session, name: string): Promise<void> {
@@ -47,7 +48,7 @@ export async function tenantEvents(
     ),
   )
   const last = items.at(-1)
-  if (more && last !== undefined) io.stderr.write(`there are more: --after ${last.seq}\n`)
+  if (more && last !== undefined) io.stderr.write(`there are more: --after ${plain(String(last.seq))}\n`)
 }
 
 /** The facts that tell an event from others of its type. */

@@ -81,6 +81,9 @@ describe('the API', () => {
   test.each([
     ['type=NO_SUCH_TYPE', 400],
     ['from=yesterday', 400],
+    ['to=0000-01-01T00:00:00Z', 400],
+    ['actor=a%00b', 400],
+    ['correlation=%00', 400],
     ['operation=1', 400],
     ['tenat=acme', 400],
     ['tenant=nobody', 404],

@@ -230,7 +230,7 @@ test('an export leaves nothing behind: no other schema, no login', async () => {
   await exported(tenant, set)
   const { rows } = await cells().from.admin.query(
     `select nspname from pg_namespace where nspname like $1 union all select rolname from pg_roles where rolname like $1 and rolcanlogin`,
-    [`t_${tenant.code}%`],
+    [`%t_${tenant.code}%`],
   )
   expect(rows).toEqual([{ nspname: namesOf(tenant).schema }])
 })

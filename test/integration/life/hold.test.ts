@@ -90,6 +90,20 @@ it('a hold that comes after a purge was accepted, and before it began, still cou
   await world.until(id, 'succeeded')
 })
 
+it('a hold that comes after a delete was accepted, and before it began, leaves the tenant as it is', async () => {
+  await provisioned('not-yet')
+  const elsewhere = world.api({ starter: { ...world.starter, start: async () => {} } })
+  const { body } = await world.request('POST', '/v1/tenants/not-yet/delete', {}, {}, elsewhere)
+  const { id } = body['operation'] as SeenOperation
+  expect((await hold('not-yet', 'PUT', { reason: 'case 4714' })).status).toBe(200)
+  const stalled = await world.until(id, 'interrupted', 'succeeded')
+  expect(stalled).toMatchObject({ state: 'interrupted', error: { code: 'legal_hold' } })
+  expect((await world.tenant('not-yet')).state).toBe('active')
+  await hold('not-yet', 'DELETE', {})
+  await post('not-yet', 'retry')
+  await world.until(id, 'succeeded')
+})
+
 it('only the role platform-admin sets a hold, and a reason is needed', async () => {
   await provisioned('whose')
   const operator = await createApiKey(world.deps.orm.em.fork(), 'operator', 'platform-operator')

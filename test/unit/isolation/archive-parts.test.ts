@@ -1,7 +1,9 @@
+import { execFileSync, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { newTenantKey } from '../../../registry/tenant-keys.ts'
 import { createFolderStorage } from '../../../isolation/archives/folder-storage.ts'
@@ -124,4 +126,30 @@ test('a root that is not there is not taken for an empty one, and links are not 
   await expect(missing.list('abcd1234/')).rejects.toMatchObject({ code: 'substrate_unavailable' })
   await symlink('/tmp', join(root, 'elsewhere'))
   await expect(storage.put('elsewhere/x', of(text))).rejects.toMatchObject({ code: 'forbidden' })
+})
+
+test('what is no file in the place of a part is refused at once, and holds no thread', async () => {
+  const { file, read } = await archive()
+  await rm(file)
+  execFileSync('mkfifo', [file])
+  // As many as there are threads for files: one that waits for a writer would never come back.
+  const tries = Promise.allSettled(Array.from({ length: 4 }, read))
+  const ends = await Promise.race([tries, setTimeout(2_000, 'waits')])
+  // Lets those that wait go, so that this process can end.
+  if (ends === 'waits') spawn('sh', ['-c', `for i in 1 2 3 4 5; do : > '${file}'; done`])
+  expect(ends).toMatchObject(Array.from({ length: 4 }, () => ({ reason: { code: 'archive_damaged' } })))
+})
+
+test('what is not finished yet is written nowhere else, whatever link is in its way', async () => {
+  const { root, storage } = await archive()
+  const elsewhere = temporaryDirectory()
+  await mkdir(join(root, 'abcd1234/prod/1/database/8'), { recursive: true })
+  await symlink(elsewhere, join(root, 'abcd1234/prod/1/database/8/.freehold'))
+  async function* looking() {
+    yield text
+    expect(await readdir(elsewhere)).toEqual([])
+  }
+  await expect(storage.put('abcd1234/prod/1/database/8/table-1', looking())).rejects.toMatchObject({
+    code: 'forbidden',
+  })
 })
