@@ -87,4 +87,11 @@ export const archiveMutants: readonly Mutant[] = [
     test: 'test/integration/life/archive-faults.test.ts',
     only: 'proves again',
   },
+  {
+    name: 'another try at the same moment is no stranger',
+    file: 'isolation/mappers/archive.ts',
+    swaps: [['first.files.length > 0 && first.tag === undefined', 'first.files.length < 0']],
+    test: 'test/unit/isolation/archive-mapper.test.ts',
+    only: 'at the same moment',
+  },
 ]

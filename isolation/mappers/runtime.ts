@@ -45,7 +45,7 @@ export function createRuntimeMapper({ visibilityLagMs = 1_000, ...server }: Runt
    * The connection finds a server again by itself, and soon, so there is one for the life of the mapper. A call to
    * a server that is down is given up within about a second: its caller tries again later.
    */
-  async function on<T>(target: RuntimeTarget, call: (client: Client) => Promise<T>): Promise<T> {
+  async function on<T>(target: RuntimeTarget, call: (client: Client) => Promise<T>, told = faults): Promise<T> {
     const { namespace } = target.spec.properties
     target.signal.throwIfAborted()
     shared ??= Connection.lazy({
@@ -60,21 +60,22 @@ export function createRuntimeMapper({ visibilityLagMs = 1_000, ...server }: Runt
       return await connection.withAbortSignal(target.signal, inTime)
     } catch (error) {
       target.signal.throwIfAborted()
-      throw runtimeError(error, server.address, namespace)
+      throw runtimeError(error, server.address, namespace, told)
     }
   }
 
   const countOpen = async (target: RuntimeTarget): Promise<number> =>
-    (await on(target, (client) => client.workflow.count(openWork(target)))).count
+    (await on(target, (client) => client.workflow.count(openWork(target)), searchFaults)).count
 
   /** Ends what is listed as open, and gives how many it ended; what had ended already does not count. */
   async function endListed(target: RuntimeTarget): Promise<number> {
-    const listed = await on(target, async (client) => {
+    const list = async (client: Client) => {
       const page: WorkflowExecutionInfo[] = []
       for await (const execution of client.workflow.list({ query: openWork(target) }))
         if (page.push(execution) === passSize) break
       return page
-    })
+    }
+    const listed = await on(target, list, searchFaults)
     let ended = 0
     for (let from = 0; from < listed.length; from += atATime) {
       const some = listed.slice(from, from + atATime)
@@ -182,19 +183,26 @@ async function terminate(
   }
 }
 
-/** Statuses of gRPC that no later try can cure, with what to do. */
-const faults: Record<number, string> = {
-  3: 'does not know the search attributes TenantId and Environment (Keyword); add them',
+/**
+ * Statuses of gRPC that no later try can cure, with what to do. INVALID_ARGUMENT is none of them: that is also how the server
+ * tells that two have set the rate of a queue at once.
+ */
+const faults: Readonly<Record<number, string>> = {
   5: 'is not there; make it, or correct the cell in the platform file',
   7: 'may not be used by Freehold; grant it',
   16: 'may not be used by Freehold; grant it',
 }
+/** The same for a search. */
+const searchFaults: typeof faults = {
+  ...faults,
+  3: 'does not know the search attributes TenantId and Environment (Keyword); add them',
+}
 
-function runtimeError(error: unknown, address: string, namespace: string): FreeholdError {
+function runtimeError(error: unknown, address: string, namespace: string, told: typeof faults): FreeholdError {
   const cause = error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : error
   const status =
     error instanceof NamespaceNotFoundError ? 5 : isGrpcServiceError(cause) ? Number(cause.code) : undefined
-  const fault = status === undefined ? undefined : faults[status]
+  const fault = status === undefined ? undefined : told[status]
   if (fault !== undefined)
     return new FreeholdError('configuration_invalid', `Temporal namespace "${namespace}" at ${address} ${fault}`, {
       cause: error,

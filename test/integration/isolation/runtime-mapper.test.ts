@@ -87,6 +87,17 @@ describe('the runtime of a tenant', () => {
     await patient.close()
   })
 
+  it('comes again when the server refuses a rate, as it does when two set one at once', async () => {
+    const target = testTenant(cell.cell).target('runtime')
+    const properties = { ...target.spec.properties, ownQueue: true }
+    // Told in the reason, which the server then finds too long.
+    const refused = { ...target, tenantId: 'x'.repeat(5_000), spec: { ...target.spec, properties } }
+    await expect(mapper.freeze(refused)).rejects.toMatchObject({
+      code: 'substrate_unavailable',
+      message: expect.stringContaining('INVALID_ARGUMENT'),
+    })
+  })
+
   it('says of a namespace that is not there, or lacks the search attributes, that the configuration is wrong', async () => {
     const target = testTenant(cell.cell).target('runtime')
     const absent = inNamespace(target, 'no-such-namespace')
