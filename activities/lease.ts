@@ -1,6 +1,6 @@
 import { cancellationSignal, CancelledFailure } from '@temporalio/activity'
 import { FreeholdError } from '../domain/errors.ts'
-import type { Timing } from '../domain/operation.ts'
+import type { StepAction, Timing } from '../domain/operation.ts'
 import { renewClaim, type Claim } from '../operations/claim.ts'
 import type { Sql } from '../registry/sql.ts'
 
@@ -54,10 +54,7 @@ export function holdLease(sql: Sql, claim: Claim, { heartbeatMs, tryMs }: Timing
   }, heartbeatMs / 3)
 
   const limit = setTimeout(() => {
-    const seconds = Math.round(tryMs[claim.step.action] / 1000)
-    lost(
-      new FreeholdError('substrate_unavailable', `${claim.step.title}: no end within ${seconds} s; it is tried again`),
-    )
+    lost(timeOver(claim, tryMs))
   }, actMs(tryMs[claim.step.action]))
 
   return {
@@ -77,6 +74,18 @@ export function holdLease(sql: Sql, claim: Claim, { heartbeatMs, tryMs }: Timing
     },
   }
 }
+
+/**
+ * What a try failed of whose time is over. What was copied or read as long as an operator allows would be as slow when it is begun
+ * again from its beginning, and the tenant stays closed meanwhile.
+ */
+function timeOver({ step }: Claim, tryMs: Timing['tryMs']): FreeholdError {
+  const what = `${step.title}: no end within ${Math.round(tryMs[step.action] / 1_000)} s`
+  return copying.has(step.action)
+    ? new FreeholdError('step_timed_out', `${what}; it gets longer with a higher FREEHOLD_ARCHIVE_TIMEOUT_MS`)
+    : new FreeholdError('substrate_unavailable', `${what}; it is tried again`)
+}
+const copying: ReadonlySet<StepAction> = new Set<StepAction>(['export', 'verify', 'import', 'compare'])
 
 /** A try ends by itself a little before the server gives it up, so that it can say why and give its claim back. */
 export function actMs(tryMs: number): number {

@@ -60,6 +60,7 @@ export const errorCodes = {
   operation_aborted: { status: 409, retry: false },
   workflow_lost: { status: 409, retry: false },
   step_refused: { status: 403, retry: false },
+  step_timed_out: { status: 504, retry: false },
   spec_version_unknown: { status: 409, retry: false },
   configuration_invalid: { status: 500, retry: false },
   secret_unreadable: { status: 500, retry: false },

@@ -70,6 +70,7 @@ const steps: Readonly<Record<string, string>> = {
   secret_unreadable: operator,
   archive_damaged:
     'put back the file that is named, from a backup of the storage of archives; then: freehold retry TENANT --wait',
+  step_timed_out: 'have the operator of Freehold set a higher FREEHOLD_ARCHIVE_TIMEOUT_MS, then give the command again',
   archive_unsupported: 'change what is named, for it could not be restored; then: freehold archive TENANT',
   restore_differs: operator,
   substrate_unavailable: 'try again in a moment; `freehold operations` shows what is under way',

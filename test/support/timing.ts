@@ -8,7 +8,8 @@ export function tries(ms: number): Timing['tryMs'] {
 
 /** Steps give up after seconds, so a killed worker's work is taken up within a test. */
 export const testTiming: Timing = {
-  tryMs: tries(2_000),
+  // What copies is not tried again when its time is over, and a busy machine is slow.
+  tryMs: { ...tries(2_000), export: 30_000, verify: 30_000, import: 30_000, compare: 30_000 },
   heartbeatMs: 1_000,
   initialRetryMs: 50,
   maximumRetryMs: 500,

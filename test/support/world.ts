@@ -180,12 +180,13 @@ export async function createWorld(
     /** Waits until the operation is in one of the states. */
     async until(id: string, ...states: OperationState[]): Promise<SeenOperation> {
       const until = Date.now() + (options.patienceMs ?? 40_000)
-      for (;;) {
+      // Asked less and less often: many tests wait at a time, and what asks takes the place of what works.
+      for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 1.3, 400)) {
         const operation = await this.operation(id)
         if (states.includes(operation.state)) return operation
         if (Date.now() > until)
           throw new Error(`operation ${id} is still ${operation.state}: ${JSON.stringify(operation)}`)
-        await sleep(100)
+        await sleep(pauseMs)
       }
     },
     async close(): Promise<void> {
