@@ -84,6 +84,8 @@ function apply(model: Model, wish: Wish): Asked {
   if (!isNew && JSON.stringify(wish) === JSON.stringify(model.wish)) return { answer: '200', model }
   const objection = isNew ? undefined : objectionTo(model, 'update')
   if (objection !== undefined) return { answer: objection, model }
+  const isLost = (name: string) => !environmentsOf(wish).includes(name)
+  if (!isNew && model.held && Object.keys(model.placed).some(isLost)) return { answer: '409 legal_hold', model }
   const kind = isNew ? ('provision' as const) : ('update' as const)
   const next = withPlaces(isNew ? { ...nobody, base: 'active' as const } : model, wish)
   return {
