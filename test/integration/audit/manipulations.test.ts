@@ -96,7 +96,10 @@ describe('an event', () => {
   })
 
   it('whose column says otherwise than its text', async () => {
-    await trail.tamper(`update events set type = 'TENANCY_DENIED', time = time + interval '1 second' where stream = $1 and seq = 8`, [a])
+    await trail.tamper(
+      `update events set type = 'TENANCY_DENIED', time = time + interval '1 second' where stream = $1 and seq = 8`,
+      [a],
+    )
     expect(await found()).toEqual([
       ['changed', a, 8],
       ['changed', a, 8],
