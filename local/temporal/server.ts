@@ -24,7 +24,9 @@ export type LocalTemporal = {
 /**
  * A dev server polls its queues 20 times a second, which makes every hop of a busy workflow wait 50 ms: poll faster. It lets
  * every timer, that of a retry too, wait a second more than it was asked, against clocks of many servers: here is one.
- * Fairness keys keep one tenant's tasks from delaying another's; they order tasks within a partition, so there is one.
+ * Fairness keys keep one tenant's tasks from delaying another's; they order tasks within a partition, so there is one. Whoever is
+ * killed while setting the rate of a queue leaves the server with an old copy of it, and every later change is refused until it reads
+ * again, by default after five minutes.
  */
 const dynamicConfig = {
   'history.transferProcessorMaxPollRPS': 2000,
@@ -32,6 +34,7 @@ const dynamicConfig = {
   'history.visibilityProcessorMaxPollRPS': 2000,
   'history.timerProcessorMaxTimeShift': '"20ms"',
   'matching.enableFairness': true,
+  'matching.getUserDataRefresh': '"10s"',
   'matching.numTaskqueueReadPartitions': 1,
   'matching.numTaskqueueWritePartitions': 1,
 }

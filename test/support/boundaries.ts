@@ -5,9 +5,17 @@ const keys = (environment: string) =>
   ['1/database', '1/network', 'object-store', 'runtime', 'secrets', 'topic'].map((key) => `${environment}/${key}`)
 const around = (activity: string) => [`before ${activity}`, `after ${activity}`]
 const through = (step: string) => [`before ${step}`, `between ${step}`, `after ${step}`]
-const moves = (verb: 'freeze' | 'thaw', of: readonly string[]) => of.flatMap((key) => through(`${verb} ${key}/${verb}`))
-const ensures = (environment: string) => keys(environment).flatMap((key) => through(`ensure ${key}`))
-const removals = (environment: string) => keys(environment).flatMap((key) => through(`remove ${key}`))
+/**
+ * All three of the first step, and of the others the one between: what is done before and after the work of a mapper is the same
+ * whatever the mapper.
+ */
+const steps = ([first = '', ...others]: readonly string[]) => [
+  ...through(first),
+  ...others.map((step) => `between ${step}`),
+]
+const moves = (verb: 'freeze' | 'thaw', of: readonly string[]) => steps(of.map((key) => `${verb} ${key}/${verb}`))
+const ensures = (environment: string) => steps(keys(environment).map((key) => `ensure ${key}`))
+const removals = (environment: string) => steps(keys(environment).map((key) => `remove ${key}`))
 
 /**
  * Where a worker can die in each kind of operation: before and after each of its activities, and, for a step, between what
@@ -23,7 +31,7 @@ export const boundaries = {
   undo: [...around('beginUndo'), ...removals(brokenEnvironment), ...around('settle')],
   'rotate-credentials': [
     ...around('begin'),
-    ...['prod/1/database', 'prod/topic'].flatMap((key) => through(`rotate ${key}`)),
+    ...steps(['prod/1/database', 'prod/topic'].map((key) => `rotate ${key}`)),
     ...around('settle'),
   ],
   suspend: [...around('begin'), ...moves('freeze', keys('prod')), ...around('settle')],
@@ -35,22 +43,22 @@ export const boundaries = {
   // removed as by provision and purge, so two kinds of resources stand for all.
   update: [
     ...around('begin'),
-    ...['new/1/database', 'new/topic', 'prod/1/database'].flatMap((key) => through(`ensure ${key}`)),
+    ...steps(['new/1/database', 'new/topic', 'prod/1/database'].map((key) => `ensure ${key}`)),
     ...through('migrate new/1/database/schema'),
     ...around('putInForce'),
     ...moves('freeze', ['old/1/database', 'old/topic']),
-    ...['old/1/database', 'old/topic'].flatMap((key) => through(`remove ${key}`)),
+    ...steps(['old/1/database', 'old/topic'].map((key) => `remove ${key}`)),
     ...around('settle'),
   ],
   archive: [
     ...around('begin'),
     ...moves('freeze', ['prod/1/database', 'prod/topic']),
     ...through('ensure prod/1/archive'),
-    ...['1/database', 'object-store', 'secrets'].flatMap((key) => through(`export prod/${key}/export`)),
+    ...steps(['1/database', 'object-store', 'secrets'].map((key) => `export prod/${key}/export`)),
     ...around('verify prod/1/archive/verify'),
     ...around('putInForce'),
     // Removed as by a purge, so two kinds of resources stand for all.
-    ...['prod/1/database', 'prod/topic'].flatMap((key) => through(`remove ${key}`)),
+    ...steps(['prod/1/database', 'prod/topic'].map((key) => `remove ${key}`)),
     ...around('settle'),
   ],
   // One whose schema is not what its migration set makes.
@@ -62,9 +70,9 @@ export const boundaries = {
   ],
   restore: [
     ...around('begin'),
-    ...['secrets', '2/database', 'object-store', 'topic'].flatMap((key) => through(`ensure prod/${key}`)),
+    ...steps(['secrets', '2/database', 'object-store', 'topic'].map((key) => `ensure prod/${key}`)),
     ...['import', 'compare'].flatMap((verb) =>
-      ['secrets', '2/database', 'object-store'].flatMap((key) => through(`${verb} prod/${key}/${verb}`)),
+      steps(['secrets', '2/database', 'object-store'].map((key) => `${verb} prod/${key}/${verb}`)),
     ),
     ...moves('thaw', ['prod/2/database', 'prod/topic']),
     ...around('settle'),

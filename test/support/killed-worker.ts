@@ -36,12 +36,14 @@ export async function killWorkerAndGoOn(world: World, doomed: readonly Doomed[])
   await worker.stop()
 }
 
-/** How each operation stands, in their order. */
+/** How each operation stands, in their order; one that goes on, with what holds it up. */
 async function states(world: World, doomed: readonly Doomed[]): Promise<string[]> {
-  const rows = await sqlOf(world.deps.orm.pool)<{ id: string; state: string }>({
-    text: 'select id, state from operations where id = any ($1)',
+  const rows = await sqlOf(world.deps.orm.pool)<{ id: string; state: string; why: string | null }>({
+    text: `select id, state, error ->> 'message' as why from operations where id = any ($1)`,
     values: [doomed.map(({ operation }) => operation)],
   })
-  const byId = new Map(rows.map(({ id, state }) => [id, state]))
+  const byId = new Map(
+    rows.map(({ id, state, why }) => [id, state === 'running' && why !== null ? `${state}, ${why}` : state]),
+  )
   return doomed.map(({ operation, boundary }) => `${boundary}: ${byId.get(operation)}`)
 }
