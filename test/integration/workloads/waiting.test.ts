@@ -88,13 +88,13 @@ describe('tasks of tenants', () => {
       return 'done'
     })
     const many: Awaited<ReturnType<typeof world.submit>>[] = []
-    for (let wave = 0; wave < 30; wave += 1)
+    for (let wave = 0; wave < 12; wave += 1)
       many.push(...(await Promise.all(Array.from({ length: 10 }, () => world.submit(noisy, 'noisy')))))
     const one = await world.submit(quiet, 'quiet')
     await world.worker({ activities, concurrency: 10 })
     await one.result()
-    expect(seen.ended.indexOf('quiet')).toBeLessThan(100)
+    expect(seen.ended.indexOf('quiet')).toBeLessThan(40)
     await Promise.all(many.map((task) => task.result()))
-    expect(seen.ended).toHaveLength(301)
+    expect(seen.ended).toHaveLength(121)
   }, 120_000)
 })
