@@ -106,6 +106,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     }
   })
 }
+// npm hands a signal on to its shell alone, which dies of it; what it started goes down with it.
+const parent = process.ppid
+if (process.env['npm_lifecycle_event'] === 'start')
+  setInterval(() => {
+    if (process.ppid !== parent) stopping.abort()
+  }, 500).unref()
 // Servers are processes of their own and would outlive this one.
 process.on('uncaughtException', (error) => {
   fail(error)

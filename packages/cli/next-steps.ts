@@ -26,7 +26,8 @@ const steps: Readonly<Record<string, string>> = {
   governance_unavailable: 'once the governance endpoint answers: freehold retry TENANT --wait',
   unauthenticated: 'take a key of the platform at FREEHOLD_URL; `freehold --help` says where keys are looked for',
   forbidden: 'use a key with the role platform-operator or platform-admin',
-  not_found: 'check FREEHOLD_URL, and that the API is as new as this program',
+  not_found:
+    'what is named is not there; where it should be, check FREEHOLD_URL, and that the API is as new as this program',
   method_not_allowed: 'check FREEHOLD_URL, and that the API is as new as this program',
   secret_not_found: 'store it: freehold secrets put NAME --file FILE; see which there are: freehold secrets list',
   secret_unusable: 'put a connection URL such as postgresql://user:password@host:5432/postgres under that name',

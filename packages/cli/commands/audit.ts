@@ -66,7 +66,9 @@ export async function exportAudit(
     rmSync(`${path}.part`, { force: true })
     throw error
   }
-  io.stderr.write(`the trail is in ${file}\nnext: freehold audit verify --file ${file}\n`)
+  io.stderr.write(
+    `the trail is in ${file}\nnext: freehold audit verify --file ${file} --keys FILE   # with the keys that you know to be the platform's\n`,
+  )
 }
 
 type Verify = { file?: string; keys?: string }

@@ -59,7 +59,7 @@ export async function diff({ client, io, format }: Session, name: string): Promi
   const { drift, tenant } = found
   print(io.stdout, format, found, () =>
     drift.length === 0
-      ? `${tenant.slug} is as its manifest asks for`
+      ? `${tenant.slug} is as its manifest asks for; what is inside its schemas, tables and rights, was not looked at`
       : table(['resource', 'drift', 'what', 'expected', 'found'], drift.map(driftRow)),
   )
   if (drift.length === 0) return
@@ -68,10 +68,12 @@ export async function diff({ client, io, format }: Session, name: string): Promi
     `${tenant.slug} is not as its manifest asks for (${drift.length} ${drift.length === 1 ? 'difference' : 'differences'})`,
     {
       code: 'drifted',
-      next: `see who changed it: freehold events ${tenant.slug}`,
+      next: [`freehold events ${tenant.slug}   # whether it was by a command`, repairs],
     },
   )
 }
+
+const repairs = 'to suspend the tenant and resume it makes doors and the files of policies anew'
 
 const driftRow = ({ resource, kind, message, expected, observed }: Drift) => [
   resource,
@@ -88,6 +90,13 @@ export async function exportManifest(
 ): Promise<void> {
   const manifest = await client.exportManifest(name)
   if (file === undefined) return print(io.stdout, format, manifest, () => stringify(manifest))
-  writeFileSync(resolve(io.cwd, file), format === 'json' ? JSON.stringify(manifest, null, 2) : stringify(manifest))
+  const text = format === 'json' ? JSON.stringify(manifest, null, 2) : stringify(manifest)
+  try {
+    writeFileSync(resolve(io.cwd, file), text)
+  } catch (cause) {
+    throw new CliError(exitCodes.usage, `cannot write ${file}: ${(cause as NodeJS.ErrnoException).code}`, {
+      next: 'check the path behind --file',
+    })
+  }
   io.stderr.write(`the manifest is in ${file}; it may hold addresses of people\n`)
 }

@@ -1,5 +1,5 @@
 import { ApiError, type Operation, type OperationState, type PlainTransition } from '@freehold/sdk'
-import { CliError, exitCodes } from '../failures.ts'
+import { CliError, exitCodes, nextLines } from '../failures.ts'
 import type { Io } from '../io.ts'
 import { awaitOperation, sayHowToFollow } from '../outcome.ts'
 import { listTable, print, time } from '../output.ts'
@@ -74,6 +74,8 @@ export async function transition(
   const confirmed = isToBeConfirmed ? (confirm ?? (await askForSlug(session.io, command, tenant))) : undefined
   const accepted = await session.client.transition(tenant, command, { reason, confirm: confirmed, cell })
   await showAccepted(session, accepted, wait === true, command === 'abort' ? 'aborted' : 'succeeded')
+  if (command === 'purge' && wait && session.format === 'table')
+    session.io.stderr.write(nextLines([`freehold certificate ${accepted.tenant.id}  # what was removed, signed`]))
 }
 
 async function askForSlug({ ask }: Io, command: PlainTransition, tenant: string): Promise<string> {

@@ -47,6 +47,16 @@ describe('apply', () => {
     expect(JSON.parse(stdout)).toMatchObject([{ file: 'all/a.json' }, { line: 1 }, { line: 2 }])
   })
 
+  test('two manifests of one tenant are refused before anything is sent, for the last would win', async () => {
+    await using fake = await startFake((_, response) => json(response, 202, accept))
+    mkdirSync(join(fake.cwd, 'dup'))
+    writeFileSync(join(fake.cwd, 'dup/a.yaml'), 'metadata: { slug: one }\n---\nmetadata: { slug: two }\n')
+    writeFileSync(join(fake.cwd, 'dup/b.yaml'), 'metadata: { slug: two }\n')
+    const { exitCode, stderr } = await fake.freehold(['apply', '-f', 'dup'])
+    expect([exitCode, fake.received]).toEqual([2, []])
+    expect(stderr).toContain('error: two is in dup/a.yaml:2 and in dup/b.yaml:1\n')
+  })
+
   test('a refused manifest is told with file, line and column, and the next one is applied', async () => {
     await using fake = await startFake((request, response) => {
       if (request.path.endsWith('/one')) return json(response, 202, accept)

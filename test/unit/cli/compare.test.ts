@@ -79,4 +79,8 @@ test('an export is a manifest that can be applied, on the output or in a file', 
   expect(stdout).toBe('apiVersion: freehold.dev/v1alpha1\nkind: Tenant\nmetadata:\n  slug: acme\n')
   await fake.freehold(['export', 'acme', '-f', 'acme.yaml'])
   expect(readFileSync(join(fake.cwd, 'acme.yaml'), 'utf8')).toBe(stdout)
+  expect(await fake.freehold(['export', 'acme', '-f', 'nowhere/acme.yaml'])).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('error: cannot write nowhere/acme.yaml: ENOENT\n'),
+  })
 })
