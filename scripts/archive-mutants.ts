@@ -88,6 +88,13 @@ export const archiveMutants: readonly Mutant[] = [
     only: 'proves again',
   },
   {
+    name: 'an area that goes while it is looked at is nobody’s',
+    file: 'isolation/mappers/object-store/area.ts',
+    swaps: [['if (text === undefined && !(await exists(place.folder)))', `if (text === '')`]],
+    test: 'test/unit/isolation/area.test.ts',
+    only: 'at the same moment',
+  },
+  {
     name: 'another try at the same moment is no stranger',
     file: 'isolation/mappers/archive.ts',
     swaps: [['first.files.length > 0 && first.tag === undefined', 'first.files.length < 0']],

@@ -46,6 +46,8 @@ export async function readState(place: Place): Promise<AreaState | undefined> {
   const unknown = { owner: undefined, frozen: false, epoch: 0, fence: 0 }
   if (!(await lstat(place.folder)).isDirectory()) return unknown
   const text = await unless(['ENOENT', 'ENOTDIR'], readFile(tagFile(place), 'utf8'), undefined)
+  // Another try of the same step may have removed it at this moment, and left nobody else's.
+  if (text === undefined && !(await exists(place.folder))) return undefined
   const tag = tagSchema.safeParse(text === undefined ? undefined : parse(text)).data
   if (tag === undefined) return unknown
   const { freehold: owner, ...rest } = tag
