@@ -1,11 +1,11 @@
-import { constants } from 'node:fs'
-import { lstat, mkdir, open, realpath, rm, unlink } from 'node:fs/promises'
+import { lstat, mkdir, realpath, rm, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { FreeholdError } from '../../domain/errors.ts'
 import {
   codeOf,
   exists,
   filesBelow,
+  openFile,
   pruneEmpty,
   refuseLinks,
   syncDirectory,
@@ -14,9 +14,6 @@ import {
 } from '../mappers/files.ts'
 import { keySegments, reservedName } from '../mappers/object-store/keys.ts'
 import type { ColdStorage } from './cold-storage.ts'
-
-/** Follows no link; and waits for nobody: a pipe in the place of a file would hold one of the few threads for files for ever. */
-const reading = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** Cold storage in a folder of this machine, or one that is mounted there. */
 export function createFolderStorage(root: string): ColdStorage {
@@ -53,10 +50,8 @@ export function createFolderStorage(root: string): ColdStorage {
       }),
     open: (path) =>
       guarded(path, async ({ file }) => {
-        const handle = await unless(['ENOENT', 'ENXIO'], open(file, reading), undefined)
-        if (handle !== undefined && (await handle.stat()).isFile())
-          return handle.createReadStream({ highWaterMark: 256 * 1024 })
-        await handle?.close()
+        const handle = await openFile(file)
+        if (handle !== undefined) return handle.createReadStream({ highWaterMark: 256 * 1024 })
         throw new FreeholdError('not_found', `there is no file ${path} in the storage of archives`)
       }),
     list: (folder) =>

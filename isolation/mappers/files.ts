@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { constants, type Dirent } from 'node:fs'
-import { lstat, mkdir, open, opendir, realpath, rename, rm, rmdir } from 'node:fs/promises'
+import { lstat, mkdir, open, opendir, realpath, rename, rm, rmdir, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { FreeholdError } from '../../domain/errors.ts'
 
@@ -17,6 +17,18 @@ export async function unless<T, F>(codes: readonly string[], work: Promise<T>, f
     if (codes.includes(codeOf(error))) return fallback
     throw error
   })
+}
+
+/**
+ * A file to read; undefined when there is none, or one of these codes says so, and for anything that is no file. Follows no link; and
+ * waits for nobody: a pipe in the place of a file would hold one of the few threads for files for ever.
+ */
+export async function openFile(path: string, none: readonly string[] = []): Promise<FileHandle | undefined> {
+  const reading = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+  const handle = await unless(['ENOENT', 'ENXIO', ...none], open(path, reading), undefined)
+  if (handle === undefined || (await handle.stat()).isFile()) return handle
+  await handle.close()
+  return undefined
 }
 
 /** Whether something is there, a dangling link included. */

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { constants, createReadStream } from 'node:fs'
-import { lstat, mkdir, open, unlink } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { lstat, mkdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { FreeholdError } from '../../../domain/errors.ts'
 import { destroyArea, makeArea, placeOf, readState, refuseOthers, scratchOf, writeTag, type Place } from './area.ts'
 import { checkCredential, issueCredential } from './credential.ts'
-import { codeOf, exists, filesBelow, pruneEmpty, refuseLinks, unless, writeDurably } from '../files.ts'
+import { codeOf, exists, filesBelow, openFile, pruneEmpty, refuseLinks, unless, writeDurably } from '../files.ts'
 import { keySegments, reservedName } from './keys.ts'
 import type { Area, AreaClaim, ObjectAccess, ObjectListing, ObjectStore, Permission } from './port.ts'
 
@@ -137,13 +137,8 @@ async function putObject(
 
 async function getObject(place: Place, key: string) {
   const file = await fileOf(place, key)
-  const handle = await unless(
-    ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'],
-    open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
-    undefined,
-  )
-  if (handle !== undefined && (await handle.stat()).isFile()) return handle.createReadStream()
-  await handle?.close()
+  const handle = await openFile(file, ['ENOTDIR', 'ELOOP'])
+  if (handle !== undefined) return handle.createReadStream()
   throw new FreeholdError('not_found', `there is no object ${key}`)
 }
 
