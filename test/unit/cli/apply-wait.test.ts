@@ -59,7 +59,7 @@ test('apply --wait --output json has the end, not what was accepted', async () =
 test('after a timeout the table has the last state that was seen', async () => {
   await using fake = await startApi({ slow: { operation: { state: 'running' }, tenant: { state: 'provisioning' } } })
   writeFileSync(join(fake.cwd, 't.yaml'), 'metadata: { slug: slow }\n')
-  const { exitCode, stdout, stderr } = await fake.freehold(['apply', '-f', 't.yaml', '--wait', '--timeout', '1'])
+  const { exitCode, stdout, stderr } = await fake.freehold(['apply', '-f', 't.yaml', '--wait', '--timeout', '3'])
   expect(exitCode).toBe(5)
   expect(stdout).toMatch(/slow +provision +running +provisioning +op-slow/)
   expect(stderr).toContain('next: freehold watch op-slow\n')
