@@ -24,9 +24,6 @@ export type Move = {
   readonly target: MoveEnd
 }
 
-/** The role that moves tenants, on every server: no superuser. Made by the bootstrap. */
-export const moverRole = 'freehold_mover'
-
 /**
  * What every session of the mover is set to. With a tenant's schema in the search path, names would come out unqualified; and rows
  * that a policy hides would be left out without a word.
@@ -78,6 +75,29 @@ export async function withMover<T>(
     return await untilAborted(options.signal, work(client))
   } finally {
     // What is under way at the server ends with its connection, or at the latest with its own time limit.
+    void client.end().catch(() => {})
+  }
+}
+
+/** Does `work` with a session of the provisioner, for what the mover may not do. */
+export async function withProvisioner<T>(
+  end: MoveEnd,
+  signal: AbortSignal,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new GuardedClient({
+    connectionString: end.provisionerUrl,
+    application_name: 'freehold',
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: 15_000,
+    lock_timeout: 5_000,
+    keepAlive: true,
+  })
+  client.on('error', () => {})
+  try {
+    await untilAborted(signal, client.connect())
+    return await untilAborted(signal, work(client))
+  } finally {
     void client.end().catch(() => {})
   }
 }

@@ -1,5 +1,6 @@
 import pg, { type ClientBase } from 'pg'
 import { quoteIdentifier } from '../../../domain/names.ts'
+import { moverDatabaseNeeds, moverGate, moverNeeds } from './mover-needs.ts'
 import { tenancyNeeds, type Need } from './tenancy-schema.ts'
 import { tenantsRole } from './tenants-role.ts'
 
@@ -55,6 +56,7 @@ export function clusterNeeds(
       statement: `grant ${quoteIdentifier(tenants)} to ${provisioner} with admin true, inherit false, set false`,
     },
     reservedConnections(provisionerRole),
+    ...moverNeeds(provisionerRole),
     ...closed.map((name) => ({
       lacks: `exists (select from aclexplode(${aclOf(name)}) a where a.grantee = 0)`,
       statement: `revoke all on database ${name} from public`,
@@ -101,6 +103,8 @@ export async function databaseNeeds(
     ...doorNeeds(database),
     ...(await forbidden(client)),
     ...tenancyNeeds(provisionerRole, tenants),
+    ...moverDatabaseNeeds(database),
+    moverGate,
   ]
 }
 
@@ -132,7 +136,7 @@ function doorNeeds(database: string): Need[] {
  */
 export function ownDatabaseNeeds({ database, provisionerRole }: BootstrapInput): Need[] {
   const tenants = tenantsRole(database)
-  return [...doorNeeds(database), ...tenancyNeeds(provisionerRole, tenants)]
+  return [...doorNeeds(database), ...tenancyNeeds(provisionerRole, tenants), ...moverDatabaseNeeds(database)]
 }
 
 /** Every signature there is, so that one that a release of PostgreSQL adds is found too. */

@@ -41,6 +41,10 @@ begin
   end if;
 end`
 
+/** SQL of the key of the lock that every transaction of an environment shares, and a cut takes for itself. */
+export const gateKey = (tenant: string, environment: string) =>
+  `pg_catalog.hashtextextended('freehold/gate/' || ${tenant} || '/' || ${environment}, 0)`
+
 const functionName = 'freehold.my_placement()'
 const table = `to_regclass('tenancy.placement')`
 const ownerIs = (catalogue: string, column: string, condition: string, role: string) =>

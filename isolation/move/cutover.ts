@@ -1,0 +1,188 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { FreeholdError } from '../../domain/errors.ts'
+import { streamsOf, requireSound } from './capture.ts'
+import { openCutSessions, type CutSessions } from './cut-sessions.ts'
+import { close, fence, open, TryAgain, type Cut, type Fenced } from './cut.ts'
+import type { Move, MoveEnd, MoverClient } from './end.ts'
+import { readSequenceValues } from './sequences.ts'
+import { takeSide, type Side } from './side.ts'
+
+/** Which end of a move. */
+export type EndName = 'source' | 'target'
+
+/** How a cut is made, and by whom. */
+export type CutoverOptions = Pick<Cut, 'fence' | 'budgetMs' | 'suspended'> & {
+  /** Stamp of the catalogue of the side that closes, when both were last compared. */
+  readonly stamp: () => Promise<string>
+  /** How many tables with rows there are, markers not counted. */
+  readonly tables: number
+  /** F4: tells the registry, unless that knows of a later epoch. */
+  readonly publish: (serving: EndName, side: Pick<Side, 'state' | 'epoch'>) => Promise<void>
+  /** How many tries there are before it is given up for now. */
+  readonly tries: number
+  readonly signal: AbortSignal
+}
+
+/** What a cut took, for the report; absent where an earlier try had made it. */
+export type Measured = {
+  readonly tries: number
+  /** From asking for the locks until the other side was open, in milliseconds. */
+  readonly fenceMs: number
+  /** Until the registry knew, in milliseconds. */
+  readonly publishedMs: number
+  readonly marker: string
+  readonly snapshots: Fenced['snapshots']
+  /** Sessions that hold the snapshots. Whoever verifies ends them. */
+  readonly holders: readonly MoverClient[]
+}
+
+/** Where the tenant is now. */
+export type CutOutcome = { readonly serving: EndName; readonly epoch: number; readonly measured?: Measured }
+
+const other = (name: EndName): EndName => (name === 'source' ? 'target' : 'source')
+const serves = (side: Side) => side.state === 'active' || side.state === 'suspended'
+
+/**
+ * Settles whatever cut was under way, and gives who serves: an answer for good, for no earlier try can close a side after it. One that has
+ * closed the one side has its other side opened. `resolveCutover` of relocation.md.
+ */
+export async function resolve(
+  move: Move,
+  ends: { from: EndName; sessions: CutSessions },
+  options: Pick<CutoverOptions, 'fence' | 'budgetMs' | 'suspended' | 'publish' | 'signal'>,
+): Promise<{ serving: EndName; side: Side }> {
+  const { sessions, from } = ends
+  const clientOf = (name: EndName) => (name === from ? sessions.fence : sessions.opening)
+  const source = await takeSide(clientOf('source'), move, move.source, options.fence)
+  if (serves(source)) return { serving: 'source', side: source }
+  const target = await takeSide(clientOf('target'), move, move.target, options.fence)
+  if (serves(target)) return { serving: 'target', side: target }
+  // Both are closed: the one that closed last was to be followed by the other.
+  const closed: EndName = source.epoch >= target.epoch ? 'source' : 'target'
+  const side = closed === 'source' ? source : target
+  if (side.state !== 'moved' || side.marker === null)
+    throw new FreeholdError('internal', `both sides of move ${move.id} are closed, and none of them by a cut`)
+  const opening = other(closed)
+  const sequences = await readSequenceValues(clientOf(closed), move[closed].names.schema)
+  const cut = { ...options, move, from: move[closed], to: move[opening], stamp: '' }
+  const turned = closed === from ? sessions : await openCutSessions(move, cut, options.signal)
+  const state = (await options.suspended()) ? 'suspended' : 'active'
+  try {
+    const opened = await persist(options.signal, () =>
+      open(cut, turned, { epoch: side.epoch, marker: side.marker ?? '', sequences }, state),
+    )
+    return { serving: opening, side: { state: opened, epoch: side.epoch, marker: side.marker } }
+  } finally {
+    if (turned !== sessions) turned.end()
+  }
+}
+
+/** Waits for what the stream is going to bring. */
+async function persist<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof TryAgain)) throw error
+      await sleep(100, undefined, { signal })
+    }
+  }
+}
+
+/**
+ * Brings the tenant to one end: settles what was under way, and cuts if it is at the other one. Run again at any point it comes to the
+ * same end. Throws `move_over_budget` when no try got through in its time, with no harm to writers; `move_schema_changed`,
+ * `move_stream_broken` and `move_rights_missing` where it must not cut.
+ */
+export async function cutOver(move: Move, wanted: EndName, options: CutoverOptions): Promise<CutOutcome> {
+  const from = other(wanted)
+  const ends = { from: move[from], to: move[wanted] }
+  const sessions = await openCutSessions(move, ends, options.signal)
+  let kept: readonly MoverClient[] = []
+  try {
+    const { serving, side } = await resolve(move, { from, sessions }, options)
+    if (serving === wanted) {
+      await options.publish(wanted, side)
+      return { serving, epoch: side.epoch }
+    }
+    const outcome = await cutInTries(move, wanted, options, { ...ends, sessions })
+    kept = outcome.measured?.holders ?? []
+    return outcome
+  } finally {
+    sessions.end(kept)
+  }
+}
+
+async function cutInTries(
+  move: Move,
+  wanted: EndName,
+  options: CutoverOptions,
+  { from, to, sessions }: { from: MoveEnd; to: MoveEnd; sessions: CutSessions },
+): Promise<CutOutcome> {
+  const { signal, tries } = options
+  const stream = wanted === 'target' ? streamsOf(move).forward : streamsOf(move).reverse
+  const stamp = await options.stamp()
+  const cut: Cut = { ...options, move, from, to, stamp }
+  for (let count = 1; ; count += 1) {
+    await requireSound(stream, options.tables + 1, sessions.opening)
+    await Promise.all([sessions.snapshotFrom, sessions.snapshotTo].map((one) => one.query('rollback')))
+    const state = (await options.suspended()) ? 'suspended' : 'active'
+    signal.throwIfAborted()
+    try {
+      return await cutOnce(cut, sessions, { wanted, state, count, publish: options.publish, signal })
+    } catch (error) {
+      const mayPass = error instanceof TryAgain || passes(error)
+      if (!mayPass) throw error
+      if (count >= tries) throw overBudget(options, count, error)
+    }
+    await sleep(Math.min(50 * 2 ** count, 2_000), undefined, { signal })
+  }
+}
+
+async function cutOnce(
+  cut: Cut,
+  sessions: CutSessions,
+  how: {
+    wanted: EndName
+    state: 'active' | 'suspended'
+    count: number
+    publish: CutoverOptions['publish']
+    signal: AbortSignal
+  },
+): Promise<CutOutcome> {
+  const marker = `${cut.fence}/${how.count}`
+  const asked = performance.now()
+  const fenced = await fence(cut, sessions, marker, how.signal)
+  // From here on it is either closed or not, and whoever comes next finds out which; only the fence could be given up.
+  await close(cut, sessions, fenced)
+  const epoch = fenced.side.epoch + 1
+  const state = await persist(how.signal, () => open(cut, sessions, { ...fenced, epoch }, how.state))
+  const opened = performance.now()
+  await how.publish(how.wanted, { state, epoch })
+  return {
+    serving: how.wanted,
+    epoch,
+    measured: {
+      tries: how.count,
+      fenceMs: opened - asked,
+      publishedMs: performance.now() - asked,
+      marker,
+      snapshots: fenced.snapshots,
+      holders: [sessions.snapshotFrom, sessions.snapshotTo],
+    },
+  }
+}
+
+/** Who waits for a lock, or was ended by its own time limit, has done no harm. */
+function passes(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^(55P03|40P01|40001|57014|25P03|25P04)$/.test(error.code ?? '')
+}
+
+function overBudget({ budgetMs }: CutoverOptions, tries: number, error: unknown): FreeholdError {
+  const why = error instanceof Error ? error.message : String(error)
+  return new FreeholdError(
+    'move_over_budget',
+    `${tries} tries did not get through within ${budgetMs} ms each, and writers went on where they were: ${why}. A long transaction of the tenant may hold it up; it is tried again later`,
+  )
+}

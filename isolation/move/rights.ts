@@ -1,0 +1,64 @@
+import pg from 'pg'
+import { fewIterations, scramVerifier } from '../../crypto/scram.ts'
+import { FreeholdError } from '../../domain/errors.ts'
+import { quoteIdentifier } from '../../domain/names.ts'
+import { together } from '../mappers/database/connections.ts'
+import { moverRole } from '../mappers/database/mover-needs.ts'
+import { tenantsRoleHere } from '../mappers/database/tenants-role.ts'
+import { withProvisioner, type MoveEnd } from './end.ts'
+
+const mover = quoteIdentifier(moverRole)
+
+/**
+ * Lets the mover act for the tenant's owner role at one end, with the password of its URL. Membership is what publishing, locking,
+ * revoking (inherit) and applying (set) need. Throws `mover_missing` where the server was never prepared for moves.
+ */
+export async function grantMover(end: MoveEnd, signal: AbortSignal): Promise<void> {
+  const password = decodeURIComponent(new URL(end.moverUrl).password)
+  const verifier = await scramVerifier(password, { iterations: fewIterations })
+  await withProvisioner(end, signal, async (client) => {
+    const { rowCount } = await client.query(`select from pg_catalog.pg_roles r
+      where rolname = '${moverRole}' and rolreplication and pg_catalog.pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')`)
+    if (rowCount === 0) throw missing()
+    await together(
+      client,
+      'begin',
+      `alter role ${mover} password ${pg.escapeLiteral(verifier)}`,
+      `grant ${quoteIdentifier(end.names.ownerRole)} to ${mover} with inherit true, set true`,
+      'commit',
+    )
+  })
+}
+
+const missing = () =>
+  new FreeholdError(
+    'mover_missing',
+    `the server has no role ${moverRole} that its provisioner may use; bootstrap the cell again as a superuser, then retry`,
+  )
+
+/** Takes the right to act for the tenant's owner role away again. Doing so twice is doing so once. */
+export async function revokeMover(end: MoveEnd, signal: AbortSignal): Promise<void> {
+  await withProvisioner(end, signal, async (client) => {
+    const owner = pg.escapeLiteral(end.names.ownerRole)
+    const { rowCount } = await client.query(`select from pg_catalog.pg_auth_members m
+      join pg_catalog.pg_roles g on g.oid = m.roleid join pg_catalog.pg_roles p on p.oid = m.member
+      where g.rolname = ${owner} and p.rolname = '${moverRole}'`)
+    if (rowCount !== 0) await client.query(`revoke ${quoteIdentifier(end.names.ownerRole)} from ${mover}`)
+  })
+}
+
+/** Lets the app role of the side that is going to open log in; what it finds there refuses it until the cut. */
+export async function openLogin(end: MoveEnd, signal: AbortSignal): Promise<void> {
+  const app = quoteIdentifier(end.names.appRole)
+  await withProvisioner(end, signal, async (client) => {
+    const [found] = await together(client, `select pg_catalog.quote_ident(${tenantsRoleHere}) as tenants`)
+    const [{ tenants } = { tenants: '' }] = (found?.rows ?? []) as { tenants: string }[]
+    await together(
+      client,
+      'begin',
+      `alter role ${app} login`,
+      `grant ${tenants} to ${app} with inherit true, set false`,
+      'commit',
+    )
+  })
+}
