@@ -21,7 +21,7 @@ export type Placement = {
 /** A database server that is not the platform's: where it is, and the secret that holds the URL of its provisioner. */
 export type OwnServer = ServerAddress & { readonly secret: string }
 
-export const placementStates = ['standby', 'active', 'suspended', 'released'] as const
+export const placementStates = ['standby', 'active', 'suspended', 'moved', 'released'] as const
 export type PlacementState = (typeof placementStates)[number]
 
 /** A cell as the registry knows it: the declaration with the database endpoint that tenants are told, and its use. */
@@ -75,7 +75,10 @@ export function currentPlacement<P extends { environment: string; number: number
   placements: readonly P[],
   environment: string,
 ): P | undefined {
-  const rank = { active: 0, suspended: 1, standby: 2, released: 3 } as const satisfies Record<PlacementState, number>
+  const rank = { active: 0, suspended: 1, standby: 2, moved: 3, released: 4 } as const satisfies Record<
+    PlacementState,
+    number
+  >
   return placements
     .filter((placement) => placement.environment === environment)
     .toSorted((a, b) => rank[a.state] - rank[b.state] || b.number - a.number)[0]

@@ -7,3 +7,50 @@ export const movedState = 'FH010'
 /** Steps of a cut, in the words of the protocol (relocation.md, F1 to F4), and what settles a cut that nobody knows the end of. */
 export const cutSteps = ['fence', 'close', 'open', 'publish', 'resolve'] as const
 export type CutStep = (typeof cutSteps)[number]
+
+/** `moving` until it is proven, `soaking` while there is a way back. */
+export const relocationStates = ['moving', 'soaking', 'completed', 'rolled-back', 'failed'] as const
+export type RelocationState = (typeof relocationStates)[number]
+
+/** What whoever commands a move may choose. */
+export type RelocationOptions = {
+  readonly profile: string
+  /** A cell by name; any with room, unless it is said. */
+  readonly cell?: string | undefined
+  /** How long writers may wait for one try of the cut, in milliseconds. */
+  readonly pauseBudgetMs: number
+  /** Bytes a second that the copy may take; no limit where absent. */
+  readonly throttle?: number | undefined
+  /** How long the way back stays open, in seconds. */
+  readonly soakSeconds: number
+}
+
+/** What the steps of a move tell each other, and the report. */
+export type RelocationFacts = {
+  /** Tables with rows of their own, as they were copied. */
+  readonly tables?: readonly { readonly name: string; readonly rows: number; readonly bytes: number }[]
+  readonly copy?: { readonly bytes: number; readonly ms: number; readonly lsn: string }
+  readonly cut?: CutFacts
+  readonly back?: CutFacts
+  readonly proof?: ProofFacts
+}
+
+/** One cut: what it took, and where the other steps find the snapshots of that moment. */
+export type CutFacts = {
+  readonly serving: 'source' | 'target'
+  readonly epoch: number
+  readonly tries?: number
+  readonly fenceMs?: number
+  readonly publishedMs?: number
+  readonly snapshots?: { readonly from: string; readonly to: string }
+}
+
+/** Both sides at the exact cut, table by table. */
+export type ProofFacts = {
+  readonly tables: readonly { readonly name: string; readonly rows: string; readonly hash: string }[]
+  readonly structure: string
+  readonly lsn: { readonly source: string; readonly target: string }
+  /** Whether the snapshots were those of the cut, or of a moment later, because the worker that held them was gone. */
+  readonly taken: 'at-the-cut' | 'later'
+  readonly ms: number
+}

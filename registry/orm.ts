@@ -8,6 +8,7 @@ import { Delivery, Event, EventStream } from './entities/event.ts'
 import { Operation } from './entities/operation.ts'
 import { Bus, Cell, Placement } from './entities/placement.ts'
 import { Policy } from './entities/policy.ts'
+import { Relocation } from './entities/relocation.ts'
 import { Report } from './entities/report.ts'
 import { Resource } from './entities/resource.ts'
 import { PlatformSecret, Secret, TenantKey } from './entities/secret.ts'
@@ -43,6 +44,7 @@ const entities = [
   Secret,
   PlatformSecret,
   Policy,
+  Relocation,
   Report,
   SigningKey,
   Checkpoint,

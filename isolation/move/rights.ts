@@ -3,11 +3,11 @@ import { fewIterations, scramVerifier } from '../../crypto/scram.ts'
 import { FreeholdError } from '../../domain/errors.ts'
 import { quoteIdentifier } from '../../domain/names.ts'
 import { together } from '../mappers/database/connections.ts'
-import { moverRole } from '../mappers/database/mover-needs.ts'
 import { tenantsRoleHere } from '../mappers/database/tenants-role.ts'
 import { withProvisioner, type MoveEnd } from './end.ts'
 
-const mover = quoteIdentifier(moverRole)
+/** The role of the mover at an end. */
+const moverOf = ({ moverUrl }: MoveEnd) => decodeURIComponent(new URL(moverUrl).username)
 
 /**
  * Lets the mover act for the tenant's owner role at one end, with the password of its URL. Membership is what publishing, locking,
@@ -15,25 +15,26 @@ const mover = quoteIdentifier(moverRole)
  */
 export async function grantMover(end: MoveEnd, signal: AbortSignal): Promise<void> {
   const password = decodeURIComponent(new URL(end.moverUrl).password)
+  const mover = moverOf(end)
   const verifier = await scramVerifier(password, { iterations: fewIterations })
   await withProvisioner(end, signal, async (client) => {
     const { rowCount } = await client.query(`select from pg_catalog.pg_roles r
-      where rolname = '${moverRole}' and rolreplication and pg_catalog.pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')`)
-    if (rowCount === 0) throw missing()
+      where rolname = ${pg.escapeLiteral(mover)} and rolreplication and pg_catalog.pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')`)
+    if (rowCount === 0) throw missing(mover)
     await together(
       client,
       'begin',
-      `alter role ${mover} password ${pg.escapeLiteral(verifier)}`,
-      `grant ${quoteIdentifier(end.names.ownerRole)} to ${mover} with inherit true, set true`,
+      `alter role ${quoteIdentifier(mover)} password ${pg.escapeLiteral(verifier)}`,
+      `grant ${quoteIdentifier(end.names.ownerRole)} to ${quoteIdentifier(mover)} with inherit true, set true`,
       'commit',
     )
   })
 }
 
-const missing = () =>
+const missing = (mover: string) =>
   new FreeholdError(
     'mover_missing',
-    `the server has no role ${moverRole} that its provisioner may use; bootstrap the cell again as a superuser, then retry`,
+    `the server has no role ${mover} that its provisioner may use; bootstrap the cell again as a superuser, then retry`,
   )
 
 /** Takes the right to act for the tenant's owner role away again. Doing so twice is doing so once. */
@@ -42,8 +43,9 @@ export async function revokeMover(end: MoveEnd, signal: AbortSignal): Promise<vo
     const owner = pg.escapeLiteral(end.names.ownerRole)
     const { rowCount } = await client.query(`select from pg_catalog.pg_auth_members m
       join pg_catalog.pg_roles g on g.oid = m.roleid join pg_catalog.pg_roles p on p.oid = m.member
-      where g.rolname = ${owner} and p.rolname = '${moverRole}'`)
-    if (rowCount !== 0) await client.query(`revoke ${quoteIdentifier(end.names.ownerRole)} from ${mover}`)
+      where g.rolname = ${owner} and p.rolname = ${pg.escapeLiteral(moverOf(end))}`)
+    if (rowCount !== 0)
+      await client.query(`revoke ${quoteIdentifier(end.names.ownerRole)} from ${quoteIdentifier(moverOf(end))}`)
   })
 }
 

@@ -3,7 +3,7 @@ import { Operation } from './operation.ts'
 import { Tenant } from './tenant.ts'
 import { instant } from './types.ts'
 
-export const reportKinds = ['deletion-certificate', 'archive', 'restore'] as const
+export const reportKinds = ['deletion-certificate', 'archive', 'restore', 'relocation'] as const
 export type ReportKind = (typeof reportKinds)[number]
 
 /** What was proven of a tenant, in canonical JSON kept as text: insert-only by grant and by trigger. */

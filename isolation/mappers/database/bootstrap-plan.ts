@@ -103,8 +103,8 @@ export async function databaseNeeds(
     ...doorNeeds(database),
     ...(await forbidden(client)),
     ...tenancyNeeds(provisionerRole, tenants),
-    ...moverDatabaseNeeds(database),
-    moverGate,
+    ...moverDatabaseNeeds(database, provisionerRole),
+    moverGate(provisionerRole),
   ]
 }
 
@@ -136,7 +136,11 @@ function doorNeeds(database: string): Need[] {
  */
 export function ownDatabaseNeeds({ database, provisionerRole }: BootstrapInput): Need[] {
   const tenants = tenantsRole(database)
-  return [...doorNeeds(database), ...tenancyNeeds(provisionerRole, tenants), ...moverDatabaseNeeds(database)]
+  return [
+    ...doorNeeds(database),
+    ...tenancyNeeds(provisionerRole, tenants),
+    ...moverDatabaseNeeds(database, provisionerRole),
+  ]
 }
 
 /** Every signature there is, so that one that a release of PostgreSQL adds is found too. */

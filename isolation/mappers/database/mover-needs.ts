@@ -1,13 +1,13 @@
 import pg from 'pg'
-import { quoteIdentifier } from '../../../domain/names.ts'
+import { databaseIdentifier, quoteIdentifier } from '../../../domain/names.ts'
 import type { Need } from './tenancy-schema.ts'
 
-/** The role that moves tenants: it replicates and copies, and is no superuser. What it may is in relocation.md, "Rights". */
-export const moverRole = 'freehold_mover'
+/** The role that moves the tenants of a provisioner: it replicates and copies, and is no superuser. */
+export function moverRole(provisionerRole: string): string {
+  return databaseIdentifier(provisionerRole, 'mover')
+}
 
-const mover = quoteIdentifier(moverRole)
-const name = pg.escapeLiteral(moverRole)
-const isThere = `exists (select from pg_roles where rolname = ${name})`
+const isThere = (name: string) => `exists (select from pg_roles where rolname = ${name})`
 const parameters = ['session_replication_role', 'deadlock_timeout']
 const memberships = ['pg_create_subscription', 'pg_read_all_stats']
 
@@ -16,9 +16,10 @@ const memberships = ['pg_create_subscription', 'pg_read_all_stats']
  * that it is missing. It has no password until a move gives it one.
  */
 export function moverNeeds(provisionerRole: string): Need[] {
+  const [mover, name] = [quoteIdentifier(moverRole(provisionerRole)), pg.escapeLiteral(moverRole(provisionerRole))]
   const isSuperuser = `(select rolsuper from pg_roles where rolname = current_user)`
   const needs: Need[] = [
-    { lacks: `not ${isThere}`, statement: `create role ${mover}` },
+    { lacks: `not ${isThere(name)}`, statement: `create role ${mover}` },
     {
       lacks: `not exists (select from pg_roles where rolname = ${name} and rolcanlogin and rolreplication and rolbypassrls)`,
       statement: `alter role ${mover} login replication bypassrls nocreatedb nocreaterole nosuperuser`,
@@ -43,12 +44,14 @@ export function moverNeeds(provisionerRole: string): Need[] {
 }
 
 const placement = `to_regclass('tenancy.placement')`
-const has = (acl: string, right: string) =>
+const holds = (name: string) => (acl: string, right: string) =>
   `exists (select from aclexplode(${acl}) a join pg_roles r on r.oid = a.grantee
     where r.rolname = ${name} and a.privilege_type = '${right}')`
 
 /** What the mover may in one database; what is granted here is its owner's to give. */
-export function moverDatabaseNeeds(database: string): Need[] {
+export function moverDatabaseNeeds(database: string, provisionerRole: string): Need[] {
+  const [mover, name] = [quoteIdentifier(moverRole(provisionerRole)), pg.escapeLiteral(moverRole(provisionerRole))]
+  const has = holds(name)
   const databaseAcl = `(select datacl from pg_database where datname = ${pg.escapeLiteral(database)})`
   const schemaAcl = `(select nspacl from pg_namespace where nspname = 'tenancy')`
   const tableAcl = `(select relacl from pg_class where oid = ${placement})`
@@ -63,11 +66,15 @@ export function moverDatabaseNeeds(database: string): Need[] {
       statement: `grant select, update on tenancy.placement to ${mover}`,
     },
   ]
-  return needs.map(({ lacks, statement }) => ({ lacks: `${isThere} and ${lacks}`, statement }))
+  return needs.map(({ lacks, statement }) => ({ lacks: `${isThere(name)} and ${lacks}`, statement }))
 }
 
 /** The one advisory lock that the mover takes, where PUBLIC may take none. */
-export const moverGate: Need = {
-  lacks: `${isThere} and not ${has(`(select proacl from pg_proc where oid = 'pg_catalog.pg_advisory_xact_lock(bigint)'::regprocedure)`, 'EXECUTE')}`,
-  statement: `grant execute on function pg_catalog.pg_advisory_xact_lock(bigint) to ${mover}`,
+export function moverGate(provisionerRole: string): Need {
+  const name = pg.escapeLiteral(moverRole(provisionerRole))
+  const acl = `(select proacl from pg_proc where oid = 'pg_catalog.pg_advisory_xact_lock(bigint)'::regprocedure)`
+  return {
+    lacks: `${isThere(name)} and not ${holds(name)(acl, 'EXECUTE')}`,
+    statement: `grant execute on function pg_catalog.pg_advisory_xact_lock(bigint) to ${quoteIdentifier(moverRole(provisionerRole))}`,
+  }
 }

@@ -82,6 +82,8 @@ export async function testCell() {
       [provisionerRole],
     )
     for (const { name } of owned.rows) await cluster.query(`drop database if exists "${name}" with (force)`)
+    // What the mover may set is of the cluster, too.
+    for (const { role } of rows) await cluster.query(`drop owned by "${role}"`)
     for (const { role } of rows) await cluster.query(`drop role if exists "${role}"`)
     await cluster.query(`drop role if exists ${provisionerRole}`)
     await cluster.end()
