@@ -7,7 +7,7 @@ import { together } from '../mappers/database/connections.ts'
 import { awaitMarker, markerStatement, writeMarker } from './capture.ts'
 import type { CutSessions } from './cut-sessions.ts'
 import type { Move, MoveEnd } from './end.ts'
-import { readSequenceValues, setSequenceStatements, type SequenceValue } from './sequences.ts'
+import { readSequenceValues, setSequenceStatements, type MoveSequence } from './sequences.ts'
 import { readSide, rowOf, type Side } from './side.ts'
 import { stampStatement } from './stamp.ts'
 
@@ -30,7 +30,7 @@ export type Cut = {
 export type Fenced = {
   readonly side: Side
   readonly marker: string
-  readonly sequences: SequenceValue[]
+  readonly sequences: MoveSequence[]
   /** Exported snapshots of both sides at the exact cut. */
   readonly snapshots: { readonly from: string; readonly to: string }
 }
@@ -41,6 +41,9 @@ export class TryAgain extends Error {}
 /** Postgres ends a fence by itself when we are gone: no worker is needed for writers to go on. */
 const deadMan = { idleMs: 1_500, transactionMs: 3_000 }
 const lockMs = 250
+
+/** A fence stops writers of tables, and not who takes a value of a sequence alone: as many are left out as a crash of PostgreSQL may leave out. */
+const margin = 32
 
 /**
  * F1: stops the writers of `from`, and sees that everything they have committed is at `to`. Nothing of it is durable: it ends with the
@@ -166,7 +169,7 @@ export type Closed = {
   /** Of the side that closed, after it. */
   readonly epoch: number
   readonly marker: string
-  readonly sequences: readonly SequenceValue[]
+  readonly sequences: readonly MoveSequence[]
 }
 
 /**
@@ -193,7 +196,7 @@ export async function open(
         orRefuse('not found', refusals.changed),
         orRefuse(`not exists (${markerStatement(move, pg.escapeLiteral(marker))})`, refusals.lost),
       ),
-      ...setSequenceStatements(schema, sequences),
+      ...setSequenceStatements(schema, sequences, margin),
       ...sessions.refusalTo.accept,
       `grant usage on schema ${quoteIdentifier(schema)} to ${quoteIdentifier(appRole)}`,
       'commit',
