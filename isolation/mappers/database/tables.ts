@@ -16,7 +16,7 @@ export type SequenceValue = { readonly name: string; readonly last: string; read
  * What a session is set to so that the same rows are the same text, whatever the server or the tenant's role is set to, and
  * in the order in which they lie.
  */
-const textSettings = [
+export const textSettings = [
   `set datestyle = 'ISO, MDY'`,
   'set intervalstyle = postgres',
   `set timezone = 'UTC'`,
