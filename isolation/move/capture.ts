@@ -238,12 +238,17 @@ export function markerStatement(move: Move, id: string): string {
   return `select from ${namesOf(move).schema}.marker where id = ${id}`
 }
 
+/** Whether a marker has arrived. */
+export async function hasMarker(client: pg.ClientBase, move: Move, id: string): Promise<boolean> {
+  const { rowCount } = await client.query(markerStatement(move, '$1'), [id])
+  return rowCount === 1
+}
+
 /** Waits until a marker has come through a stream. Throws the reason of the signal. */
 export async function awaitMarker(client: pg.ClientBase, move: Move, id: string, signal: AbortSignal): Promise<void> {
   for (let waits = 0; ; waits += 1) {
     signal.throwIfAborted()
-    const { rowCount } = await client.query(markerStatement(move, '$1'), [id])
-    if (rowCount === 1) return
+    if (await hasMarker(client, move, id)) return
     // The first looks come at once: the pause of a cut is this wait.
     if (waits > 20) await sleep(Math.min(waits - 20, 50), undefined, { signal })
   }
@@ -280,11 +285,4 @@ async function dropSlot({ name, from }: Stream, signal: AbortSignal): Promise<vo
       await sleep(50, undefined, { signal })
     }
   })
-}
-
-/** Removes what `prepareEnd` made at an end, with the triggers that use it. */
-export async function cleanEnd(end: MoveEnd, move: Move, signal: AbortSignal): Promise<void> {
-  await withMover(end, { signal }, (client) =>
-    client.query(`drop schema if exists ${quoteIdentifier(namesOf(move).schema)} cascade`),
-  )
 }

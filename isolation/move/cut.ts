@@ -4,6 +4,7 @@ import { quoteIdentifier } from '../../domain/names.ts'
 import { untilAborted } from '../abort.ts'
 import { gateKey } from '../mappers/database/tenancy-schema.ts'
 import { together } from '../mappers/database/connections.ts'
+import type { Aside } from './aside.ts'
 import { awaitMarker, markerStatement, writeMarker } from './capture.ts'
 import type { CutSessions } from './cut-sessions.ts'
 import type { Move, MoveEnd } from './end.ts'
@@ -22,6 +23,8 @@ export type Cut = {
   readonly budgetMs: number
   /** Stamp of the catalogue of `from` when both sides were last compared. */
   readonly stamp: string
+  /** What puts triggers to sleep that fire for replicated rows, and wakes them again. */
+  readonly triggers: Pick<Aside, 'quiet' | 'wake'>
   /** Whether the latch of suspend is set: what opens then opens suspended. */
   readonly suspended: () => Promise<boolean>
 }
@@ -143,6 +146,7 @@ export async function close(cut: Cut, sessions: CutSessions, fenced: Fenced): Pr
       'set local synchronous_commit = on',
       // A right alone leaks: views, definer functions and writers that wait for us go on without it.
       ...sessions.refusal.refuse,
+      ...cut.triggers.quiet,
       `revoke usage on schema ${quoteIdentifier(schema)} from ${quoteIdentifier(appRole)}`,
       deciding(
         orRefuse(`pg_catalog.has_schema_privilege(${role}, ${pg.escapeLiteral(schema)}, 'USAGE')`, refusals.granted),
@@ -198,6 +202,7 @@ export async function open(
       ),
       ...setSequenceStatements(schema, sequences, margin),
       ...sessions.refusalTo.accept,
+      ...cut.triggers.wake,
       `grant usage on schema ${quoteIdentifier(schema)} to ${quoteIdentifier(appRole)}`,
       'commit',
     )

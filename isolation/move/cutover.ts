@@ -6,15 +6,15 @@ import { openCutSessions, type CutSessions } from './cut-sessions.ts'
 import { close, fence, open, TryAgain, type Cut, type Fenced } from './cut.ts'
 import type { Move, MoveEnd, MoverClient } from './end.ts'
 import { readSequenceValues } from './sequences.ts'
+import { requireSameStructure } from './same-structure.ts'
+import { stampStatement } from './stamp.ts'
 import { takeSide, type Side } from './side.ts'
 
 /** Which end of a move. */
 export type EndName = 'source' | 'target'
 
 /** How a cut is made, and by whom. */
-export type CutoverOptions = Pick<Cut, 'fence' | 'budgetMs' | 'suspended'> & {
-  /** Stamp of the catalogue of the side that closes, when both were last compared. */
-  readonly stamp: () => Promise<string>
+export type CutoverOptions = Pick<Cut, 'fence' | 'budgetMs' | 'suspended' | 'triggers'> & {
   /** How many tables with rows there are, markers not counted. */
   readonly tables: number
   /** F4: tells the registry, unless that knows of a later epoch. */
@@ -50,7 +50,7 @@ const serves = (side: Side) => side.state === 'active' || side.state === 'suspen
 export async function resolve(
   move: Move,
   ends: { from: EndName; sessions: CutSessions },
-  options: Pick<CutoverOptions, 'fence' | 'budgetMs' | 'suspended' | 'publish' | 'signal'>,
+  options: Pick<CutoverOptions, 'fence' | 'budgetMs' | 'suspended' | 'triggers' | 'publish' | 'signal'>,
 ): Promise<{ serving: EndName; side: Side }> {
   const { sessions, from } = ends
   const clientOf = (name: EndName) => (name === from ? sessions.fence : sessions.opening)
@@ -122,7 +122,7 @@ async function cutInTries(
 ): Promise<CutOutcome> {
   const { signal, tries } = options
   const stream = wanted === 'target' ? streamsOf(move).forward : streamsOf(move).reverse
-  const stamp = await options.stamp()
+  const stamp = await compareSides(from, to, sessions)
   const cut: Cut = { ...options, move, from, to, stamp }
   for (let count = 1; ; count += 1) {
     await requireSound(stream, options.tables + 1, sessions.opening)
@@ -138,6 +138,19 @@ async function cutInTries(
     }
     await sleep(Math.min(50 * 2 ** count, 2_000), undefined, { signal })
   }
+}
+
+/**
+ * Sees that both sides are made of the same things, and gives the stamp by which the fence sees that they still are. The stamp
+ * is read first: what changes afterwards changes it.
+ */
+async function compareSides(from: MoveEnd, to: MoveEnd, { catalogue, arrival }: CutSessions): Promise<string> {
+  const { rows } = await catalogue.query<{ stamp: string }>(stampStatement(from.names.schema))
+  await requireSameStructure(
+    { client: catalogue, schema: from.names.schema },
+    { client: arrival, schema: to.names.schema },
+  )
+  return rows[0]?.stamp ?? ''
 }
 
 async function cutOnce(

@@ -26,7 +26,13 @@ export async function readFingerprint(client: Client, schema: string): Promise<F
 /** What one side is made of and the other is not; none when the two have the same hash. */
 export function compareFingerprints(source: Fingerprint, target: Fingerprint): Difference[] {
   return [
-    ...differences(source.lines, target.lines).map((line) => ({ object: line, message: `only on the source: ${line}` })),
-    ...differences(target.lines, source.lines).map((line) => ({ object: line, message: `only on the target: ${line}` })),
+    ...differences(source.lines, target.lines).map((line) => ({
+      object: line,
+      message: `only on the source: ${line}`,
+    })),
+    ...differences(target.lines, source.lines).map((line) => ({
+      object: line,
+      message: `only on the target: ${line}`,
+    })),
   ]
 }

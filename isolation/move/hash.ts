@@ -61,7 +61,9 @@ export function compareHashes(source: readonly TableHash[], target: readonly Tab
       const other = found.get(name)
       if (other === undefined) return [{ object: name, message: `table ${name} is missing on the target` }]
       if (other.rows !== rows)
-        return [{ object: name, message: `table ${name} has ${rows} rows on the source and ${other.rows} on the target` }]
+        return [
+          { object: name, message: `table ${name} has ${rows} rows on the source and ${other.rows} on the target` },
+        ]
       if (other.hash !== hash)
         return [{ object: name, message: `table ${name} has ${rows} rows on both sides, and not the same ones` }]
       return []

@@ -74,7 +74,8 @@ function columnBlockers(table: string, columns: readonly MoveColumn[], isFull: b
       const ids: Blocker = {
         code: 'large_object_column',
         object,
-        message: 'it holds numbers of things outside of the schema, such as large objects, which have others on the target',
+        message:
+          'it holds numbers of things outside of the schema, such as large objects, which have others on the target',
         remedy: `keep the content itself, as bytea; for plain numbers: alter table ${table} alter ${name} type bigint`,
       }
       const full: Blocker = {
