@@ -1,6 +1,8 @@
 import pg, { type ClientBase } from 'pg'
 import { quoteIdentifier } from '../../../domain/names.ts'
-import { tenancyNeeds, type Need } from './tenancy-schema.ts'
+import { gateLockNeed } from './gate.ts'
+import type { Need } from './needs.ts'
+import { tenancyNeeds } from './tenancy-schema.ts'
 import { tenantsRole } from './tenants-role.ts'
 
 /** What one database cluster is prepared with. */
@@ -100,6 +102,7 @@ export async function databaseNeeds(
     },
     ...doorNeeds(database),
     ...(await forbidden(client)),
+    gateLockNeed(provisionerRole),
     ...tenancyNeeds(provisionerRole, tenants),
   ]
 }
