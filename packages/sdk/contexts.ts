@@ -7,9 +7,10 @@ import type { TenantContext } from './types.ts'
 export type TenantContexts = {
   /**
    * The context of one environment of a tenant, by the tenant's id or slug, at most `freshMs` old. Throws ApiError or
-   * NoAnswerError when the API does not give it; an older one is never given instead.
+   * NoAnswerError when the API does not give it; an older one is never given instead. With `again` the API is asked now,
+   * whatever is kept; who asks while it is being asked gets that answer.
    */
-  read(tenant: string, environment: string): Promise<TenantContext>
+  read(tenant: string, environment: string, options?: { readonly again?: boolean }): Promise<TenantContext>
 }
 
 type Answer = { readonly etag: string | null; readonly context: TenantContext } | { readonly error: unknown }
@@ -47,8 +48,9 @@ export function createTenantContexts({
   }
 
   return {
-    async read(idOrSlug, environment) {
-      const answer = await kept.fetch(JSON.stringify([idOrSlug, environment]), { context: { idOrSlug, environment } })
+    async read(idOrSlug, environment, { again = false } = {}) {
+      const key = JSON.stringify([idOrSlug, environment])
+      const answer = await kept.fetch(key, { context: { idOrSlug, environment }, forceRefresh: again })
       if (answer !== undefined && 'context' in answer) return answer.context
       throw answer?.error ?? new Error('the context was not read')
     },

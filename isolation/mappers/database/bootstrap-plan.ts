@@ -1,7 +1,9 @@
 import pg, { type ClientBase } from 'pg'
 import { quoteIdentifier } from '../../../domain/names.ts'
+import { gateLockNeed } from './gate.ts'
 import { moverDatabaseNeeds, moverGate, moverNeeds } from './mover-needs.ts'
-import { tenancyNeeds, type Need } from './tenancy-schema.ts'
+import type { Need } from './needs.ts'
+import { tenancyNeeds } from './tenancy-schema.ts'
 import { tenantsRole } from './tenants-role.ts'
 
 /** What one database cluster is prepared with. */
@@ -102,6 +104,7 @@ export async function databaseNeeds(
     },
     ...doorNeeds(database),
     ...(await forbidden(client)),
+    gateLockNeed(provisionerRole),
     ...tenancyNeeds(provisionerRole, tenants),
     ...moverDatabaseNeeds(database, provisionerRole),
     moverGate(provisionerRole),

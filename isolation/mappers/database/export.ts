@@ -8,6 +8,7 @@ import type { Target } from '../../mapper.ts'
 import { together, type Connections } from './connections.ts'
 import { translated } from './errors.ts'
 import { staleColumn } from './generated.ts'
+import { createKeys } from './migration-records.ts'
 import { appliedOf, writeMigrations } from './migration-set.ts'
 import { asOwner } from './owner-session.ts'
 import { rehearse } from './rehearse.ts'
@@ -35,6 +36,8 @@ export async function exportDatabase(
     const migrations = await asOwner(connections, target, (client) => appliedOf(client, target, offered))
     const made = await rehearse(connections, target, migrations)
     return await asOwner(connections, target, async (client) => {
+      // A schema that was made before there was this table gets it with its next script, and may have had none since.
+      if (migrations.length > 0) await together(client, ...createKeys(target.spec.properties))
       const structure = await sameStructure(client, target, made)
       await refuseLargeObjects(client, target)
       const data = await exportRows(client, target, to)

@@ -7,11 +7,16 @@ type Names = ResourceProperties<'database'>
 
 /** Name of the table, in the tenant's own schema, of the migrations that were applied. */
 export const recordsTable = '_freehold_migrations'
-const tableOf = ({ schema }: Names) => `${quoteIdentifier(schema)}.${recordsTable}`
+/**
+ * The table beside it, of the idempotency keys under which the tenant's own transactions were committed, with what each
+ * gave. A row of the tenant like any other: written in the same transaction, and moved, archived and restored with the rest.
+ */
+export const keysTable = '_freehold_keys'
+const tableOf = ({ schema }: Names, name: string = recordsTable) => `${quoteIdentifier(schema)}.${name}`
 
 const setting = 'freehold.transaction'
 
-/** Statements that make the table; run as the owner. */
+/** Statements that make both tables; run as the owner. */
 export function createRecords(names: Names): string[] {
   const app = quoteIdentifier(names.appRole)
   return [
@@ -19,10 +24,21 @@ export function createRecords(names: Names): string[] {
       file text primary key, version text not null, checksum text not null, applied_at timestamptz not null default now())`,
     `revoke all on ${tableOf(names)} from ${app}`,
     `grant select on ${tableOf(names)} to ${app}`,
+    ...createKeys(names),
   ]
 }
 
-/** Statement that reads it: files with their checksums. */
+/** Statements that make the table of keys alone; run as the owner. */
+export function createKeys(names: Names): string[] {
+  const table = tableOf(names, keysTable)
+  return [
+    `create table if not exists ${table} (
+      key text primary key, result jsonb, made_at timestamptz not null default now())`,
+    `grant select, insert, update, delete on ${table} to ${quoteIdentifier(names.appRole)}`,
+  ]
+}
+
+/** Statement that reads the migrations: files with their checksums. */
 export function readRecords(names: Names): string {
   return `select file, checksum from ${tableOf(names)}`
 }

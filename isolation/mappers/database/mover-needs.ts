@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { databaseIdentifier, quoteIdentifier } from '../../../domain/names.ts'
-import type { Need } from './tenancy-schema.ts'
+import type { Need } from './needs.ts'
 
 /** The role that moves the tenants of a provisioner: it replicates and copies, and is no superuser. */
 export function moverRole(provisionerRole: string): string {

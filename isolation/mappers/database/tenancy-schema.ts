@@ -1,9 +1,8 @@
 import pg from 'pg'
 import { quoteIdentifier } from '../../../domain/names.ts'
+import { gateNeeds } from './gate.ts'
+import { calledByTenants, grantedTo, ownerIs, type Need } from './needs.ts'
 import { sideStates } from './placement.ts'
-
-/** Something a database needs: `statement` makes it so, `lacks` is SQL that is true while it is not. */
-export type Need = { readonly lacks: string; readonly statement: string }
 
 /** The authority for "may this side write": architecture, decision 5. */
 const placementTable = `create table tenancy.placement (
@@ -41,16 +40,7 @@ begin
   end if;
 end`
 
-/** SQL of the key of the lock that every transaction of an environment shares, and a cut takes for itself. */
-export const gateKey = (tenant: string, environment: string) =>
-  `pg_catalog.hashtextextended('freehold/gate/' || ${tenant} || '/' || ${environment}, 0)`
-
-const functionName = 'freehold.my_placement()'
 const table = `to_regclass('tenancy.placement')`
-const ownerIs = (catalogue: string, column: string, condition: string, role: string) =>
-  `exists (select from ${catalogue} c join pg_roles r on r.oid = c.${column} where ${condition} and r.rolname = ${role})`
-const grantedTo = (acl: string, grantee: string, right: string) =>
-  `exists (select from aclexplode(${acl}) a where a.grantee = ${grantee} and a.privilege_type = '${right}')`
 
 /**
  * The platform's own part of a data database: the table `tenancy.placement` in a schema that no tenant may even name
@@ -91,21 +81,15 @@ export function tenancyNeeds(provisionerRole: string, tenants: string): Need[] {
       statement:
         'drop policy if exists own_row on tenancy.placement; alter table tenancy.placement disable row level security',
     },
-    {
-      lacks: `not exists (select from pg_proc where oid = to_regprocedure('${functionName}') and prosecdef and prosrc = ${pg.escapeLiteral(myPlacement)})`,
-      statement: `create or replace function ${functionName}
-        returns table (tenant uuid, environment text, number integer, state text, epoch bigint)
-        language plpgsql security definer set search_path = pg_catalog, pg_temp as ${pg.escapeLiteral(myPlacement)}`,
-    },
-    {
-      lacks: `not ${ownerIs('pg_proc', 'proowner', `c.oid = to_regprocedure('${functionName}')`, role)}`,
-      statement: `alter function ${functionName} owner to ${provisioner}`,
-    },
-    {
-      lacks: `not ${grantedTo(`(select proacl from pg_proc where oid = to_regprocedure('${functionName}'))`, tenantsOid, 'EXECUTE')}
-        or ${grantedTo(`(select proacl from pg_proc where oid = to_regprocedure('${functionName}'))`, '0', 'EXECUTE')}`,
-      statement: `revoke all on function ${functionName} from public; grant execute on function ${functionName} to ${quoteIdentifier(tenants)}`,
-    },
+    ...calledByTenants(
+      {
+        signature: 'freehold.my_placement()',
+        returns: 'table (tenant uuid, environment text, number integer, state text, epoch bigint)',
+        body: myPlacement,
+      },
+      { provisionerRole, tenants },
+    ),
+    ...gateNeeds({ provisionerRole, tenants }),
     {
       lacks: `not ${grantedTo(schemaOf('freehold'), tenantsOid, 'USAGE')}`,
       statement: `grant usage on schema freehold to ${quoteIdentifier(tenants)}`,

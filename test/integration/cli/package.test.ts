@@ -13,7 +13,12 @@ const modules = join(directory, 'node_modules')
 /** Folder below packages/ of each package, by its name; one that needs another stands behind it. */
 const packages = { '@freehold/sdk': 'sdk', freehold: 'cli', '@freehold/tenant-worker': 'tenant-worker' }
 
-type Manifest = { version: string; exports?: unknown; dependencies: Record<string, string> }
+type Manifest = {
+  version: string
+  exports?: unknown
+  dependencies: Record<string, string>
+  peerDependencies?: Record<string, string>
+}
 const manifest = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as Manifest
 
 /** Packed in a copy, so that nothing is written into the repository, and unpacked where npm would. */
@@ -31,7 +36,8 @@ beforeAll(() => {
   for (const [name, folder] of Object.entries(packages)) {
     const to = join(clone, 'packages', folder)
     link(to, join(clone, 'node_modules'), name)
-    for (const needed of Object.keys(manifest(join(to, 'package.json')).dependencies).filter(isForeign)) {
+    const { dependencies, peerDependencies } = manifest(join(to, 'package.json'))
+    for (const needed of Object.keys({ ...dependencies, ...peerDependencies }).filter(isForeign)) {
       const [found = join('node_modules', needed)] = globSync(`packages/${folder}/node_modules/${needed}`, {
         cwd: root,
       })

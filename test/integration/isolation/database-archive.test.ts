@@ -71,6 +71,7 @@ test('everything that is awkward comes back as it was, into another cell', async
   if (inventory.kind !== 'database') throw new Error('not of a database')
   expect(Object.fromEntries(inventory.tables.map(({ name, rows }) => [name, rows]))).toEqual({
     'Odd Näme "x"': 3,
+    _freehold_keys: 0,
     _freehold_migrations: 3,
     a: 2,
     b: 1,
@@ -196,6 +197,26 @@ test('a script that is gone from the set, or changed, is refused', async () => {
   })
 })
 
+test('a schema from before it had a table of keys gets it, and an archive from then comes back all the same', async () => {
+  const set = [script('1.0.0/001-a.sql', 'create table a (b int)')]
+  const tenant = await filled(set, 'insert into a values (1); drop table _freehold_keys')
+  const inventory = await exported(tenant, set)
+  if (inventory.kind !== 'database') throw new Error('not of a database')
+  const isOld = (text: string) => !text.includes('_freehold_keys')
+  const old = {
+    ...inventory,
+    structure: inventory.structure.filter(isOld),
+    tables: inventory.tables.filter(({ name }) => isOld(name)),
+  }
+  expect(old.structure.length).toBeLessThan(inventory.structure.length)
+  const again = await reborn(tenant)
+  await imported(again, old)
+  await compared(again, old)
+  await compared(again, inventory)
+  await asOwner(cells().to, again, `insert into _freehold_keys (key) values ('x')`)
+  await expect(compared(again, inventory)).rejects.toMatchObject({ code: 'restore_differs' })
+})
+
 test('a database without a migration set is exported and comes back', async () => {
   const tenant = await filled([])
   const inventory = await exported(tenant, [])
@@ -214,7 +235,9 @@ test('a database of its own is exported, removed, and comes back at another plac
   await mapper.migrate(tenant.target('database'), set)
   await mapper.freeze(tenant.target('database'))
   const inventory = await exported(tenant, set)
-  expect(inventory).toMatchObject({ tables: [{ name: '_freehold_migrations' }, { name: 'a', rows: 2 }] })
+  expect(inventory).toMatchObject({
+    tables: [{ name: '_freehold_keys' }, { name: '_freehold_migrations' }, { name: 'a', rows: 2 }],
+  })
   await mapper.remove(tenant.target('database'))
   const again = testTenant(cell.cell, { ...made, id: tenant.id, code: tenant.code, number: 2 })
   await mapper.ensure(again.target('database', 1, { birth: 'suspended' }))

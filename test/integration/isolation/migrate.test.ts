@@ -144,7 +144,7 @@ test('a file that fails half-way is rolled back whole, and told with line and Po
       '1.0.0/002-bad.sql, line 6: relation "nowhere" does not exist (SQLSTATE 42P01); nothing of this file was kept',
     details: [{ path: '1.0.0/002-bad.sql', line: 6 }],
   })
-  expect(await tables(tenant)).toEqual(['_freehold_migrations', 'good'])
+  expect(await tables(tenant)).toEqual(['_freehold_keys', '_freehold_migrations', 'good'])
 
   const withoutPosition = migration('1.0.0/002-bad.sql', 'select 1 / 0')
   await expect(migrate(tenant, good, withoutPosition)).rejects.toMatchObject({
@@ -190,7 +190,7 @@ test('a file that opens the schema to others is refused whole', async () => {
       message: expect.stringContaining('grants rights'),
     })
   }
-  expect(await tables(tenant)).toEqual(['_freehold_migrations'])
+  expect(await tables(tenant)).toEqual(['_freehold_keys', '_freehold_migrations'])
 })
 
 test('an applied file that has changed is refused before anything runs', async () => {
@@ -203,7 +203,7 @@ test('an applied file that has changed is refused before anything runs', async (
       migration('1.0.0/001-a.sql', 'create table a (id bigint)'),
     ),
   ).rejects.toMatchObject({ code: 'migration_changed', message: expect.stringContaining('1.0.0/001-a.sql') })
-  expect(await tables(tenant)).toEqual(['_freehold_migrations', 'a'])
+  expect(await tables(tenant)).toEqual(['_freehold_keys', '_freehold_migrations', 'a'])
 })
 
 test.each([
@@ -236,7 +236,7 @@ test('a file that leaves settings behind does not disturb the next', async () =>
     migration('1.0.0/001-a.sql', `create table a (id int); set search_path = public`),
     migration('1.0.0/002-b.sql', `create table b (id int)`),
   )
-  expect(await tables(tenant)).toEqual(['_freehold_migrations', 'a', 'b'])
+  expect(await tables(tenant)).toEqual(['_freehold_keys', '_freehold_migrations', 'a', 'b'])
 })
 
 test('what a file leaves in its session is gone for whoever works next', async () => {

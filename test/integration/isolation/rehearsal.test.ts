@@ -35,7 +35,9 @@ test('scripts that are tried out reach nothing of the tenant', async () => {
   await cell.admin.query(`insert into ${schema}.a values (1), (2)`)
   await mapper.freeze(tenant.target('database'))
   const inventory = await mapper.export?.(tenant.target('database'), archive.writer(), set)
-  expect(inventory).toMatchObject({ tables: [{ name: '_freehold_migrations' }, { name: 'a', rows: 2 }] })
+  expect(inventory).toMatchObject({
+    tables: [{ name: '_freehold_keys' }, { name: '_freehold_migrations' }, { name: 'a', rows: 2 }],
+  })
   const { rows } = await cell.admin.query(`select count(*)::int as n from ${schema}.a`)
   expect(rows).toEqual([{ n: 2 }])
 })
@@ -82,5 +84,5 @@ test('an environment opens, and is exported, beside one whose name is its own an
   await expect(mapper.export?.(databaseOf(tenant, 'qa'), archive.writer(), set)).resolves.toMatchObject({
     kind: 'database',
   })
-  expect(await mapper.observe(databaseOf(tenant, 'qa-rehearsal'))).toMatchObject({ exists: true, facts: { tables: 2 } })
+  expect(await mapper.observe(databaseOf(tenant, 'qa-rehearsal'))).toMatchObject({ exists: true, facts: { tables: 3 } })
 })

@@ -6,6 +6,7 @@ type PackageFile = {
   private?: boolean
   exports?: string | Record<string, unknown>
   dependencies?: Record<string, string>
+  peerDependencies?: Record<string, string>
 }
 
 /** A package below packages/: its folder, its name for others, and what it declares to need. */
@@ -19,9 +20,19 @@ export type Workspace = {
 /** The packages of this repository that have a package.json. */
 export function workspacesOf(root: string): Workspace[] {
   return globSync('packages/*/package.json', { cwd: root }).map((file) => {
-    const { name, dependencies = {}, exports = {} } = JSON.parse(readFileSync(join(root, file), 'utf8')) as PackageFile
+    const {
+      name,
+      dependencies,
+      peerDependencies,
+      exports = {},
+    } = JSON.parse(readFileSync(join(root, file), 'utf8')) as PackageFile
     const folder = file.replaceAll(sep, '/').replace('/package.json', '')
-    return { folder, name, dependencies, exports: typeof exports === 'string' ? { '.': exports } : exports }
+    return {
+      folder,
+      name,
+      dependencies: { ...peerDependencies, ...dependencies },
+      exports: typeof exports === 'string' ? { '.': exports } : exports,
+    }
   })
 }
 
