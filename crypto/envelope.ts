@@ -69,3 +69,13 @@ export function open(tenantKey: Buffer, purpose: Purpose, context: string, seale
 export function keyedHash(tenantKey: Buffer, text: string): string {
   return createHmac('sha256', derive(tenantKey, 'hash')).update(text).digest('hex')
 }
+
+/**
+ * Password of the role that moves tenants, by its name: the same for everybody who has the platform key, so that it is stored
+ * nowhere of ours.
+ */
+export function moverPassword(platformKey: Buffer, role: string): string {
+  return Buffer.from(hkdfSync('sha256', platformKey, Buffer.alloc(0), `freehold/mover/${role}`, 32)).toString(
+    'base64url',
+  )
+}

@@ -42,13 +42,14 @@ export type CutFacts = {
   readonly tries?: number
   readonly fenceMs?: number
   readonly publishedMs?: number
+  /** Hash of what both sides were made of. */
+  readonly structure?: string
   readonly snapshots?: { readonly from: string; readonly to: string }
 }
 
 /** Both sides at the exact cut, table by table. */
 export type ProofFacts = {
   readonly tables: readonly { readonly name: string; readonly rows: string; readonly hash: string }[]
-  readonly structure: string
   readonly lsn: { readonly source: string; readonly target: string }
   /** Whether the snapshots were those of the cut, or of a moment later, because the worker that held them was gone. */
   readonly taken: 'at-the-cut' | 'later'

@@ -32,6 +32,8 @@ export type Measured = {
   /** Until the registry knew, in milliseconds. */
   readonly publishedMs: number
   readonly marker: string
+  /** Hash of what both sides were made of, at the cut. */
+  readonly structure: string
   readonly snapshots: Fenced['snapshots']
   /** Sessions that hold the snapshots. Whoever verifies ends them. */
   readonly holders: readonly MoverClient[]
@@ -122,7 +124,7 @@ async function cutInTries(
 ): Promise<CutOutcome> {
   const { signal, tries } = options
   const stream = wanted === 'target' ? streamsOf(move).forward : streamsOf(move).reverse
-  const stamp = await compareSides(from, to, sessions)
+  const { stamp, structure } = await compareSides(from, to, sessions)
   const cut: Cut = { ...options, move, from, to, stamp }
   for (let count = 1; ; count += 1) {
     await requireSound(stream, options.tables + 1, sessions.opening)
@@ -130,7 +132,7 @@ async function cutInTries(
     const state = (await options.suspended()) ? 'suspended' : 'active'
     signal.throwIfAborted()
     try {
-      return await cutOnce(cut, sessions, { wanted, state, count, publish: options.publish, signal })
+      return await cutOnce(cut, sessions, { wanted, state, count, structure, publish: options.publish, signal })
     } catch (error) {
       const mayPass = error instanceof TryAgain || passes(error)
       if (!mayPass) throw error
@@ -144,13 +146,17 @@ async function cutInTries(
  * Sees that both sides are made of the same things, and gives the stamp by which the fence sees that they still are. The stamp
  * is read first: what changes afterwards changes it.
  */
-async function compareSides(from: MoveEnd, to: MoveEnd, { catalogue, arrival }: CutSessions): Promise<string> {
+async function compareSides(
+  from: MoveEnd,
+  to: MoveEnd,
+  { catalogue, arrival }: CutSessions,
+): Promise<{ stamp: string; structure: string }> {
   const { rows } = await catalogue.query<{ stamp: string }>(stampStatement(from.names.schema))
-  await requireSameStructure(
+  const structure = await requireSameStructure(
     { client: catalogue, schema: from.names.schema },
     { client: arrival, schema: to.names.schema },
   )
-  return rows[0]?.stamp ?? ''
+  return { stamp: rows[0]?.stamp ?? '', structure }
 }
 
 async function cutOnce(
@@ -160,6 +166,7 @@ async function cutOnce(
     wanted: EndName
     state: 'active' | 'suspended'
     count: number
+    structure: string
     publish: CutoverOptions['publish']
     signal: AbortSignal
   },
@@ -181,6 +188,7 @@ async function cutOnce(
       fenceMs: opened - asked,
       publishedMs: performance.now() - asked,
       marker,
+      structure: how.structure,
       snapshots: fenced.snapshots,
       holders: [sessions.snapshotFrom, sessions.snapshotTo],
     },

@@ -25,10 +25,17 @@ export type Move = {
 }
 
 /**
- * What every session of the mover is set to. With a tenant's schema in the search path, names would come out unqualified; and rows
- * that a policy hides would be left out without a word.
+ * What every session of the mover is set to. With a tenant's schema in the search path, names would come out unqualified; rows
+ * that a policy hides would be left out without a word; and what is not flushed is not sent: a marker would wait for the next
+ * flush of the server.
  */
-const settings = { search_path: 'pg_catalog', row_security: 'off', statement_timeout: '0', lock_timeout: '15s' }
+const settings = {
+  search_path: 'pg_catalog',
+  row_security: 'off',
+  statement_timeout: '0',
+  lock_timeout: '15s',
+  synchronous_commit: 'on',
+}
 
 export type MoverClient = pg.Client & { readonly processID: number }
 

@@ -7,7 +7,7 @@ import type { EndName } from './cutover.ts'
 import { connectMover, withMover, type Move, type MoveEnd, type MoverClient } from './end.ts'
 import { compareHashes, hashTables, type TableHash } from './hash.ts'
 import { inspectSchema } from './inspect.ts'
-import { listed, requireSameStructure } from './same-structure.ts'
+import { listed } from './same-structure.ts'
 
 /** Exported snapshots of both sides at one moment between two writes. */
 export type SnapshotPair = { readonly source: string; readonly target: string }
@@ -15,7 +15,6 @@ export type SnapshotPair = { readonly source: string; readonly target: string }
 /** What was proven to be equal. */
 export type Proof = {
   readonly tables: readonly TableHash[]
-  readonly structure: string
   readonly lsn: { readonly source: string; readonly target: string }
   readonly taken: 'at-the-cut' | 'later'
   readonly ms: number
@@ -89,12 +88,8 @@ async function compareAt(
         throw new FreeholdError('move_differs', `the two sides are not equal at the cut: ${listed(found)}`, {
           details: found.map(({ object, message }) => ({ path: object, message })),
         })
-      const structure = await requireSameStructure(
-        { client: one, schema: source.names.schema },
-        { client: other, schema: target.names.schema },
-      )
       const ms = performance.now() - began
-      return { tables: left, structure, lsn: { source: lsnOfSource, target: lsnOfTarget }, taken, ms }
+      return { tables: left, lsn: { source: lsnOfSource, target: lsnOfTarget }, taken, ms }
     }),
   )
 }
