@@ -42,12 +42,8 @@ export async function carryOut(deps: ActivityDeps, action: StepAction, given: St
   const lease = holdLease(sql, claim, input.timing, asked)
   try {
     const isClosed = claim.suspended || claim.step.isBornClosed === true
-    const target = await targetOf(
-      deps,
-      { ...claim, suspended: isClosed },
-      actMs(input.timing.tryMs[claim.step.action]),
-      lease.signal,
-    )
+    const birth = claim.step.isStandby === true ? 'standby' : isClosed ? 'suspended' : 'active'
+    const target = await targetOf(deps, { ...claim, birth }, actMs(input.timing.tryMs[claim.step.action]), lease.signal)
     const mapper: Mapper = deps.mappers[claim.spec.kind]
     // A mapper that hangs in spite of the signal is left alone: its slot is free, and its fence is behind.
     const finished = await lease.race(act(mapper, target, claim))

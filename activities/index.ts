@@ -1,6 +1,7 @@
 import { createArchiveActivities } from './archives.ts'
 import type { ActivityDeps } from './deps.ts'
 import { createGovernanceActivities } from './governance.ts'
+import { createMoveActivities } from './moves.ts'
 import { createObserveActivities } from './observe.ts'
 import { createOperationActivities } from './operations.ts'
 import { createResourceActivities } from './resources.ts'
@@ -12,6 +13,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createGovernanceActivities(deps),
     ...createResourceActivities(deps),
     ...createArchiveActivities(deps),
+    ...createMoveActivities(deps),
     ...createObserveActivities(deps),
   }
 }

@@ -26,7 +26,7 @@ export function createObserveActivities(deps: ActivityDeps) {
         cell,
         bus,
         fence: noFence,
-        suspended: true,
+        birth: 'suspended' as const,
       }
       const target = await targetOf(deps, subject, lookMs, cancellationSignal())
       const mapper: Mapper = deps.mappers[spec.kind]

@@ -9,7 +9,8 @@ import { claimedSecrets } from '../registry/secrets.ts'
 import type { ActivityDeps } from './deps.ts'
 
 /** Of a claim what a mapper needs to know. */
-type Subject = Pick<Claim, 'spec' | 'tenantId' | 'epoch' | 'fence' | 'suspended' | 'cell' | 'bus' | 'wrappedKey'>
+type Subject = Pick<Claim, 'spec' | 'tenantId' | 'epoch' | 'fence' | 'cell' | 'bus' | 'wrappedKey'> &
+  Pick<Target, 'birth'>
 
 /**
  * What a mapper is given to work on what was claimed; the credential its kind needs is resolved just now.
@@ -21,7 +22,7 @@ export async function targetOf(
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<Target> {
-  const { spec, tenantId, epoch, fence, suspended, cell, bus } = subject
+  const { spec, tenantId, epoch, fence, birth, cell, bus } = subject
   const sql = sqlOf(orm.pool)
   // Only what this kind needs: a credential that cannot be read must not keep the others from being removed.
   const provisionerUrl = spec.kind === 'database' ? await resolveSecret(cell.declaration.database.credential) : ''
@@ -33,7 +34,7 @@ export async function targetOf(
     tenantId,
     epoch,
     fence,
-    birth: suspended ? 'suspended' : 'active',
+    birth,
     signal,
     timeoutMs,
     cell: { ...cellFacts(cell), provisionerUrl, server },

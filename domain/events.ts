@@ -29,6 +29,7 @@ export const eventTypes = {
   TENANCY_RESOURCE_IMPORTED: 'what an archive holds was brought back into a resource',
   TENANCY_RESOURCE_COMPARED: 'a resource was found to be what was archived',
   TENANCY_SCHEMA_MIGRATED: 'a tenant database reached a version',
+  TENANCY_RELOCATION_ADVANCED: 'a move reached its next phase',
   TENANCY_KEY_CREATED: 'the key of a tenant was made',
   TENANCY_KEY_ROTATED: 'the master key of a tenant was replaced',
   TENANCY_KEY_DESTROYED: 'the key of a tenant was destroyed',

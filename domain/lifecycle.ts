@@ -143,18 +143,49 @@ export const lifecycle = {
     failsTo: 'keeps',
     exclusive: true,
     urgency: 2,
-    available: false,
+    available: true,
+  },
+  rollback: {
+    from: ['active', 'suspended'],
+    through: 'keeps',
+    to: 'keeps',
+    cannotFinish: 'goes-forward',
+    failsTo: 'keeps',
+    exclusive: true,
+    urgency: 1,
+    available: true,
+  },
+  complete: {
+    from: ['active', 'suspended'],
+    through: 'keeps',
+    to: 'keeps',
+    cannotFinish: 'goes-forward',
+    failsTo: 'keeps',
+    exclusive: true,
+    urgency: 4,
+    available: true,
   },
 } as const satisfies Record<string, Transition>
 
 export type Command = keyof typeof lifecycle
 export type AvailableCommand = { [C in Command]: (typeof lifecycle)[C]['available'] extends true ? C : never }[Command]
 
-/** The commands that a tenant in this state can be given now. */
+/** Commands to a move that is there already; which of them is possible, the move says. */
+const ofMoves: readonly Command[] = ['rollback', 'complete']
+
+/** The commands that a tenant in this state can be given now; those to a move of it are not listed. */
 export function allowedCommands(state: TenantState): Command[] {
   return (Object.keys(lifecycle) as Command[]).filter(
-    (command) => lifecycle[command].available && (lifecycle[command].from as readonly TenantState[]).includes(state),
+    (command) =>
+      lifecycle[command].available &&
+      !ofMoves.includes(command) &&
+      (lifecycle[command].from as readonly TenantState[]).includes(state),
   )
+}
+
+/** Whether a command can be given while a move may still be undone: what opens and closes, and what ends the move. */
+export function runsWhileSoaking(command: Command): boolean {
+  return ofMoves.includes(command) || command === 'suspend' || command === 'resume'
 }
 
 /** Whether a command is on the way to the end of a tenant. */
@@ -191,7 +222,7 @@ export function assertTransition(command: Command, state: TenantState): void {
  */
 export function isAbortable(command: Command): boolean {
   const { cannotFinish, through } = lifecycle[command]
-  return cannotFinish === 'compensates' || through === 'keeps'
+  return cannotFinish === 'compensates' || (through === 'keeps' && !ofMoves.includes(command))
 }
 
 /**

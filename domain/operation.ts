@@ -39,6 +39,11 @@ export const stepActions = [
   'verify',
   'import',
   'compare',
+  'copy',
+  'cut',
+  'prove',
+  'revert',
+  'release',
 ] as const
 export type StepAction = (typeof stepActions)[number]
 
@@ -60,6 +65,8 @@ export type Step = {
   readonly schemaVersion?: string
   /** What it makes is closed until it is opened. */
   readonly isBornClosed?: true
+  /** What it makes is the side of a move that is not open yet: its cut alone opens it. */
+  readonly isStandby?: true
   /** Key of the archive that is written, or read. */
   readonly archive?: string
   /**

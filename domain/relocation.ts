@@ -29,6 +29,8 @@ export type RelocationOptions = {
 export type RelocationFacts = {
   /** Tables with rows of their own, as they were copied. */
   readonly tables?: readonly { readonly name: string; readonly rows: number; readonly bytes: number }[]
+  /** What puts triggers to sleep that fire for replicated rows, and wakes them again. */
+  readonly triggers?: { readonly quiet: readonly string[]; readonly wake: readonly string[] }
   readonly copy?: { readonly bytes: number; readonly ms: number; readonly lsn: string }
   readonly cut?: CutFacts
   readonly back?: CutFacts

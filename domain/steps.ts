@@ -36,7 +36,8 @@ export function provisionSteps(specs: readonly ResourceSpec[], appVersion: strin
   return [...ensure, ...migrationSteps(databases, appVersion)]
 }
 
-function migrationSteps(databases: readonly ResourceSpec[], appVersion: string | null): Step[] {
+/** The schema of each database, once it is there. */
+export function migrationSteps(databases: readonly ResourceSpec[], appVersion: string | null): Step[] {
   if (appVersion === null) return []
   return databases.map((spec) =>
     step(spec, {

@@ -1,7 +1,7 @@
 import type { Actor } from '../domain/events.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/json.ts'
-import { assertTransition, lifecycle, runsBeside } from '../domain/lifecycle.ts'
+import { assertTransition, lifecycle, runsBeside, runsWhileSoaking } from '../domain/lifecycle.ts'
 import type { OperationKind } from '../domain/operation.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import { appendTo } from '../registry/events.ts'
@@ -9,6 +9,7 @@ import { one, type Sql } from '../registry/sql.ts'
 import { findTenantId } from '../registry/tenants.ts'
 import { judgeTenant } from './judge.ts'
 import { kindOf } from './kinds/index.ts'
+import { assertNotSoaking } from './relocation-end.ts'
 import { assertMayEnd } from './legal-hold.ts'
 import { generationInForce, isOpenNow, operationColumns, tenantFacts, type TenantFacts } from './rows.ts'
 import { operationEvent } from './operation-event.ts'
@@ -74,6 +75,7 @@ export async function assertMayStart(
       { facts: { operationId: inTheWay.id, kind: inTheWay.kind, state: inTheWay.state } },
     )
   if (open.length === 0) assertTransition(kind, state)
+  if (!runsWhileSoaking(kind)) await assertNotSoaking(sql, { id, slug })
   await assertMayEnd(sql, kind, { id, slug })
 }
 

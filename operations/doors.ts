@@ -37,7 +37,11 @@ export function fenceEnvironments(
       name: 'fence-placements',
       text: `update placements set epoch = epoch + 1, updated_at = now(),
           state = case state when 'active' then 'suspended' else state end
-        where tenant_id = $1 and state <> 'released' and ($2::text[] is null or environment = any ($2)) returning ${side}`,
+        where tenant_id = $1 and state not in ('moved', 'released') and ($2::text[] is null or environment = any ($2))
+          -- The new side of a move gets its epoch by the cut.
+          and (state <> 'standby' or not exists (select from placements o where o.tenant_id = $1
+            and o.environment = placements.environment and o.state in ('active', 'suspended')))
+        returning ${side}`,
       values: [tenant.id, environments],
     }),
   )

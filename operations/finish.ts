@@ -68,6 +68,11 @@ const phases = {
   verify: 'verifying',
   import: 'importing',
   compare: 'comparing',
+  copy: 'copying',
+  cut: 'cutting',
+  prove: 'proving',
+  revert: 'returning',
+  release: 'releasing',
 } as const
 
 /**

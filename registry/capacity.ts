@@ -133,19 +133,22 @@ export type Released = Standing & { environment: string; number: number; before:
 /**
  * Releases placements of a tenant, and gives their places back.
  * @param environments all, unless they are named
+ * @param number of the one placement; all, unless it is said
  */
 export async function releasePlaces(
   sql: Sql,
   tenant: string,
   environments: readonly string[] | null = null,
+  number: number | null = null,
 ): Promise<Released[]> {
   const released = await sql<Released & { cell: string; bus: string | null }>({
     name: 'release-placements',
     text: `update placements set state = 'released', updated_at = now()
       where tenant_id = $1 and state <> 'released' and ($2::text[] is null or environment = any ($2))
+        and ($3::int is null or number = $3)
       returning environment, number, new.state, new.epoch::float8 as epoch, cell, bus,
         jsonb_build_object('state', old.state, 'epoch', old.epoch) as before`,
-    values: [tenant, environments],
+    values: [tenant, environments, number],
   })
   const give = async (table: Shared, names: readonly string[]) => {
     const given = [...Map.groupBy(names, (name) => name)].toSorted(([a], [b]) => (a < b ? -1 : 1))

@@ -37,7 +37,19 @@ const isTold = `exists (select from events e where e.stream = r.tenant_id::text 
  * What a report may be made of. Whatever is in this table is signed by the key that also signs checkpoints, lists of keys and
  * events: none of those has only these parts, so nobody gets one of them signed by planting it here.
  */
-const parts = ['version', 'tenant', 'operation', 'at', 'removed', 'key', 'trail', 'backups', 'proven', 'archives']
+const parts = [
+  'version',
+  'tenant',
+  'operation',
+  'at',
+  'removed',
+  'key',
+  'trail',
+  'backups',
+  'proven',
+  'archives',
+  'move',
+]
 
 function isReport({ document, tenant }: ReportRow): boolean {
   try {

@@ -85,8 +85,9 @@ async function raise(cut: Cut, sessions: CutSessions, marker: string, signal: Ab
       where ${rowOf(move, from)} for no key update`,
   )
   const [side] = (results.at(-1)?.rows ?? []) as (Side & { fence: number })[]
+  // Another try works on it, or has closed it: who comes next finds out which.
   if (side === undefined || side.fence !== cut.fence || (side.state !== 'active' && side.state !== 'suspended'))
-    throw new TryAgain('the side that closes was changed by another')
+    throw new FreeholdError('operation_superseded', 'a later try works on the cut; this one did nothing')
   const toldBy = readSequenceValues(sessions.sequences, from.names.schema)
   const stamped = sessions.catalogue.query<{ stamp: string }>(stampStatement(from.names.schema))
   const before = snapshotOf(sessions.snapshotFrom)

@@ -56,9 +56,10 @@ export async function resolve(
 ): Promise<{ serving: EndName; side: Side }> {
   const { sessions, from } = ends
   const clientOf = (name: EndName) => (name === from ? sessions.fence : sessions.opening)
+  // Both always: a try that stalled on its way back must not close the other one later.
   const source = await takeSide(clientOf('source'), move, move.source, options.fence)
-  if (serves(source)) return { serving: 'source', side: source }
   const target = await takeSide(clientOf('target'), move, move.target, options.fence)
+  if (serves(source)) return { serving: 'source', side: source }
   if (serves(target)) return { serving: 'target', side: target }
   // Both are closed: the one that closed last was to be followed by the other.
   const closed: EndName = source.epoch >= target.epoch ? 'source' : 'target'
@@ -129,10 +130,9 @@ async function cutInTries(
   for (let count = 1; ; count += 1) {
     await requireSound(stream, options.tables + 1, sessions.opening)
     await Promise.all([sessions.snapshotFrom, sessions.snapshotTo].map((one) => one.query('rollback')))
-    const state = (await options.suspended()) ? 'suspended' : 'active'
     signal.throwIfAborted()
     try {
-      return await cutOnce(cut, sessions, { wanted, state, count, structure, publish: options.publish, signal })
+      return await cutOnce(cut, sessions, { wanted, count, structure, publish: options.publish, signal })
     } catch (error) {
       const mayPass = error instanceof TryAgain || passes(error)
       if (!mayPass) throw error
@@ -164,7 +164,6 @@ async function cutOnce(
   sessions: CutSessions,
   how: {
     wanted: EndName
-    state: 'active' | 'suspended'
     count: number
     structure: string
     publish: CutoverOptions['publish']
@@ -177,7 +176,9 @@ async function cutOnce(
   // From here on it is either closed or not, and whoever comes next finds out which; only the fence could be given up.
   await close(cut, sessions, fenced)
   const epoch = fenced.side.epoch + 1
-  const state = await persist(how.signal, () => open(cut, sessions, { ...fenced, epoch }, how.state))
+  // Read now: a suspend that comes earlier is seen here, and one that comes later finds the side closed and waits for the other.
+  const wanted = (await cut.suspended()) ? 'suspended' : 'active'
+  const state = await persist(how.signal, () => open(cut, sessions, { ...fenced, epoch }, wanted))
   const opened = performance.now()
   await how.publish(how.wanted, { state, epoch })
   return {

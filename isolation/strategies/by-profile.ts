@@ -18,12 +18,26 @@ export const profiles: readonly string[] = Object.keys(strategies)
 
 /** Resources of one environment by the profile of its placement. Throws `profile_not_configured` for a profile nobody registered. */
 export function resourcesOf(input: StrategyInput): ResourceSpec[] {
-  return strategyOf(input.placement.profile).resources(input)
+  const own = strategyOf(input.placement.profile).resources(input)
+  const shared = sharedBy(input)
+  if (shared === undefined) return own
+  // Keys are the same whatever the profile.
+  const stayed = new Map(shared.resources(input).flatMap((spec) => (spec.placement === 0 ? [[spec.key, spec]] : [])))
+  return own.map((spec) => stayed.get(spec.key) ?? spec)
 }
 
 /** Topology of one environment by the profile of its placement. Throws `profile_not_configured`. */
 export function topologyOf(input: TopologyInput): Topology {
-  return strategyOf(input.placement.profile).topology(input)
+  const own = strategyOf(input.placement.profile).topology(input)
+  const shared = sharedBy(input)?.topology(input)
+  if (shared === undefined) return own
+  const { objectStore, runtime, secrets, events } = shared
+  return { ...own, objectStore, runtime, secrets, events }
+}
+
+/** The strategy of what a move has left where it was; undefined where there is nothing of the kind. */
+function sharedBy({ placement: { profile, sharedAs } }: TopologyInput): Strategy | undefined {
+  return sharedAs === null || sharedAs === undefined || sharedAs === profile ? undefined : strategyOf(sharedAs)
 }
 
 /** Whether tenants of a profile have a master key of their own. Throws `profile_not_configured`. */

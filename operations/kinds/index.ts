@@ -1,11 +1,14 @@
 import type { OperationKind } from '../../domain/operation.ts'
 import { archive } from './archive.ts'
+import { complete } from './complete.ts'
 import { deleteTenant } from './delete.ts'
 import type { Kind } from './kind.ts'
 import { provision } from './provision.ts'
 import { purge } from './purge.ts'
+import { relocate } from './relocate.ts'
 import { restore } from './restore.ts'
 import { resume } from './resume.ts'
+import { rollback } from './rollback.ts'
 import { rotateCredentials } from './rotate-credentials.ts'
 import { suspend } from './suspend.ts'
 import { undelete } from './undelete.ts'
@@ -23,6 +26,9 @@ export const kinds = {
   update,
   archive,
   restore,
+  relocate,
+  rollback,
+  complete,
 } satisfies Record<OperationKind, Kind>
 
 /** The particulars of a kind. */

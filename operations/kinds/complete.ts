@@ -1,0 +1,26 @@
+import { textAt } from '../../domain/json.ts'
+import { completeSteps } from '../../domain/relocation-steps.ts'
+import { findRelocation, settleRelocation } from '../../registry/relocations.ts'
+import { ofPlacement, requireSoaking } from '../relocation-end.ts'
+import { releasePlacement } from '../relocation-places.ts'
+import type { Kind } from './kind.ts'
+
+/** Ends a move for good: what it made for moving goes, and the old place. */
+export const complete: Kind = {
+  accepted: requireSoaking,
+  prepare({ ledger, operation }) {
+    const environment = textAt(operation.parameters, 'environment')
+    const [source, target] = ['source', 'target'].map((end) =>
+      ofPlacement(ledger, { environment, number: Number(operation.parameters[end]) }),
+    )
+    const database = target?.find(({ kind }) => kind === 'database')
+    if (database === undefined) throw new Error(`environment ${environment} has no database where it was moved to`)
+    return { specs: [], steps: completeSteps(source ?? [], database) }
+  },
+  async succeed(sql, held) {
+    const { operation, tenant } = held
+    const relocation = await findRelocation(sql, tenant.id, textAt(operation.parameters, 'relocation'))
+    await settleRelocation(sql, relocation.id, 'completed', 'complete')
+    return releasePlacement(sql, held, { environment: relocation.environment, number: relocation.source })
+  },
+}

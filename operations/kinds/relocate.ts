@@ -1,0 +1,68 @@
+import { textAt } from '../../domain/json.ts'
+import { relocateSteps, revertSteps } from '../../domain/relocation-steps.ts'
+import type { RelocationOptions } from '../../domain/relocation.ts'
+import { findRelocation, settleRelocation } from '../../registry/relocations.ts'
+import { enterTarget, releasePlacement } from '../relocation-places.ts'
+import { scheduleComplete } from '../relocation-end.ts'
+import { reportRelocation } from '../report-relocation.ts'
+import { wantedResources } from '../wanted-resources.ts'
+import type { Facts, Kind } from './kind.ts'
+
+/**
+ * Moves one environment to another placement while it is written to. What fails, and what differs, is undone: the tenant is where it was,
+ * with every write that was made since.
+ */
+export const relocate: Kind = {
+  prepare(facts) {
+    const target = targetOf(facts)
+    const wanted = wantedResources({ ...facts, placements: [target] })
+    const specs = wanted.filter(({ placement }) => placement === target.number)
+    const database = specs.find(({ kind }) => kind === 'database')
+    if (database === undefined) throw new Error(`placement ${target.number} has no database`)
+    return { specs, steps: relocateSteps(specs, database, facts.manifest.spec.schema.appVersion) }
+  },
+
+  undo({ ledger, operation }) {
+    const specs = ledger.filter(({ createdBy }) => createdBy === operation.id).map(({ spec }) => spec)
+    return revertSteps(
+      specs,
+      specs.find(({ kind }) => kind === 'database'),
+    )
+  },
+
+  async succeed(sql, held) {
+    const { operation, tenant } = held
+    const relocation = await findRelocation(sql, tenant.id, operation.id)
+    await settleRelocation(sql, relocation.id, 'soaking', 'soak', relocation.options.soakSeconds)
+    return [...(await reportRelocation(sql, held, relocation)), ...(await scheduleComplete(sql, held, relocation))]
+  },
+
+  async fail(sql, held) {
+    const { operation, tenant } = held
+    const relocation = await findRelocation(sql, tenant.id, operation.id)
+    const { environment, target } = relocation
+    await settleRelocation(sql, relocation.id, 'failed', 'undone')
+    const left = await sql({
+      text: 'select from resources where tenant_id = $1 and environment = $2 and placement = $3 limit 1',
+      values: [tenant.id, environment, target],
+    })
+    // One of which something is left keeps its place, where another try of the undo finds it.
+    return left.length > 0 ? [] : releasePlacement(sql, held, { environment, number: target })
+  },
+
+  async takePlaces(sql, platform, held) {
+    const { parameters } = held.operation
+    await enterTarget(sql, platform, held, {
+      environment: textAt(parameters, 'environment'),
+      options: parameters['options'] as RelocationOptions,
+    })
+  },
+}
+
+/** The placement that the environment goes to: the newest, which is not open yet. */
+function targetOf({ placements, operation }: Pick<Facts, 'placements' | 'operation'>) {
+  const environment = textAt(operation.parameters, 'environment')
+  const target = placements.filter((one) => one.environment === environment).at(-1)
+  if (target !== undefined) return target
+  throw new Error(`environment ${environment} has no placement`)
+}
