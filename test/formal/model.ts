@@ -1,0 +1,72 @@
+import { active, at, type Cut, type Side, type State, suspended, type Worker } from './state.ts'
+import { flush } from './stream.ts'
+
+/**
+ * One thing that an actor can do. `run` gives false, and has changed nothing, where it cannot be done now. Among the steps
+ * that can, the one with the highest `heals` is the way back to rest: see `invariants.ts`.
+ */
+export type Step = { readonly name: string; readonly heals: number; readonly run: (state: State) => boolean }
+
+/** The names of steps in traces: whom the sides are. */
+export const sideNames = ['X', 'Y'] as const
+
+/** The side with this number, 0 or 1. */
+export function sideOf(state: State, number: number): Side {
+  return number === 0 ? state.sides[0] : state.sides[1]
+}
+
+/** What a worker works for; it has one unless it is idle. */
+export function cutOf(state: State, worker: Worker): Cut {
+  return itemOf(state.cuts, worker.cut - 1)
+}
+
+/** An element that is there by construction. */
+export function itemOf<T>(items: readonly T[], index: number): T {
+  const item = items[index]
+  if (item === undefined) throw new RangeError(`nothing at ${index}`)
+  return item
+}
+
+export function isOpen({ state }: Side): boolean {
+  return state === active || state === suspended
+}
+
+/** Whether a transaction of a worker holds the tables of this side. */
+export function isFenced(state: State, number: number): boolean {
+  return state.workers.some(({ pc, cut }) => holdsTables(pc) && itemOf(state.cuts, cut - 1).from === number)
+}
+
+/** Whether a transaction of a worker holds the placement's row of this side. */
+export function isRowLocked(state: State, number: number): boolean {
+  return state.workers.some(({ pc, cut }) => holdsRow(pc) && itemOf(state.cuts, cut - 1).from === number)
+}
+
+export function holdsTables(pc: number): boolean {
+  return (pc >= at.locked && pc <= at.seen) || pc === at.ghost
+}
+
+function holdsRow(pc: number): boolean {
+  return (pc >= at.held && pc <= at.seen) || pc === at.ghost
+}
+
+/** Changes a row and commits; with `sync` everything that this server has done before is on disk then, else a crash brings the row back. */
+export function commitRow(
+  side: Side,
+  sync: boolean,
+  change: Partial<Pick<Side, 'state' | 'epoch' | 'permit' | 'trigger'>>,
+): void {
+  if (!sync && side.async === 0) {
+    side.async = 1
+    const { state, epoch, permit, trigger } = side
+    Object.assign(side.old, { state, epoch, permit, trigger })
+  }
+  Object.assign(side, change)
+  if (sync) flushAll(side)
+}
+
+/** A synchronous commit: the write-ahead log is one, so all before it is on disk with it. */
+export function flushAll(side: Side): void {
+  side.async = 0
+  Object.assign(side.old, { state: 0, epoch: 0, permit: 0, trigger: 0 })
+  flush(side)
+}

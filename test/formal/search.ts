@@ -1,0 +1,121 @@
+import { attemptSteps } from './attempt.ts'
+import { clientSteps } from './client.ts'
+import { type Breach, breachOf, isAtRest } from './invariants.ts'
+import type { Step } from './model.ts'
+import { packer } from './pack.ts'
+import { resolveSteps } from './resolve.ts'
+import { rulesWithout, type Safeguard } from './safeguards.ts'
+import { serverSteps } from './servers.ts'
+import { type Bounds, initial } from './state.ts'
+import { Store } from './store.ts'
+import { suspendActor } from './suspend.ts'
+import { workflowSteps } from './workflow.ts'
+
+/** What a search has found: how many states there are, or the shortest way to one that breaks an invariant. */
+export type Found = {
+  readonly states: number
+  readonly steps: number
+  readonly breach?: { readonly invariant: Breach; readonly trace: readonly string[] }
+}
+
+/**
+ * Visits every state that can be reached within these bounds, breadth first, so that a trace is as short as can be.
+ * @param left safeguards that are left out
+ * @throws RangeError where there are more states than `limit`, for then nothing is known
+ */
+export function search(bounds: Bounds, left: readonly Safeguard[] = [], limit = 50_000_000): Found {
+  const rules = rulesWithout(left)
+  const state = initial(bounds, rules.targetTrigger)
+  const { width, pack, unpack } = packer(state)
+  const store = new Store(width)
+  const [source, target] = [new Uint32Array(width), new Uint32Array(width)]
+  const each = <T>(count: number, make: (number: number) => T[]) =>
+    Array.from({ length: count }, (_, n) => make(n)).flat()
+  const actions: Step[] = [
+    ...each(bounds.attempts, (worker) => [...attemptSteps(rules, worker), ...resolveSteps(rules, worker)]),
+    ...each(bounds.clients, (client) => clientSteps(rules, client)),
+    ...each(2, (side) => serverSteps(rules, side)),
+    ...workflowSteps(rules, bounds),
+    ...(bounds.suspend ? suspendActor(rules) : []),
+  ]
+  const parents = new Numbers()
+  const ways = new Numbers()
+  /** The state that the way back to rest leads to next; itself at rest, -1 for none. */
+  const homes = new Numbers()
+  let steps = 0
+
+  pack(target)
+  store.add(target)
+  for (let number = 0; number < store.size; number += 1) {
+    if (number > limit) throw new RangeError(`more than ${limit} states`)
+    store.read(number, source)
+    unpack(source)
+    let best = isAtRest(state) ? Infinity : 0
+    homes.set(number, best === 0 ? -1 : number)
+    let fresh = true
+    for (const [index, { run, heals }] of actions.entries()) {
+      if (!fresh) unpack(source)
+      fresh = !run(state)
+      if (fresh) continue
+      steps += 1
+      pack(target)
+      const before = store.size
+      const next = store.add(target)
+      if (next === before) {
+        parents.set(next, number)
+        ways.set(next, index)
+      }
+      const broken = next === before || state.breach !== undefined ? breachOf(state) : undefined
+      if (broken !== undefined) return found(broken, [...trace(number), actions[index]?.name ?? ''])
+      if (heals > best && next !== number) {
+        best = heals
+        homes.set(number, next)
+      }
+    }
+  }
+  const stuck = withoutHome()
+  return stuck === undefined ? { states: store.size, steps } : found('I4', trace(stuck))
+
+  function found(invariant: Breach, names: string[]): Found {
+    return { states: store.size, steps, breach: { invariant, trace: names } }
+  }
+
+  function trace(number: number): string[] {
+    const names: string[] = []
+    for (let at = number; at !== 0; at = parents.get(at)) names.unshift(actions[ways.get(at)]?.name ?? '')
+    return names
+  }
+
+  /** The first state whose way back to rest ends elsewhere or goes round; undefined when there is none. */
+  function withoutHome(): number | undefined {
+    const seen = new Numbers()
+    for (let number = 0; number < store.size; number += 1) {
+      let at = number
+      for (; seen.get(at) === 0; at = homes.get(at)) {
+        seen.set(at, number + 1)
+        if (homes.get(at) === at) break
+        if (homes.get(at) === -1) return number
+      }
+      if (seen.get(at) === number + 1 && homes.get(at) !== at) return number
+    }
+    return undefined
+  }
+}
+
+/** Numbers by place, 0 where none was set; grows by itself. */
+class Numbers {
+  #items = new Int32Array(1 << 12)
+
+  get(place: number): number {
+    return this.#items[place] ?? 0
+  }
+
+  set(place: number, value: number): void {
+    if (place >= this.#items.length) {
+      const items = new Int32Array(Math.max(this.#items.length * 2, place + 1))
+      items.set(this.#items)
+      this.#items = items
+    }
+    this.#items[place] = value
+  }
+}

@@ -1,0 +1,154 @@
+import type { Breach } from './invariants.ts'
+
+/** State of a side: `tenancy.placement.state`. */
+export const standby = 0
+export const active = 1
+export const suspended = 2
+export const moved = 3
+export const retired = 4
+
+/** Where a worker is. From `locked` to `seen`, and as a `ghost`, it has an open transaction on the side that closes. */
+export const at = {
+  idle: 0,
+  start: 1,
+  locked: 2,
+  held: 3,
+  marked: 4,
+  seen: 5,
+  closed: 6,
+  opened: 7,
+  unknown: 8,
+  resolve: 9,
+  look: 10,
+  retire: 11,
+  reopen: 12,
+  republish: 13,
+  ghost: 14,
+  reconnected: 15,
+} as const
+
+/** Where a client is with its one operation. */
+export const doing = { nothing: 0, informed: 1, entered: 2, written: 3, absent: 4, done: 5 } as const
+
+/** What `resolve` has answered for a cut, for good. */
+export const answers = { none: 0, notCut: 1, cut: 2, undone: 3, superseded: 4 } as const
+
+/** Where the workflow is: between cuts, in one, or at its end. */
+export const phases = { ready: 0, cutting: 1, final: 2 } as const
+
+/** A side: the row of its placement, its triggers, and the keys that tenants have written to it. */
+export type Side = {
+  state: number
+  epoch: number
+  permit: number
+  trigger: number
+  /** Set while the row is committed and not flushed; `old` is what a crash brings back. */
+  async: number
+  old: { state: number; epoch: number; permit: number; trigger: number }
+  /** Dropped, with its streams. */
+  gone: number
+  /** Keys committed here by clients, as bits. */
+  own: number
+  /** What came by the stream from the other side and is flushed, as bits; see `stream.ts`. */
+  flushed: number
+  /** What is on its way, oldest first, as octal digits; the first `applied` of them are applied and not flushed. */
+  stream: number
+  applied: number
+}
+
+export type Worker = { cut: number; pc: number; resolving: number }
+export type Client = { pc: number; side: number; epoch: number; raw: number; orphan: number; acked: number }
+export type Cut = { from: number; epoch: number; answer: number }
+
+export type State = {
+  sides: [Side, Side]
+  workers: Worker[]
+  clients: Client[]
+  cuts: Cut[]
+  /** What the registry has published, and its latch. */
+  registry: { side: number; epoch: number; latch: number }
+  workflow: { phase: number; cut: number; late: number }
+  /** 0 before it, 1 with its first step done, 2 after it has read a row without the lock, 3 when it has answered. */
+  suspend: number
+  /** What the last step has broken by itself; such a state is not explored further. */
+  breach: Breach | undefined
+}
+
+/** How many of each there are, and whether somebody suspends the tenant. */
+export type Bounds = {
+  readonly attempts: number
+  readonly clients: number
+  readonly cuts: number
+  readonly suspend: boolean
+}
+
+function side(state: number, epoch: number, trigger: number): Side {
+  const old = { state: 0, epoch: 0, permit: 0, trigger: 0 }
+  return { state, epoch, permit: 0, trigger, async: 0, old, gone: 0, own: 0, flushed: 0, stream: 0, applied: 0 }
+}
+
+/** Before the first cut: the source serves at epoch 1, the target is prepared and copied. */
+export function initial({ attempts, clients, cuts }: Bounds, targetTrigger: boolean): State {
+  const times = <T>(count: number, make: () => T) => Array.from({ length: count }, make)
+  return {
+    sides: [side(active, 1, 0), side(standby, 1, targetTrigger ? 1 : 0)],
+    workers: times(attempts, () => ({ cut: 0, pc: 0, resolving: 0 })),
+    clients: times(clients, () => ({ pc: 0, side: 0, epoch: 0, raw: 0, orphan: 0, acked: 0 })),
+    cuts: times(cuts, () => ({ from: 0, epoch: 0, answer: 0 })),
+    registry: { side: 0, epoch: 1, latch: 0 },
+    workflow: { phase: phases.ready, cut: 0, late: 0 },
+    suspend: 0,
+    breach: undefined,
+  }
+}
+
+/** Writes a field of so many bits and gives it back, or reads it. */
+export type Field = (value: number, bits: number) => number
+
+/** Every field of a state in a fixed order: with one `field` it packs the state, with another it unpacks into it. */
+export function visit(state: State, field: Field): void {
+  for (const one of state.sides) visitSide(one, field)
+  for (const worker of state.workers) {
+    worker.cut = field(worker.cut, 2)
+    worker.pc = field(worker.pc, 4)
+    worker.resolving = field(worker.resolving, 1)
+  }
+  for (const client of state.clients) {
+    client.pc = field(client.pc, 3)
+    client.side = field(client.side, 1)
+    client.epoch = field(client.epoch, 3)
+    client.raw = field(client.raw, 1)
+    client.orphan = field(client.orphan, 2)
+    client.acked = field(client.acked, 1)
+  }
+  for (const cut of state.cuts) {
+    cut.from = field(cut.from, 1)
+    cut.epoch = field(cut.epoch, 3)
+    cut.answer = field(cut.answer, 3)
+  }
+  const { registry, workflow } = state
+  registry.side = field(registry.side, 1)
+  registry.epoch = field(registry.epoch, 4)
+  registry.latch = field(registry.latch, 1)
+  workflow.phase = field(workflow.phase, 2)
+  workflow.cut = field(workflow.cut, 2)
+  workflow.late = field(workflow.late, 2)
+  state.suspend = field(state.suspend, 2)
+}
+
+function visitSide(one: Side, field: Field): void {
+  one.state = field(one.state, 3)
+  one.epoch = field(one.epoch, 4)
+  one.permit = field(one.permit, 2)
+  one.trigger = field(one.trigger, 1)
+  one.async = field(one.async, 1)
+  one.old.state = field(one.old.state, 3)
+  one.old.epoch = field(one.old.epoch, 4)
+  one.old.permit = field(one.old.permit, 2)
+  one.old.trigger = field(one.old.trigger, 1)
+  one.gone = field(one.gone, 1)
+  one.own = field(one.own, 2)
+  one.flushed = field(one.flushed, 6)
+  one.stream = field(one.stream, 24)
+  one.applied = field(one.applied, 4)
+}

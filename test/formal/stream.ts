@@ -1,0 +1,80 @@
+import type { Side } from './state.ts'
+
+/**
+ * A stream carries what was committed on one side to the other, in the order of commits. An entry is an octal digit: 1 and
+ * 2 are keys of clients, 3 to 5 the markers of the workers' tries, 6 the marker that the row of the source names since close.
+ */
+export const rowMarker = 6
+
+export function keyEntry(client: number): number {
+  return client + 1
+}
+
+export function markerEntry(worker: number): number {
+  return worker + 3
+}
+
+/** Puts an entry at the end of what is on its way to `target`. A side that is gone has no streams, and an id is there once. */
+export function push(target: Side, entry: number): void {
+  if (target.gone === 0 && !holds(target, entry)) target.stream += entry * 8 ** length(target.stream)
+}
+
+/** Whether an entry has come, or is on its way. */
+function holds(target: Side, entry: number): boolean {
+  if ((target.flushed & bit(entry)) !== 0) return true
+  for (let rest = target.stream; rest > 0; rest = Math.floor(rest / 8)) if (rest % 8 === entry) return true
+  return false
+}
+
+/** Whether an entry can be seen on `target`: applied, flushed or not. */
+export function isApplied(target: Side, entry: number): boolean {
+  if ((target.flushed & bit(entry)) !== 0) return true
+  let rest = target.stream
+  for (let index = 0; index < target.applied; index += 1) {
+    if (rest % 8 === entry) return true
+    rest = Math.floor(rest / 8)
+  }
+  return false
+}
+
+/** The entry that is applied next; 0 for none. */
+export function nextEntry(target: Side): number {
+  return Math.floor(target.stream / 8 ** target.applied) % 8
+}
+
+/** All that is applied is on disk from now on. */
+export function flush(target: Side): void {
+  while (target.applied > 0) {
+    target.flushed |= bit(target.stream % 8)
+    target.stream = Math.floor(target.stream / 8)
+    target.applied -= 1
+  }
+}
+
+/** Renames an entry wherever it is; a marker that nobody will look for again becomes 0 and is taken out. */
+export function rename(target: Side, from: number, to: number): void {
+  const wasFlushed = (target.flushed & bit(from)) !== 0
+  target.flushed &= ~bit(from)
+  if (to !== 0 && wasFlushed) target.flushed |= bit(to)
+  let rest = target.stream
+  let [stream, place, index, applied] = [0, 1, 0, target.applied]
+  for (; rest > 0; rest = Math.floor(rest / 8), index += 1) {
+    const entry = rest % 8 === from ? to : rest % 8
+    if (entry === 0 && index < target.applied) applied -= 1
+    if (entry === 0) continue
+    stream += entry * place
+    place *= 8
+  }
+  target.stream = stream
+  target.applied = applied
+}
+
+function bit(entry: number): number {
+  return 1 << (entry - 1)
+}
+
+function length(stream: number): number {
+  let count = 0
+  for (let rest = stream; rest > 0; rest = Math.floor(rest / 8)) count += 1
+  return count
+}
