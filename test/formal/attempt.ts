@@ -99,7 +99,7 @@ export function attemptSteps(rules: Rules, number: number): Step[] {
       const { from } = cutOf(state, worker)
       const side = sideOf(state, from)
       if (isRowLocked(state, from)) return false
-      if (side.permit === worker.cut) commitRow(side, true, { permit: 0 })
+      if (side.permit === worker.cut && (isOpen(side) || !rules.giveUpOpen)) commitRow(side, true, { permit: 0 })
       worker.pc = at.idle
       return true
     }),

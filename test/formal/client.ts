@@ -77,7 +77,7 @@ export function clientSteps(rules: Rules, number: number): Step[] {
       acknowledge(client)
       return true
     }),
-    step('COMMIT sent, the connection is lost', 0, doing.written, (state, client) => {
+    step('COMMIT sent, the connection is lost', 0, doing.written, (_, client) => {
       if (client.orphan !== 0) return false
       client.orphan = client.side + 1
       leave(client)

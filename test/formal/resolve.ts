@@ -78,7 +78,7 @@ export function resolveSteps(rules: Rules, number: number): Step[] {
 function isUndone(state: State, worker: Worker, rules: Rules): boolean {
   const { from, epoch } = cutOf(state, worker)
   const [side, other] = [sideOf(state, from), sideOf(state, 1 - from)]
-  return (
-    isOpen(side) && side.epoch === epoch + 2 && other.state === retired && other.epoch === epoch + 2 && other.gone === 0
-  )
+  const mine = !rules.ownMove || side.permit === worker.cut
+  const reopened = isOpen(side) && side.epoch === epoch + 2
+  return mine && reopened && other.state === retired && other.epoch === epoch + 2 && other.gone === 0
 }
