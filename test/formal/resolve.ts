@@ -16,7 +16,8 @@ export function resolveSteps(rules: Rules, number: number): Step[] {
       const side = sideOf(state, from)
       const locked = isRowLocked(state, from)
       if (locked && rules.resolveWaits) return false
-      const clears = rules.clearPermit && (rules.clearSuspended ? isOpen(side) : side.state === active)
+      const clears =
+        rules.clearPermit && side.epoch === epoch && (rules.clearSuspended ? isOpen(side) : side.state === active)
       if (!locked && clears && side.permit === worker.cut) commitRow(side, rules.resolveSync, { permit: 0 })
       if (isUndone(state, worker, rules) && rules.undoAgain) worker.pc = at.republish
       else if (rules.superseded && side.epoch >= epoch + 2) stop(state, worker)
