@@ -96,10 +96,11 @@ export function attemptSteps(rules: Rules, number: number): Step[] {
     }),
     step('fence: give the attempt up', 0, (state, worker) => {
       if (worker.pc !== at.start) return false
-      const { from } = cutOf(state, worker)
+      const { from, epoch } = cutOf(state, worker)
       const side = sideOf(state, from)
       if (isRowLocked(state, from)) return false
-      if (side.permit === worker.cut && (isOpen(side) || !rules.giveUpOpen)) commitRow(side, true, { permit: 0 })
+      const untouched = (isOpen(side) && side.epoch === epoch) || !rules.giveUpOpen
+      if (side.permit === worker.cut && untouched) commitRow(side, true, { permit: 0 })
       worker.pc = at.idle
       return true
     }),
