@@ -55,7 +55,8 @@ export function attemptSteps(rules: Rules, number: number): Step[] {
     }
     if (rules.openMarker && !isApplied(side, rowMarker)) return false
     const latched = rules.openLatch && state.registry.latch === 1
-    commitRow(side, rules.openSync, { state: latched ? suspended : active, epoch: epoch + 1, trigger: 0 })
+    const permit = rules.openClears ? 0 : side.permit
+    commitRow(side, rules.openSync, { state: latched ? suspended : active, epoch: epoch + 1, permit, trigger: 0 })
     worker.pc = next
     return true
   }

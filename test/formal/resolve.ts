@@ -62,7 +62,7 @@ export function resolveSteps(rules: Rules, number: number): Step[] {
         const latched = rules.undoLatch && state.registry.latch === 1
         commitRow(side, true, { state: latched ? suspended : active, epoch: epoch + 2, trigger: 0 })
         worker.pc = at.republish
-      } else if (isOpen(side) && side.epoch === epoch + 2) worker.pc = at.republish
+      } else if (isUndone(state, worker, rules)) worker.pc = at.republish
       else stop(state, worker)
       return true
     }),
@@ -75,11 +75,10 @@ export function resolveSteps(rules: Rules, number: number): Step[] {
   ]
 }
 
-/** This side is open again and the other one is retired by undo, not dropped at the end: what is left is to publish it. */
+/** The other side was retired by undo, and this one is open again by it: what is left is to publish that. */
 function isUndone(state: State, worker: Worker, rules: Rules): boolean {
   const { from, epoch } = cutOf(state, worker)
   const [side, other] = [sideOf(state, from), sideOf(state, 1 - from)]
   const mine = !rules.ownMove || side.permit === worker.cut
-  const reopened = isOpen(side) && side.epoch === epoch + 2
-  return mine && reopened && other.state === retired && other.epoch === epoch + 2 && other.gone === 0
+  return mine && isOpen(side) && side.epoch === epoch + 2 && other.state === retired && other.epoch === epoch + 2
 }

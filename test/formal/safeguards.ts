@@ -24,6 +24,7 @@ export const safeguards = {
   openLatch: 'open leaves the side suspended when the latch is set',
   ownMove: 'fence, close and resolve take `moved` at e + 1 for their own only with their own permit in the row',
   giveUpOpen: 'an attempt that gives up takes its permit away only while the side is open at e',
+  openClears: 'open takes away whatever permit the row still has, so that resolve knows an undo by it',
   publishGuard: 'publish: WHERE epoch < e + 1',
   resolveWaits: 'resolve decides on an UPDATE, which waits for a fence or a commit in flight',
   clearPermit: 'resolve takes the permit away before it answers "not cut"',
