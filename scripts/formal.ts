@@ -5,7 +5,7 @@ import { search } from '../test/formal/search.ts'
 
 /**
  * `npm run formal`: visits every state that the cut of a relocation can come to (test/formal). `--attempts`, `--clients` and
- * `--cuts` say how many of each, 1 to 3 (clients: 0 to 2); `--suspend` lets somebody suspend the tenant meanwhile;
+ * `--cuts` say how many of each, 1 to 3 (clients: 0 to 2); `--suspend` lets somebody suspend the tenant meanwhile, `--stop` lets the streams stop for good;
  * `--without` leaves a safeguard out, as often as it is given. Prints how many states there are; where one breaks an
  * invariant, prints the steps that lead to it and ends with 1.
  */
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '1' },
     cuts: { type: 'string', default: '2' },
     suspend: { type: 'boolean', default: false },
+    stop: { type: 'boolean', default: false },
     without: { type: 'string', multiple: true, default: [] },
   },
 })
@@ -25,6 +26,7 @@ const bounds = {
   clients: Number(values.clients),
   cuts: Number(values.cuts),
   suspend: values.suspend,
+  stop: values.stop,
 }
 
 const start = performance.now()

@@ -63,7 +63,7 @@ export function attemptSteps(rules: Rules, number: number): Step[] {
 
   const step = workerStep(rules, number)
   const takeLock = step('fence: lock the tables', 0, (state, worker) => {
-    if (worker.pc !== (rules.lockFirst ? at.start : at.locked) || !lock(state, worker)) return false
+    if (worker.pc !== (rules.lockFirst ? at.start : at.checked) || !lock(state, worker)) return false
     worker.pc = rules.lockFirst ? at.locked : at.held
     return true
   })
@@ -71,7 +71,7 @@ export function attemptSteps(rules: Rules, number: number): Step[] {
     if (worker.pc !== (rules.lockFirst ? at.locked : at.start)) return false
     if (rules.lockFirst && isRowLocked(state, cutOf(state, worker).from)) return false
     const next = read(state, worker)
-    worker.pc = next === at.held && !rules.lockFirst ? at.locked : next
+    worker.pc = next === at.held && !rules.lockFirst ? at.checked : next
     return true
   })
   return [

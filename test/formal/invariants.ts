@@ -1,5 +1,5 @@
 import { isOpen } from './model.ts'
-import { active, at, phases, type State } from './state.ts'
+import { active, answers, at, phases, type State } from './state.ts'
 import { suspendSteps } from './suspend.ts'
 import { isApplied, keyEntry } from './stream.ts'
 
@@ -36,6 +36,8 @@ export function isAtRest(state: State): boolean {
   const { registry, workflow, workers, cuts } = state
   const [named, other] = registry.side === 0 ? state.sides : [state.sides[1], state.sides[0]]
   if (workflow.phase === phases.cutting || workflow.late !== 0) return false
+  // Only a cut that another has followed may be superseded.
+  if (cuts[workflow.cut - 1]?.answer === answers.superseded) return false
   if (workers.some(({ pc }) => pc !== at.idle)) return false
   if (!isOpen(named) || isOpen(other) || named.epoch !== registry.epoch) return false
   if (named.permit !== 0 && cuts[named.permit - 1]?.epoch === named.epoch) return false

@@ -46,6 +46,7 @@ export const safeguards = {
   originNone: 'a stream does not carry what came by the other stream',
   latchFirst: 'suspend sets the latch before it closes a side',
   suspendLock: 'suspend reads and closes under the lock of the row',
+  suspendEpoch: 'suspend leaves the epoch of a tenant that is being moved',
   suspendFollows: 'suspend waits for publish where it finds `moved`, and closes the other side',
 } as const
 

@@ -5,7 +5,7 @@ import type { Step } from './model.ts'
 import { packer } from './pack.ts'
 import { resolveSteps } from './resolve.ts'
 import { rulesWithout, type Safeguard } from './safeguards.ts'
-import { serverSteps } from './servers.ts'
+import { serverSteps, stopStreams } from './servers.ts'
 import { type Bounds, initial } from './state.ts'
 import { Store } from './store.ts'
 import { suspendActor } from './suspend.ts'
@@ -37,6 +37,7 @@ export function search(bounds: Bounds, left: readonly Safeguard[] = [], limit = 
     ...each(2, (side) => serverSteps(rules, side)),
     ...workflowSteps(rules, bounds),
     ...(bounds.suspend ? suspendActor(rules) : []),
+    ...(bounds.stop ? [stopStreams] : []),
   ]
   const parents = new Numbers()
   const ways = new Numbers()

@@ -1,4 +1,4 @@
-import { isFenced, sideNames, sideOf, type Step } from './model.ts'
+import { isFenced, isOpen, sideNames, sideOf, type Step } from './model.ts'
 import { leave } from './client.ts'
 import type { Rules } from './safeguards.ts'
 import { at, doing, type State } from './state.ts'
@@ -15,7 +15,7 @@ export function serverSteps(rules: Rules, number: number): Step[] {
       run: (state) => {
         const side = sideOf(state, number)
         const entry = nextEntry(side)
-        if (entry === 0) return false
+        if (entry === 0 || state.stopped === 1) return false
         side.applied += 1
         if (entry > 2) return true
         if ((side.own & entry) !== 0) state.breach = 'I3'
@@ -35,6 +35,22 @@ export function serverSteps(rules: Rules, number: number): Step[] {
     },
     { name: `crash: server ${name} dies and is back`, heals: 0, run: (state) => crash(state, number, rules) },
   ]
+}
+
+/**
+ * The streams stop for good, as by an apply error. Not from the marker to open: what the target loses of
+ * itself after that comes by no stream, and what is left is the operator's word.
+ */
+export const stopStreams: Step = {
+  name: 'stream: both stop for good',
+  heals: 0,
+  run: (state) => {
+    const [x, y] = state.sides
+    if (state.stopped === 1 || x.applied + y.applied > 0 || !(isOpen(x) || isOpen(y))) return false
+    if (state.workers.some(({ pc }) => pc === at.seen)) return false
+    state.stopped = 1
+    return true
+  },
 }
 
 function crash(state: State, number: number, rules: Rules): boolean {

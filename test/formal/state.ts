@@ -25,6 +25,7 @@ export const at = {
   republish: 13,
   ghost: 14,
   reconnected: 15,
+  checked: 16,
 } as const
 
 /** Where a client is with its one operation. */
@@ -70,16 +71,19 @@ export type State = {
   workflow: { phase: number; cut: number; late: number }
   /** 0 before it, 1 with its first step done, 2 after it has read a row without the lock, 3 when it has answered. */
   suspend: number
+  /** The streams have stopped for good. */
+  stopped: number
   /** What the last step has broken by itself; such a state is not explored further. */
   breach: Breach | undefined
 }
 
-/** How many of each there are, and whether somebody suspends the tenant. */
+/** How many of each there are, whether somebody suspends the tenant, and whether the streams may stop for good. */
 export type Bounds = {
   readonly attempts: number
   readonly clients: number
   readonly cuts: number
   readonly suspend: boolean
+  readonly stop: boolean
 }
 
 function side(state: number, epoch: number, trigger: number): Side {
@@ -98,6 +102,7 @@ export function initial({ attempts, clients, cuts }: Bounds, targetTrigger: bool
     registry: { side: 0, epoch: 1, latch: 0 },
     workflow: { phase: phases.ready, cut: 0, late: 0 },
     suspend: 0,
+    stopped: 0,
     breach: undefined,
   }
 }
@@ -110,7 +115,7 @@ export function visit(state: State, field: Field): void {
   for (const one of state.sides) visitSide(one, field)
   for (const worker of state.workers) {
     worker.cut = field(worker.cut, 2)
-    worker.pc = field(worker.pc, 4)
+    worker.pc = field(worker.pc, 5)
     worker.resolving = field(worker.resolving, 1)
   }
   for (const client of state.clients) {
@@ -134,6 +139,7 @@ export function visit(state: State, field: Field): void {
   workflow.cut = field(workflow.cut, 2)
   workflow.late = field(workflow.late, 2)
   state.suspend = field(state.suspend, 2)
+  state.stopped = field(state.stopped, 1)
 }
 
 function visitSide(one: Side, field: Field): void {

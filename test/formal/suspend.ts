@@ -2,6 +2,7 @@ import { leave } from './client.ts'
 import { commitRow, isOpen, isRowLocked, sideOf, type Step } from './model.ts'
 import type { Rules } from './safeguards.ts'
 import { moved, type State, suspended } from './state.ts'
+import { publish } from './worker.ts'
 
 export const suspendSteps = { before: 0, begun: 1, read: 2, done: 3 } as const
 
@@ -32,13 +33,13 @@ export function suspendActor(rules: Rules): Step[] {
       }
       if (isRowLocked(state, number)) return false
       if (!isOpen(side) && !(side.state === moved && !rules.suspendFollows)) return false
-      if (isOpen(side)) close(state, number)
+      if (isOpen(side)) close(state, number, rules)
       state.suspend = afterClose
       return true
     }),
     step('close the side that it read', read, (state) => {
       if (isRowLocked(state, state.registry.side)) return false
-      close(state, state.registry.side)
+      close(state, state.registry.side, rules)
       state.suspend = afterClose
       return true
     }),
@@ -46,8 +47,10 @@ export function suspendActor(rules: Rules): Step[] {
 }
 
 /** Sessions of the tenant end with it. */
-function close(state: State, number: number): void {
-  commitRow(sideOf(state, number), true, { state: suspended })
+function close(state: State, number: number, rules: Rules): void {
+  const side = sideOf(state, number)
+  commitRow(side, true, { state: suspended, epoch: rules.suspendEpoch ? side.epoch : side.epoch + 1 })
+  if (!rules.suspendEpoch) publish(state, rules, number, side.epoch)
   for (const client of state.clients) {
     if (client.pc >= 2 && client.pc <= 4 && client.side === number) leave(client)
     if (client.orphan === number + 1) client.orphan = 0
