@@ -43,6 +43,11 @@ export function clientSteps(rules: Rules, number: number): Step[] {
     },
   })
 
+  const overwriting = [
+    step('write what SELECT did not find', 0, doing.absent, (state, client) => write(state, client, client.side)),
+    step('the connection is lost after SELECT', 50, doing.absent, (_, client) => leave(client)),
+  ]
+
   return [
     step('read the context', 0, doing.nothing, ({ registry }, client) => {
       Object.assign(client, { pc: doing.informed, side: registry.side, epoch: registry.epoch, raw: 0 })
@@ -62,7 +67,6 @@ export function clientSteps(rules: Rules, number: number): Step[] {
       else client.pc = doing.absent
       return true
     }),
-    step('write what SELECT did not find', 0, doing.absent, (state, client) => write(state, client, client.side)),
     ...[0, 1].map((side) =>
       step(`write past the gate of ${side === 0 ? 'X' : 'Y'}`, 0, doing.nothing, (state, client) => {
         const target = sideOf(state, side)
@@ -83,9 +87,9 @@ export function clientSteps(rules: Rules, number: number): Step[] {
       leave(client)
       return true
     }),
-    step('the connection is lost', 50, doing.written, (_, client) => leave(client)),
-    step('the connection is lost', 50, doing.entered, (_, client) => leave(client)),
-    step('the connection is lost', 50, doing.absent, (_, client) => leave(client)),
+    step('the connection is lost after INSERT', 50, doing.written, (_, client) => leave(client)),
+    step('the connection is lost at the gate', 50, doing.entered, (_, client) => leave(client)),
+    ...(rules.keyInsert ? [] : overwriting),
     orphan('the COMMIT in flight lands', number, (state, client) => commit(state, client, client.orphan - 1)),
     orphan('the COMMIT in flight is rolled back', number, () => undefined),
   ]

@@ -15,6 +15,8 @@ import { workflowSteps } from './workflow.ts'
 export type Found = {
   readonly states: number
   readonly steps: number
+  /** Steps that could be taken nowhere: of these the search says nothing. */
+  readonly untaken: readonly string[]
   readonly breach?: { readonly invariant: Breach; readonly trace: readonly string[] }
 }
 
@@ -43,6 +45,7 @@ export function search(bounds: Bounds, left: readonly Safeguard[] = [], limit = 
   const ways = new Numbers()
   /** The state that the way back to rest leads to next; itself at rest, -1 for none. */
   const homes = new Numbers()
+  const taken = new Set<Step>()
   let steps = 0
 
   pack(target)
@@ -54,11 +57,12 @@ export function search(bounds: Bounds, left: readonly Safeguard[] = [], limit = 
     let best = isAtRest(state) ? Infinity : 0
     homes.set(number, best === 0 ? -1 : number)
     let fresh = true
-    for (const [index, { run, heals }] of actions.entries()) {
+    for (const [index, action] of actions.entries()) {
       if (!fresh) unpack(source)
-      fresh = !run(state)
+      fresh = !action.run(state)
       if (fresh) continue
       steps += 1
+      taken.add(action)
       pack(target)
       const before = store.size
       const next = store.add(target)
@@ -67,18 +71,23 @@ export function search(bounds: Bounds, left: readonly Safeguard[] = [], limit = 
         ways.set(next, index)
       }
       const broken = next === before || state.breach !== undefined ? breachOf(state) : undefined
-      if (broken !== undefined) return found(broken, [...trace(number), actions[index]?.name ?? ''])
-      if (heals > best && next !== number) {
-        best = heals
+      if (broken !== undefined) return found(broken, [...trace(number), action.name])
+      if (action.heals > best && next !== number) {
+        best = action.heals
         homes.set(number, next)
       }
     }
   }
   const stuck = withoutHome()
-  return stuck === undefined ? { states: store.size, steps } : found('I4', trace(stuck))
+  return stuck === undefined ? counted() : found('I4', trace(stuck))
+
+  function counted(): Omit<Found, 'breach'> {
+    const untaken = actions.filter((action) => !taken.has(action)).map(({ name }) => name)
+    return { states: store.size, steps, untaken }
+  }
 
   function found(invariant: Breach, names: string[]): Found {
-    return { states: store.size, steps, breach: { invariant, trace: names } }
+    return { ...counted(), breach: { invariant, trace: names } }
   }
 
   function trace(number: number): string[] {

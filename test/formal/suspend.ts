@@ -17,6 +17,13 @@ export function suspendActor(rules: Rules): Step[] {
   const [closing, latching] = rules.latchFirst ? [begun, before] : [before, begun]
   const afterClose = rules.latchFirst ? done : begun
 
+  const late = step('close the side that it read', read, (state) => {
+    if (isRowLocked(state, state.registry.side)) return false
+    close(state, state.registry.side, rules)
+    state.suspend = afterClose
+    return true
+  })
+
   return [
     step('set the latch', latching, (state) => {
       state.registry.latch = 1
@@ -37,12 +44,7 @@ export function suspendActor(rules: Rules): Step[] {
       state.suspend = afterClose
       return true
     }),
-    step('close the side that it read', read, (state) => {
-      if (isRowLocked(state, state.registry.side)) return false
-      close(state, state.registry.side, rules)
-      state.suspend = afterClose
-      return true
-    }),
+    ...(rules.suspendLock ? [] : [late]),
   ]
 }
 
