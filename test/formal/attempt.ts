@@ -2,7 +2,7 @@ import { commitRow, cutOf, isFenced, isOpen, isRowLocked, sideOf, type Step } fr
 import type { Rules } from './safeguards.ts'
 import { active, answers, at, doing, moved, type State, suspended, type Worker } from './state.ts'
 import { isApplied, markerEntry, push, rename, rowMarker } from './stream.ts'
-import { answer, forget, isClosedBy, publish, workerStep } from './worker.ts'
+import { answer, forget, isClosedBy, publish, readLatch, workerStep } from './worker.ts'
 
 /** One attempt of a cut: fence, close, open, publish. `resolve` goes on from `open` as an attempt does. */
 export function attemptSteps(rules: Rules, number: number): Step[] {
@@ -44,17 +44,19 @@ export function attemptSteps(rules: Rules, number: number): Step[] {
   const open = (state: State, worker: Worker, next: number) => {
     const { from, epoch } = cutOf(state, worker)
     const side = sideOf(state, 1 - from)
-    if (worker.pc !== at.closed || isRowLocked(state, 1 - from)) return false
+    if (worker.pc !== at.closed || worker.latch === 0 || isRowLocked(state, 1 - from)) return false
     if (side.gone === 1) {
       worker.pc = at.idle
       return true
     }
     if ((rules.openState && side.state === active) || (rules.openEpoch && side.epoch >= epoch + 1)) {
       worker.pc = isOpen(side) && side.epoch === epoch + 1 ? at.opened : at.idle
+      worker.latch = 0
       return true
     }
     if (rules.openMarker && !isApplied(side, rowMarker)) return false
-    const latched = rules.openLatch && state.registry.latch === 1
+    const latched = rules.openLatch && worker.latch === 2
+    worker.latch = 0
     const permit = rules.openClears ? 0 : side.permit
     commitRow(side, rules.openSync, { state: latched ? suspended : active, epoch: epoch + 1, permit, trigger: 0 })
     worker.pc = next
@@ -116,6 +118,7 @@ export function attemptSteps(rules: Rules, number: number): Step[] {
       else worker.pc = at.idle
       return true
     }),
+    step('open: read the latch', 40, (state, worker) => readLatch(state, worker, at.closed)),
     step('open: COMMIT', 40, (state, worker) => open(state, worker, at.opened)),
     step('open: COMMIT, its answer is lost', 0, (state, worker) => open(state, worker, at.closed)),
     step('publish', 40, (state, worker) => {

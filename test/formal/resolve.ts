@@ -1,7 +1,7 @@
 import { commitRow, cutOf, isOpen, isRowLocked, sideOf, type Step } from './model.ts'
 import type { Rules } from './safeguards.ts'
 import { active, answers, at, moved, retired, standby, type State, suspended, type Worker } from './state.ts'
-import { answer, isClosedBy, publish, workerStep } from './worker.ts'
+import { answer, isClosedBy, publish, readLatch, workerStep } from './worker.ts'
 
 /** `resolveCutover`: the table of the design, and undo. From `closed` on it goes the way of an attempt. */
 export function resolveSteps(rules: Rules, number: number): Step[] {
@@ -54,12 +54,15 @@ export function resolveSteps(rules: Rules, number: number): Step[] {
       }
       return true
     }),
+    step('undo, read the latch', 40, at.reopen, (state, worker) => readLatch(state, worker, at.reopen)),
     step('undo, open this side again', 40, at.reopen, (state, worker) => {
+      if (worker.latch === 0) return false
       const { from, epoch } = cutOf(state, worker)
       const side = sideOf(state, from)
       if (isRowLocked(state, from)) return false
+      const latched = rules.undoLatch && worker.latch === 2
+      worker.latch = 0
       if (!rules.undoGuard || (side.state === moved && side.epoch === epoch + 1)) {
-        const latched = rules.undoLatch && state.registry.latch === 1
         commitRow(side, true, { state: latched ? suspended : active, epoch: epoch + 2, trigger: 0 })
         worker.pc = at.republish
       } else if (isUndone(state, worker, rules)) worker.pc = at.republish

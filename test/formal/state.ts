@@ -57,7 +57,8 @@ export type Side = {
   applied: number
 }
 
-export type Worker = { cut: number; pc: number; resolving: number }
+/** `latch`: 0 while it was not read, 1 for off, 2 for on; another may set it before the worker commits. */
+export type Worker = { cut: number; pc: number; resolving: number; latch: number }
 export type Client = { pc: number; side: number; epoch: number; raw: number; orphan: number; acked: number }
 export type Cut = { from: number; epoch: number; answer: number }
 
@@ -96,7 +97,7 @@ export function initial({ attempts, clients, cuts }: Bounds, targetTrigger: bool
   const times = <T>(count: number, make: () => T) => Array.from({ length: count }, make)
   return {
     sides: [side(active, 1, 0), side(standby, 1, targetTrigger ? 1 : 0)],
-    workers: times(attempts, () => ({ cut: 0, pc: 0, resolving: 0 })),
+    workers: times(attempts, () => ({ cut: 0, pc: 0, resolving: 0, latch: 0 })),
     clients: times(clients, () => ({ pc: 0, side: 0, epoch: 0, raw: 0, orphan: 0, acked: 0 })),
     cuts: times(cuts, () => ({ from: 0, epoch: 0, answer: 0 })),
     registry: { side: 0, epoch: 1, latch: 0 },
@@ -117,6 +118,7 @@ export function visit(state: State, field: Field): void {
     worker.cut = field(worker.cut, 2)
     worker.pc = field(worker.pc, 5)
     worker.resolving = field(worker.resolving, 1)
+    worker.latch = field(worker.latch, 2)
   }
   for (const client of state.clients) {
     client.pc = field(client.pc, 3)

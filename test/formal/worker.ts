@@ -19,7 +19,7 @@ export function workerStep(rules: Rules, number: number) {
 
 /** Takes a worker out of whatever it did. */
 export function end(state: State, number: number, rules: Rules): void {
-  Object.assign(itemOf(state.workers, number), { cut: 0, pc: at.idle, resolving: 0 })
+  Object.assign(itemOf(state.workers, number), { cut: 0, pc: at.idle, resolving: 0, latch: 0 })
   forget(state, number, rules)
 }
 
@@ -32,6 +32,13 @@ export function forget(state: State, number: number, rules: Rules): void {
 /** Whether close of this very cut has been done, and nothing after it on this side. */
 export function isClosedBy(side: Side, worker: Worker, epoch: number, rules: Rules): boolean {
   return side.state === moved && side.epoch === epoch + 1 && (!rules.ownMove || side.permit === worker.cut)
+}
+
+/** Reads the latch on the way to opening a side, which is a step of its own: it may be set right after. */
+export function readLatch(state: State, worker: Worker, pc: number): boolean {
+  if (worker.pc !== pc || worker.latch !== 0) return false
+  worker.latch = state.registry.latch + 1
+  return true
 }
 
 /** Registry and context: WHERE epoch < the new one. */
