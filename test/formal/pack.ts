@@ -1,41 +1,37 @@
-import { type State, visit } from './state.ts'
+/**
+ * Packs a state into 32-bit words, or unpacks one. It is one class with one way for both, because the search spends most of
+ * its time here, and what is called from one place with one type is what the engine makes fast.
+ */
+export class Packer {
+  #words: Uint32Array = new Uint32Array(0)
+  #reads = false
+  #word = 0
+  #used = 0
 
-/** Packs a state into words and back. One for each search, for it works on memory of its own. */
-export function packer(state: State) {
-  let [word, used] = [0, 0]
-  let words: Uint32Array = new Uint32Array(0)
-  const next = (bits: number) => {
-    if (used + bits > 32) {
-      word += 1
-      used = 0
+  /** From here on fields are read from these words, or written to them. */
+  begin(words: Uint32Array, reads: boolean): void {
+    this.#words = words
+    this.#reads = reads
+    this.#word = 0
+    this.#used = 0
+  }
+
+  /** How many words the fields since `begin` take. */
+  get width(): number {
+    return this.#word + 1
+  }
+
+  /** Writes a field of so many bits and gives it back, or reads it. */
+  field(value: number, bits: number): number {
+    if (this.#used + bits > 32) {
+      this.#word += 1
+      this.#used = 0
     }
-    used += bits
-    return used - bits
-  }
-  const measure = (value: number, bits: number) => {
-    next(bits)
+    const shift = this.#used
+    this.#used += bits
+    const word = this.#words[this.#word] ?? 0
+    if (this.#reads) return (word >>> shift) & ((1 << bits) - 1)
+    this.#words[this.#word] = shift === 0 ? value : word | (value << shift)
     return value
-  }
-  const write = (value: number, bits: number) => {
-    const shift = next(bits)
-    if (shift === 0) words[word] = value
-    else words[word] = (words[word] ?? 0) | (value << shift)
-    return value
-  }
-  const read = (_: number, bits: number) => {
-    const shift = next(bits)
-    return ((words[word] ?? 0) >>> shift) & ((1 << bits) - 1)
-  }
-  const walk = (field: typeof read, on: Uint32Array) => {
-    word = 0
-    used = 0
-    words = on
-    visit(state, field)
-  }
-  walk(measure, words)
-  return {
-    width: word + 1,
-    pack: (target: Uint32Array) => walk(write, target),
-    unpack: (source: Uint32Array) => walk(read, source),
   }
 }

@@ -2,11 +2,11 @@ import { attemptSteps } from './attempt.ts'
 import { clientSteps } from './client.ts'
 import { type Breach, breachOf, isAtRest } from './invariants.ts'
 import type { Step } from './model.ts'
-import { packer } from './pack.ts'
+import { Packer } from './pack.ts'
 import { resolveSteps } from './resolve.ts'
 import { rulesWithout, type Safeguard } from './safeguards.ts'
 import { serverSteps, stopStreams } from './servers.ts'
-import { type Bounds, initial } from './state.ts'
+import { type Bounds, initial, visit } from './state.ts'
 import { Store } from './store.ts'
 import { suspendActor } from './suspend.ts'
 import { workflowSteps } from './workflow.ts'
@@ -28,7 +28,13 @@ export type Found = {
 export function search(bounds: Bounds, left: readonly Safeguard[] = [], limit = 50_000_000): Found {
   const rules = rulesWithout(left)
   const state = initial(bounds, rules.targetTrigger)
-  const { width, pack, unpack } = packer(state)
+  const packer = new Packer()
+  const walk = (words: Uint32Array, reads: boolean) => {
+    packer.begin(words, reads)
+    visit(state, packer)
+  }
+  walk(new Uint32Array(0), false)
+  const { width } = packer
   const store = new Store(width)
   const [source, target] = [new Uint32Array(width), new Uint32Array(width)]
   const each = <T>(count: number, make: (number: number) => T[]) =>
@@ -48,22 +54,22 @@ export function search(bounds: Bounds, left: readonly Safeguard[] = [], limit = 
   const taken = new Set<Step>()
   let steps = 0
 
-  pack(target)
+  walk(target, false)
   store.add(target)
   for (let number = 0; number < store.size; number += 1) {
     if (number > limit) throw new RangeError(`more than ${limit} states`)
     store.read(number, source)
-    unpack(source)
+    walk(source, true)
     let best = isAtRest(state) ? Infinity : 0
     homes.set(number, best === 0 ? -1 : number)
     let fresh = true
     for (const [index, action] of actions.entries()) {
-      if (!fresh) unpack(source)
+      if (!fresh) walk(source, true)
       fresh = !action.run(state)
       if (fresh) continue
       steps += 1
       taken.add(action)
-      pack(target)
+      walk(target, false)
       const before = store.size
       const next = store.add(target)
       if (next === before) {

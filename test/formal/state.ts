@@ -1,4 +1,5 @@
 import type { Breach } from './invariants.ts'
+import type { Packer } from './pack.ts'
 
 /** State of a side: `tenancy.placement.state`. */
 export const standby = 0
@@ -108,55 +109,52 @@ export function initial({ attempts, clients, cuts }: Bounds, targetTrigger: bool
   }
 }
 
-/** Writes a field of so many bits and gives it back, or reads it. */
-export type Field = (value: number, bits: number) => number
-
-/** Every field of a state in a fixed order: with one `field` it packs the state, with another it unpacks into it. */
-export function visit(state: State, field: Field): void {
-  for (const one of state.sides) visitSide(one, field)
+/** Every field of a state in a fixed order: packs the state, or unpacks into it. */
+export function visit(state: State, packer: Packer): void {
+  for (const one of state.sides) visitSide(one, packer)
   for (const worker of state.workers) {
-    worker.cut = field(worker.cut, 2)
-    worker.pc = field(worker.pc, 5)
-    worker.resolving = field(worker.resolving, 1)
-    worker.latch = field(worker.latch, 2)
+    worker.cut = packer.field(worker.cut, 2)
+    worker.pc = packer.field(worker.pc, 5)
+    worker.resolving = packer.field(worker.resolving, 1)
+    worker.latch = packer.field(worker.latch, 2)
   }
   for (const client of state.clients) {
-    client.pc = field(client.pc, 3)
-    client.side = field(client.side, 1)
-    client.epoch = field(client.epoch, 3)
-    client.raw = field(client.raw, 1)
-    client.orphan = field(client.orphan, 2)
-    client.acked = field(client.acked, 1)
+    client.pc = packer.field(client.pc, 3)
+    client.side = packer.field(client.side, 1)
+    client.epoch = packer.field(client.epoch, 3)
+    client.raw = packer.field(client.raw, 1)
+    client.orphan = packer.field(client.orphan, 2)
+    client.acked = packer.field(client.acked, 1)
   }
   for (const cut of state.cuts) {
-    cut.from = field(cut.from, 1)
-    cut.epoch = field(cut.epoch, 3)
-    cut.answer = field(cut.answer, 3)
+    cut.from = packer.field(cut.from, 1)
+    cut.epoch = packer.field(cut.epoch, 3)
+    cut.answer = packer.field(cut.answer, 3)
   }
   const { registry, workflow } = state
-  registry.side = field(registry.side, 1)
-  registry.epoch = field(registry.epoch, 4)
-  registry.latch = field(registry.latch, 1)
-  workflow.phase = field(workflow.phase, 2)
-  workflow.cut = field(workflow.cut, 2)
-  workflow.late = field(workflow.late, 2)
-  state.suspend = field(state.suspend, 2)
-  state.stopped = field(state.stopped, 1)
+  registry.side = packer.field(registry.side, 1)
+  registry.epoch = packer.field(registry.epoch, 4)
+  registry.latch = packer.field(registry.latch, 1)
+  workflow.phase = packer.field(workflow.phase, 2)
+  workflow.cut = packer.field(workflow.cut, 2)
+  workflow.late = packer.field(workflow.late, 2)
+  state.suspend = packer.field(state.suspend, 2)
+  state.stopped = packer.field(state.stopped, 1)
 }
 
-function visitSide(one: Side, field: Field): void {
-  one.state = field(one.state, 3)
-  one.epoch = field(one.epoch, 4)
-  one.permit = field(one.permit, 2)
-  one.trigger = field(one.trigger, 1)
-  one.async = field(one.async, 1)
-  one.old.state = field(one.old.state, 3)
-  one.old.epoch = field(one.old.epoch, 4)
-  one.old.permit = field(one.old.permit, 2)
-  one.old.trigger = field(one.old.trigger, 1)
-  one.gone = field(one.gone, 1)
-  one.own = field(one.own, 2)
-  one.flushed = field(one.flushed, 6)
-  one.stream = field(one.stream, 24)
-  one.applied = field(one.applied, 4)
+function visitSide(one: Side, packer: Packer): void {
+  one.state = packer.field(one.state, 3)
+  one.epoch = packer.field(one.epoch, 4)
+  one.permit = packer.field(one.permit, 2)
+  one.trigger = packer.field(one.trigger, 1)
+  one.async = packer.field(one.async, 1)
+  one.old.state = packer.field(one.old.state, 3)
+  one.old.epoch = packer.field(one.old.epoch, 4)
+  one.old.permit = packer.field(one.old.permit, 2)
+  one.old.trigger = packer.field(one.old.trigger, 1)
+  one.gone = packer.field(one.gone, 1)
+  one.own = packer.field(one.own, 2)
+  one.flushed = packer.field(one.flushed, 6)
+  one.stream = packer.field(one.stream, 24)
+  one.applied = packer.field(one.applied, 4)
 }

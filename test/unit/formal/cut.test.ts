@@ -12,9 +12,9 @@ const stopping: Bounds = { attempts: 1, clients: 0, cuts: 2, suspend: true, stop
 
 describe('with every safeguard nothing is broken, and every step is taken', () => {
   test.each<[string, Bounds, number]>([
-    ['two workers and a client', { ...writing, attempts: 2 }, 18_000],
-    ['two cuts, or a cut and its rollback, with suspend and streams that stop', { ...latched, stop: true }, 50_000],
-    ['a client that lives through all that', { ...stopping, clients: 1 }, 36_000],
+    ['two workers in one cut and a client', { ...writing, attempts: 2 }, 25_000],
+    ['two workers in two cuts, or a cut and its rollback, with suspend', latched, 50_000],
+    ['one worker and a client in all that, and streams that stop', { ...stopping, clients: 1 }, 40_000],
   ])('%s', (_, bounds, states) => {
     const { breach, untaken, ...found } = search(bounds)
     expect(breach).toBeUndefined()
