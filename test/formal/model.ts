@@ -33,12 +33,14 @@ export function isOpen({ state }: Side): boolean {
 
 /** Whether a transaction of a worker holds the tables of this side. */
 export function isFenced(state: State, number: number): boolean {
-  return state.workers.some(({ pc, cut }) => holdsTables(pc) && itemOf(state.cuts, cut - 1).from === number)
+  for (const worker of state.workers) if (holdsTables(worker.pc) && cutOf(state, worker).from === number) return true
+  return false
 }
 
 /** Whether a transaction of a worker holds the placement's row of this side. */
 export function isRowLocked(state: State, number: number): boolean {
-  return state.workers.some(({ pc, cut }) => holdsRow(pc) && itemOf(state.cuts, cut - 1).from === number)
+  for (const worker of state.workers) if (holdsRow(worker.pc) && cutOf(state, worker).from === number) return true
+  return false
 }
 
 export function holdsTables(pc: number): boolean {

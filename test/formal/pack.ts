@@ -3,13 +3,13 @@
  * its time here, and what is called from one place with one type is what the engine makes fast.
  */
 export class Packer {
-  #words: Uint32Array = new Uint32Array(0)
+  #words: Int32Array = new Int32Array(0)
   #reads = false
   #word = 0
   #used = 0
 
   /** From here on fields are read from these words, or written to them. */
-  begin(words: Uint32Array, reads: boolean): void {
+  begin(words: Int32Array, reads: boolean): void {
     this.#words = words
     this.#reads = reads
     this.#word = 0

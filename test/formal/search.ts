@@ -1,7 +1,7 @@
 import { attemptSteps } from './attempt.ts'
 import { clientSteps } from './client.ts'
 import { type Breach, breachOf, isAtRest } from './invariants.ts'
-import type { Step } from './model.ts'
+import { itemOf, type Step } from './model.ts'
 import { Packer } from './pack.ts'
 import { resolveSteps } from './resolve.ts'
 import { rulesWithout, type Safeguard } from './safeguards.ts'
@@ -23,20 +23,25 @@ export type Found = {
 /**
  * Visits every state that can be reached within these bounds, breadth first, so that a trace is as short as can be.
  * @param left safeguards that are left out
- * @throws RangeError where there are more states than `limit`, for then nothing is known
+ * @throws RangeError for bounds that a packed state has no room for, and where there are more states than `limit`, for then
+ * nothing is known
  */
 export function search(bounds: Bounds, left: readonly Safeguard[] = [], limit = 50_000_000): Found {
+  const { attempts, clients, cuts } = bounds
+  const fits = [attempts, clients, cuts].every(Number.isInteger) && attempts <= 3 && clients <= 2 && cuts <= 3
+  if (!fits || attempts < 1 || clients < 0 || cuts < 1)
+    throw new RangeError('1 to 3 attempts, 0 to 2 clients, 1 to 3 cuts')
   const rules = rulesWithout(left)
   const state = initial(bounds, rules.targetTrigger)
   const packer = new Packer()
-  const walk = (words: Uint32Array, reads: boolean) => {
+  const walk = (words: Int32Array, reads: boolean) => {
     packer.begin(words, reads)
     visit(state, packer)
   }
-  walk(new Uint32Array(0), false)
+  walk(new Int32Array(0), false)
   const { width } = packer
   const store = new Store(width)
-  const [source, target] = [new Uint32Array(width), new Uint32Array(width)]
+  const [source, target] = [new Int32Array(width), new Int32Array(width)]
   const each = <T>(count: number, make: (number: number) => T[]) =>
     Array.from({ length: count }, (_, n) => make(n)).flat()
   const actions: Step[] = [
@@ -63,7 +68,8 @@ export function search(bounds: Bounds, left: readonly Safeguard[] = [], limit = 
     let best = isAtRest(state) ? Infinity : 0
     homes.set(number, best === 0 ? -1 : number)
     let fresh = true
-    for (const [index, action] of actions.entries()) {
+    for (let index = 0; index < actions.length; index += 1) {
+      const action = itemOf(actions, index)
       if (!fresh) walk(source, true)
       fresh = !action.run(state)
       if (fresh) continue

@@ -5,16 +5,16 @@
 export class Store {
   readonly width: number
   size = 0
-  #words: Uint32Array
+  #words: Int32Array
   #slots = new Int32Array(1 << 12).fill(-1)
 
   constructor(width: number) {
     this.width = width
-    this.#words = new Uint32Array(width << 11)
+    this.#words = new Int32Array(width << 11)
   }
 
   /** The number of this state, which is `size` of before when it is new. */
-  add(state: Uint32Array): number {
+  add(state: Int32Array): number {
     if (this.size * 2 >= this.#slots.length) this.#grow()
     const mask = this.#slots.length - 1
     for (let slot = hash(state, 0, this.width) & mask; ; slot = (slot + 1) & mask) {
@@ -30,19 +30,19 @@ export class Store {
   }
 
   /** Copies the state with this number into `target`. */
-  read(number: number, target: Uint32Array): void {
+  read(number: number, target: Int32Array): void {
     const start = number * this.width
     for (let index = 0; index < this.width; index += 1) target[index] = this.#words[start + index] ?? 0
   }
 
-  #equals(number: number, state: Uint32Array): boolean {
+  #equals(number: number, state: Int32Array): boolean {
     const start = number * this.width
     for (let index = 0; index < this.width; index += 1) if (this.#words[start + index] !== state[index]) return false
     return true
   }
 
   #grow(): void {
-    const words = new Uint32Array(this.#words.length * 2)
+    const words = new Int32Array(this.#words.length * 2)
     words.set(this.#words)
     this.#words = words
     this.#slots = new Int32Array(this.#slots.length * 2).fill(-1)
@@ -55,7 +55,7 @@ export class Store {
   }
 }
 
-function hash(words: Uint32Array, start: number, width: number): number {
+function hash(words: Int32Array, start: number, width: number): number {
   let sum = 0
   for (let index = 0; index < width; index += 1) {
     sum = Math.imul(sum ^ (words[start + index] ?? 0), 0x9e3779b1)

@@ -96,6 +96,13 @@ test('a trace names the steps of the cut as the product does', () => {
   expect([...named].toSorted()).toEqual([...cutSteps].toSorted())
 })
 
+test.each([{ attempts: 4 }, { clients: 3 }, { cuts: 0 }, { cuts: Number.NaN }])(
+  'bounds of %o have no room',
+  (wrong) => {
+    expect(() => search({ ...writing, ...wrong })).toThrow('1 to 3 attempts')
+  },
+)
+
 test('a search that does not come to an end says so', () => {
   expect(() => search(writing, [], 100)).toThrow('more than 100 states')
 })
