@@ -66,6 +66,7 @@ export function attemptSteps(rules: Rules, number: number): Step[] {
   const step = workerStep(rules, number)
   const takeLock = step('fence: lock the tables', 0, (state, worker) => {
     if (worker.pc !== (rules.lockFirst ? at.start : at.checked) || !lock(state, worker)) return false
+    if (!rules.latchLate && worker.latch === 0) return false
     worker.pc = rules.lockFirst ? at.locked : at.held
     return true
   })
@@ -118,7 +119,10 @@ export function attemptSteps(rules: Rules, number: number): Step[] {
       else worker.pc = at.idle
       return true
     }),
-    step('open: read the latch', 40, (state, worker) => readLatch(state, worker, at.closed)),
+    step('open: read the latch', 40, (state, worker) => {
+      const early = !rules.latchLate && worker.resolving === 0
+      return readLatch(state, worker, early ? at.start : at.closed)
+    }),
     step('open: COMMIT', 40, (state, worker) => open(state, worker, at.opened)),
     step('open: COMMIT, its answer is lost', 0, (state, worker) => open(state, worker, at.closed)),
     step('publish', 40, (state, worker) => {

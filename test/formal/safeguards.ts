@@ -1,6 +1,3 @@
-/** Steps of the cut as the product names them; every step of the model that belongs to one begins with its name. */
-export const cutSteps = ['fence', 'close', 'open', 'publish', 'resolve'] as const
-
 /**
  * Every condition of the cut, and what it says. A search can leave any of them out, to show that the model sees what it is
  * for. Where the text is a statement, it is the one of the product.
@@ -25,6 +22,7 @@ export const safeguards = {
   ownMove: 'fence, close and resolve take `moved` at e + 1 for their own only with their own permit in the row',
   giveUpOpen: 'an attempt that gives up takes its permit away only while the side is open at e',
   openClears: 'open takes away whatever permit the row still has, so that resolve knows an undo by it',
+  latchLate: 'open reads the latch when the side is closed, not before the fence',
   publishGuard: 'publish: WHERE epoch < e + 1',
   resolveWaits: 'resolve decides on an UPDATE, which waits for a fence or a commit in flight',
   clearPermit: 'resolve takes the permit away before it answers "not cut"',

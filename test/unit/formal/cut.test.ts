@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { cutSteps } from '../../../domain/relocation.ts'
 import type { Breach } from '../../formal/invariants.ts'
-import { cutSteps, type Safeguard, safeguards } from '../../formal/safeguards.ts'
+import { type Safeguard, safeguards } from '../../formal/safeguards.ts'
 import { search } from '../../formal/search.ts'
 import type { Bounds } from '../../formal/state.ts'
 
@@ -37,6 +38,7 @@ const needed: [Safeguard, Breach, Bounds][] = [
   ['openMarker', 'I2', writing],
   ['openSync', 'registry', twice],
   ['openLatch', 'suspend', latched],
+  ['latchLate', 'suspend', latched],
   ['openClears', 'answer', twice],
   ['ownMove', 'answer', twice],
   ['giveUpOpen', 'answer', twice],
