@@ -5,7 +5,8 @@ import { search } from '../test/formal/search.ts'
 
 /**
  * `npm run formal`: visits every state that the cut of a relocation can come to (test/formal). `--attempts`, `--clients` and
- * `--cuts` say how many of each, 1 to 3 (clients: 0 to 2); `--suspend` lets somebody suspend the tenant meanwhile, `--stop` lets the streams stop for good;
+ * `--cuts` say how many of each, 1 to 3 (clients: 0 to 2); `--suspend` lets somebody suspend the tenant meanwhile, `--stop` lets the streams stop for good,
+ * `--claims` has tries that take the sides by numbers;
  * `--without` leaves a safeguard out, as often as it is given. Prints how many states there are; where one breaks an
  * invariant, prints the steps that lead to it and ends with 1.
  */
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     cuts: { type: 'string', default: '2' },
     suspend: { type: 'boolean', default: false },
     stop: { type: 'boolean', default: false },
+    claims: { type: 'boolean', default: false },
     without: { type: 'string', multiple: true, default: [] },
   },
 })
@@ -27,6 +29,7 @@ const bounds = {
   cuts: Number(values.cuts),
   suspend: values.suspend,
   stop: values.stop,
+  claims: values.claims,
 }
 
 const start = performance.now()

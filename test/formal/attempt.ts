@@ -136,7 +136,7 @@ export function attemptSteps(rules: Rules, number: number): Step[] {
 }
 
 /** Whether a client's transaction, or one of it whose COMMIT is in flight, keeps the fence waiting. */
-function writesAt(client: State['clients'][number], side: number, rules: Rules): boolean {
+export function writesAt(client: State['clients'][number], side: number, rules: Rules): boolean {
   if (client.orphan === side + 1) return true
   if (client.side !== side) return false
   return client.pc === doing.written || (rules.gateLock && (client.pc === doing.entered || client.pc === doing.absent))

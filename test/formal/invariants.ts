@@ -1,5 +1,5 @@
-import { isOpen } from './model.ts'
-import { active, answers, at, phases, type State } from './state.ts'
+import { isCutting, isOpen } from './model.ts'
+import { active, answers, at, type State } from './state.ts'
 import { suspendSteps } from './suspend.ts'
 import { isApplied, keyEntry } from './stream.ts'
 
@@ -35,7 +35,7 @@ export function breachOf(state: State): Breach | undefined {
 export function isAtRest(state: State): boolean {
   const { registry, workflow, workers, cuts } = state
   const [named, other] = registry.side === 0 ? state.sides : [state.sides[1], state.sides[0]]
-  if (workflow.phase === phases.cutting || workflow.late !== 0) return false
+  if (isCutting(state) || workflow.late !== 0) return false
   // Only a cut that another has followed may be superseded.
   if (cuts[workflow.cut - 1]?.answer === answers.superseded) return false
   if (workers.some(({ pc }) => pc !== at.idle)) return false

@@ -1,4 +1,4 @@
-import { active, at, type Cut, type Side, type State, suspended, type Worker } from './state.ts'
+import { active, at, type Cut, phases, type Side, type State, suspended, type Worker } from './state.ts'
 import { flush } from './stream.ts'
 
 /**
@@ -31,6 +31,11 @@ export function isOpen({ state }: Side): boolean {
   return state === active || state === suspended
 }
 
+/** Whether the workflow waits for the answer of a cut. */
+export function isCutting({ workflow: { phase } }: State): boolean {
+  return phase === phases.cutting || phase === phases.settling
+}
+
 /** Whether a transaction of a worker holds the tables of this side. */
 export function isFenced(state: State, number: number): boolean {
   for (const worker of state.workers) if (holdsTables(worker.pc) && cutOf(state, worker).from === number) return true
@@ -55,12 +60,12 @@ function holdsRow(pc: number): boolean {
 export function commitRow(
   side: Side,
   sync: boolean,
-  change: Partial<Pick<Side, 'state' | 'epoch' | 'permit' | 'trigger'>>,
+  change: Partial<Pick<Side, 'state' | 'epoch' | 'permit' | 'trigger' | 'claim'>>,
 ): void {
   if (!sync && side.async === 0) {
     side.async = 1
-    const { state, epoch, permit, trigger } = side
-    Object.assign(side.old, { state, epoch, permit, trigger })
+    const { state, epoch, permit, trigger, claim } = side
+    Object.assign(side.old, { state, epoch, permit, trigger, claim })
   }
   Object.assign(side, change)
   if (sync) flushAll(side)
@@ -69,6 +74,13 @@ export function commitRow(
 /** A synchronous commit: the write-ahead log is one, so all before it is on disk with it. */
 export function flushAll(side: Side): void {
   side.async = 0
-  Object.assign(side.old, { state: 0, epoch: 0, permit: 0, trigger: 0 })
+  Object.assign(side.old, { state: 0, epoch: 0, permit: 0, trigger: 0, claim: 0 })
   flush(side)
+}
+
+/** The numbers of tries only rise. Here they keep their order and lose their distance, so that there are few of them. */
+export function renumber({ sides, workers }: State): void {
+  const holders = [...sides, ...sides.map(({ old }) => old), ...workers]
+  const numbers = [...new Set([0, ...holders.map(({ claim }) => claim)])].toSorted((a, b) => a - b)
+  for (const holder of holders) holder.claim = numbers.indexOf(holder.claim)
 }

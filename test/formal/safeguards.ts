@@ -35,6 +35,8 @@ export const safeguards = {
   undoAgain: 'resolve goes on with an undo that died before it had published',
   undoLatch: 'undo leaves the side suspended when the latch is set',
   grantOnce: 'the permit of a cut is given once: a late run of that activity gives none',
+  claimOrder: 'a try takes a side only from tries of lower numbers: WHERE fence <= mine',
+  claimRefused: 'no try of a cut is given a number once resolve has been asked to settle it',
   resolveFirst: 'the workflow asks resolve before it aborts',
   gateEpoch: 'the gate refuses a context of another epoch',
   gateLock: 'the gate holds its lock for the whole transaction, and the fence waits for it',

@@ -1,4 +1,5 @@
 import { attemptSteps } from './attempt.ts'
+import { claimSteps } from './claim.ts'
 import { clientSteps } from './client.ts'
 import { type Breach, breachOf, isAtRest } from './invariants.ts'
 import { itemOf, type Step } from './model.ts'
@@ -45,8 +46,10 @@ export function search(bounds: Bounds, left: readonly Safeguard[] = [], limit = 
   const each = <T>(count: number, make: (number: number) => T[]) =>
     Array.from({ length: count }, (_, n) => make(n)).flat()
   const actions: Step[] = [
-    ...each(bounds.attempts, (worker) => [...attemptSteps(rules, worker), ...resolveSteps(rules, worker)]),
-    ...each(bounds.clients, (client) => clientSteps(rules, client)),
+    ...each(attempts, (worker) =>
+      bounds.claims ? claimSteps(rules, worker) : [...attemptSteps(rules, worker), ...resolveSteps(rules, worker)],
+    ),
+    ...each(clients, (client) => clientSteps(rules, client)),
     ...each(2, (side) => serverSteps(rules, side)),
     ...workflowSteps(rules, bounds),
     ...(bounds.suspend ? suspendActor(rules) : []),

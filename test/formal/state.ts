@@ -35,8 +35,8 @@ export const doing = { nothing: 0, informed: 1, entered: 2, written: 3, absent: 
 /** What `resolve` has answered for a cut, for good. */
 export const answers = { none: 0, notCut: 1, cut: 2, undone: 3, superseded: 4 } as const
 
-/** Where the workflow is: between cuts, in one, or at its end. */
-export const phases = { ready: 0, cutting: 1, final: 2 } as const
+/** Where the workflow is: between cuts, in one, at its end, or, with claims, in a cut that is only to be resolved. */
+export const phases = { ready: 0, cutting: 1, final: 2, settling: 3 } as const
 
 /** A side: the row of its placement, its triggers, and the keys that tenants have written to it. */
 export type Side = {
@@ -44,9 +44,11 @@ export type Side = {
   epoch: number
   permit: number
   trigger: number
+  /** Number of the try that has taken it last; see `claim.ts`. */
+  claim: number
   /** Set while the row is committed and not flushed; `old` is what a crash brings back. */
   async: number
-  old: { state: number; epoch: number; permit: number; trigger: number }
+  old: { state: number; epoch: number; permit: number; trigger: number; claim: number }
   /** Dropped, with its streams. */
   gone: number
   /** Keys committed here by clients, as bits. */
@@ -58,8 +60,19 @@ export type Side = {
   applied: number
 }
 
-/** `latch`: 0 while it was not read, 1 for off, 2 for on; another may set it before the worker commits. */
-export type Worker = { cut: number; pc: number; resolving: number; latch: number }
+/**
+ * `latch`: 0 while it was not read, 1 for off, 2 for on; another may set it before the worker commits. `claim`, `epoch` and `to`
+ * are for `claim.ts` alone: the number of this try, the epoch that it has read, and the side that it opens.
+ */
+export type Worker = {
+  cut: number
+  pc: number
+  resolving: number
+  latch: number
+  claim: number
+  epoch: number
+  to: number
+}
 export type Client = { pc: number; side: number; epoch: number; raw: number; orphan: number; acked: number }
 export type Cut = { from: number; epoch: number; answer: number }
 
@@ -86,11 +99,26 @@ export type Bounds = {
   readonly cuts: number
   readonly suspend: boolean
   readonly stop: boolean
+  /** Each try takes the sides by a number of its own, as it is coded, instead of one permit for each cut. */
+  readonly claims: boolean
 }
 
 function side(state: number, epoch: number, trigger: number): Side {
-  const old = { state: 0, epoch: 0, permit: 0, trigger: 0 }
-  return { state, epoch, permit: 0, trigger, async: 0, old, gone: 0, own: 0, flushed: 0, stream: 0, applied: 0 }
+  const old = { state: 0, epoch: 0, permit: 0, trigger: 0, claim: 0 }
+  return {
+    state,
+    epoch,
+    permit: 0,
+    trigger,
+    claim: 0,
+    async: 0,
+    old,
+    gone: 0,
+    own: 0,
+    flushed: 0,
+    stream: 0,
+    applied: 0,
+  }
 }
 
 /** Before the first cut: the source serves at epoch 1, the target is prepared and copied. */
@@ -98,7 +126,7 @@ export function initial({ attempts, clients, cuts }: Bounds, targetTrigger: bool
   const times = <T>(count: number, make: () => T) => Array.from({ length: count }, make)
   return {
     sides: [side(active, 1, 0), side(standby, 1, targetTrigger ? 1 : 0)],
-    workers: times(attempts, () => ({ cut: 0, pc: 0, resolving: 0, latch: 0 })),
+    workers: times(attempts, () => ({ cut: 0, pc: 0, resolving: 0, latch: 0, claim: 0, epoch: 0, to: 0 })),
     clients: times(clients, () => ({ pc: 0, side: 0, epoch: 0, raw: 0, orphan: 0, acked: 0 })),
     cuts: times(cuts, () => ({ from: 0, epoch: 0, answer: 0 })),
     registry: { side: 0, epoch: 1, latch: 0 },
@@ -117,6 +145,9 @@ export function visit(state: State, packer: Packer): void {
     worker.pc = packer.field(worker.pc, 5)
     worker.resolving = packer.field(worker.resolving, 1)
     worker.latch = packer.field(worker.latch, 2)
+    worker.claim = packer.field(worker.claim, 3)
+    worker.epoch = packer.field(worker.epoch, 4)
+    worker.to = packer.field(worker.to, 1)
   }
   for (const client of state.clients) {
     client.pc = packer.field(client.pc, 3)
@@ -147,11 +178,13 @@ function visitSide(one: Side, packer: Packer): void {
   one.epoch = packer.field(one.epoch, 4)
   one.permit = packer.field(one.permit, 2)
   one.trigger = packer.field(one.trigger, 1)
+  one.claim = packer.field(one.claim, 3)
   one.async = packer.field(one.async, 1)
   one.old.state = packer.field(one.old.state, 3)
   one.old.epoch = packer.field(one.old.epoch, 4)
   one.old.permit = packer.field(one.old.permit, 2)
   one.old.trigger = packer.field(one.old.trigger, 1)
+  one.old.claim = packer.field(one.old.claim, 3)
   one.gone = packer.field(one.gone, 1)
   one.own = packer.field(one.own, 2)
   one.flushed = packer.field(one.flushed, 6)

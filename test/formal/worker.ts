@@ -1,4 +1,4 @@
-import { itemOf, type Step } from './model.ts'
+import { isCutting, itemOf, renumber, type Step } from './model.ts'
 import type { Rules } from './safeguards.ts'
 import { answers, at, moved, phases, type Side, type State, type Worker } from './state.ts'
 import { markerEntry, rename } from './stream.ts'
@@ -19,7 +19,10 @@ export function workerStep(rules: Rules, number: number) {
 
 /** Takes a worker out of whatever it did. */
 export function end(state: State, number: number, rules: Rules): void {
-  Object.assign(itemOf(state.workers, number), { cut: 0, pc: at.idle, resolving: 0, latch: 0 })
+  const worker = itemOf(state.workers, number)
+  const numbered = worker.claim !== 0
+  Object.assign(worker, { cut: 0, pc: at.idle, resolving: 0, latch: 0, claim: 0, epoch: 0, to: 0 })
+  if (numbered) renumber(state)
   forget(state, number, rules)
 }
 
@@ -57,6 +60,6 @@ export function answer(state: State, worker: Worker, given: number): void {
   const { workflow } = state
   if (cut.answer === answers.none) cut.answer = given
   else if (cut.answer !== given && given !== answers.superseded) state.breach = 'answer'
-  if (workflow.phase === phases.cutting && workflow.cut === worker.cut) workflow.phase = phases.ready
+  if (isCutting(state) && workflow.cut === worker.cut) workflow.phase = phases.ready
   worker.pc = at.idle
 }

@@ -1,14 +1,17 @@
-import { commitRow, isOpen, isRowLocked, itemOf, sideOf, type Step } from './model.ts'
+import { commitRow, isCutting, isOpen, isRowLocked, itemOf, renumber, sideOf, type Step } from './model.ts'
 import type { Rules } from './safeguards.ts'
 import { answers, at, type Bounds, type Cut, phases, retired, standby, type State } from './state.ts'
 import { flush } from './stream.ts'
 import { workerStep } from './worker.ts'
 
+/** Above all numbers of tries; `renumber` brings it down. */
+const highest = 8
+
 /**
  * The workflow: gives the permit, runs attempts and `resolve` (any of which may be late and meet the next ones), and goes on
  * only with an answer: another cut, a rollback, or the end, where it drops the side that does not serve.
  */
-export function workflowSteps(rules: Rules, { attempts, cuts }: Bounds): Step[] {
+export function workflowSteps(rules: Rules, { attempts, cuts, claims }: Bounds): Step[] {
   const grant = (name: string, late: boolean): Step => ({
     name: `workflow: give the permit${name}`,
     heals: 0,
@@ -23,7 +26,7 @@ export function workflowSteps(rules: Rules, { attempts, cuts }: Bounds): Step[] 
       // After an undo the target is prepared and copied anew.
       const target = sideOf(state, 1 - serving.from)
       if (target.state === retired) commitRow(target, true, { state: standby, trigger: 1 })
-      write(state, workflow.cut)
+      if (!claims) write(state, workflow.cut)
       if (late) workflow.late = workflow.cut
       return true
     },
@@ -40,8 +43,17 @@ export function workflowSteps(rules: Rules, { attempts, cuts }: Bounds): Step[] 
     run: (state) => {
       const { workflow } = state
       const one = itemOf(state.workers, worker)
-      if (workflow.phase !== phases.cutting || one.pc !== at.idle) return false
-      Object.assign(one, { cut: workflow.cut, pc: resolving ? at.resolve : at.start, resolving: resolving ? 1 : 0 })
+      const begins = workflow.phase === phases.cutting || (workflow.phase === phases.settling && resolving)
+      if (!begins || one.pc !== at.idle) return false
+      Object.assign(one, {
+        cut: workflow.cut,
+        pc: resolving || claims ? at.resolve : at.start,
+        resolving: Number(resolving),
+      })
+      if (!claims) return true
+      one.claim = highest
+      renumber(state)
+      if (resolving && rules.claimRefused) workflow.phase = phases.settling
       return true
     },
   })
@@ -50,7 +62,7 @@ export function workflowSteps(rules: Rules, { attempts, cuts }: Bounds): Step[] 
     heals: 0,
     run: (state) => {
       const { workflow } = state
-      const asked = workflow.phase === phases.ready || (workflow.phase === phases.cutting && !rules.resolveFirst)
+      const asked = workflow.phase === phases.ready || (isCutting(state) && !rules.resolveFirst)
       const serving = asked && workflow.cut > 0 ? servingAfter(state) : undefined
       if (serving === undefined || isRowLocked(state, 1 - serving.from)) return false
       const other = sideOf(state, 1 - serving.from)

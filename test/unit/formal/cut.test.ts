@@ -6,16 +6,19 @@ import { search } from '../../formal/search.ts'
 import type { Bounds } from '../../formal/state.ts'
 
 /** Small bounds that together let every actor do everything; `npm run formal` has larger ones. */
-const writing: Bounds = { attempts: 1, clients: 1, cuts: 1, suspend: false, stop: false }
-const twice: Bounds = { attempts: 2, clients: 0, cuts: 2, suspend: false, stop: false }
+const writing: Bounds = { attempts: 1, clients: 1, cuts: 1, suspend: false, stop: false, claims: false }
+const twice: Bounds = { attempts: 2, clients: 0, cuts: 2, suspend: false, stop: false, claims: false }
 const latched: Bounds = { ...twice, suspend: true }
-const stopping: Bounds = { attempts: 1, clients: 0, cuts: 2, suspend: true, stop: true }
+const claimed: Bounds = { ...twice, claims: true }
+const stopping: Bounds = { attempts: 1, clients: 0, cuts: 2, suspend: true, stop: true, claims: false }
 
 describe('with every safeguard nothing is broken, and every step is taken', () => {
   test.each<[string, Bounds, number]>([
     ['two workers in one cut and a client', { ...writing, attempts: 2 }, 25_000],
     ['two workers in two cuts, or a cut and its rollback, with suspend', latched, 50_000],
     ['one worker and a client in all that, and streams that stop', { ...stopping, clients: 1 }, 40_000],
+    ['two workers in two cuts, with numbers of tries', claimed, 20_000],
+    ['one worker and a client, with numbers of tries', { ...stopping, clients: 1, claims: true }, 30_000],
   ])('%s', (_, bounds, states) => {
     const { breach, untaken, ...found } = search(bounds)
     expect(breach).toBeUndefined()
@@ -54,6 +57,8 @@ const needed: [Safeguard, Breach, Bounds][] = [
   ['undoAgain', 'answer', twice],
   ['undoLatch', 'suspend', latched],
   ['grantOnce', 'answer', twice],
+  ['claimOrder', 'answer', claimed],
+  ['claimRefused', 'answer', claimed],
   ['resolveFirst', 'answer', twice],
   ['gateEpoch', 'epoch', writing],
   ['gateLock', 'epoch', writing],
