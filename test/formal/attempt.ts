@@ -35,7 +35,7 @@ export function attemptSteps(rules: Rules, number: number): Step[] {
       rename(other, rowMarker, 0)
       rename(other, marker, rowMarker)
       worker.pc = next
-      if (cut.answer === answers.notCut) state.breach = 'answer'
+      if (cut.answer !== answers.none) state.breach = 'answer'
     }
     forget(state, number, rules)
     return true

@@ -6,7 +6,7 @@ import { isApplied, markerEntry, push, rename, rowMarker } from './stream.ts'
 import { answer, forget, publish, readLatch, workerStep } from './worker.ts'
 
 /**
- * A try of the cut as it is coded: it takes X, and Y too where X is closed, by a number that is higher than any before; finds
+ * A try of the cut as it is coded: it takes both sides by a number that is higher than any before; finds
  * out who serves, opening what an earlier try has left closed; and cuts when that is not the side that is wanted.
  */
 export function claimSteps(rules: Rules, number: number): Step[] {
@@ -40,7 +40,7 @@ export function claimSteps(rules: Rules, number: number): Step[] {
       rename(other, rowMarker, 0)
       rename(other, marker, rowMarker)
       Object.assign(worker, { pc: next, epoch: side.epoch, to: 1 - cut.from })
-      if (cut.answer === answers.notCut) state.breach = 'answer'
+      if (cut.answer !== answers.none) state.breach = 'answer'
     }
     forget(state, number, rules)
     return true
@@ -70,18 +70,21 @@ export function claimSteps(rules: Rules, number: number): Step[] {
       if (worker.pc !== at.resolve || (rules.resolveWaits && isRowLocked(state, 0))) return false
       const side = take(state, worker, 0)
       if (side === undefined) worker.pc = at.idle
-      else if (isOpen(side)) goOn(state, worker, 0, side.epoch)
-      else Object.assign(worker, { pc: at.look, epoch: side.epoch })
+      else if (isOpen(side) && !rules.takeBoth) goOn(state, worker, 0, side.epoch)
+      else Object.assign(worker, { pc: at.look, epoch: side.epoch, to: isOpen(side) ? 0 : 1 })
       return true
     }),
     step('resolve: take Y', 40, (state, worker) => {
       if (worker.pc !== at.look || (rules.resolveWaits && isRowLocked(state, 1))) return false
       const side = take(state, worker, 1)
       if (side === undefined) worker.pc = at.idle
+      else if (worker.to === 0) goOn(state, worker, 0, worker.epoch)
       else if (isOpen(side)) goOn(state, worker, 1, side.epoch)
       // Both are closed: the one that closed last was to be followed by the other.
-      else Object.assign(worker, { pc: at.closed, to: worker.epoch >= side.epoch ? 1 : 0 })
-      if (worker.pc === at.closed && side !== undefined) worker.epoch = Math.max(worker.epoch, side.epoch)
+      else {
+        const isAfterX = worker.epoch >= side.epoch
+        Object.assign(worker, { pc: at.closed, to: isAfterX ? 1 : 0, epoch: isAfterX ? worker.epoch : side.epoch })
+      }
       return true
     }),
     step('fence: lock the tables', 0, (state, worker) => {

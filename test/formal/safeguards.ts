@@ -36,6 +36,7 @@ export const safeguards = {
   undoLatch: 'undo leaves the side suspended when the latch is set',
   grantOnce: 'the permit of a cut is given once: a late run of that activity gives none',
   claimOrder: 'a try takes a side only from tries of lower numbers: WHERE fence <= mine',
+  takeBoth: 'a try takes the second side also when the first one is open',
   claimRefused: 'no try of a cut is given a number once resolve has been asked to settle it',
   resolveFirst: 'the workflow asks resolve before it aborts',
   gateEpoch: 'the gate refuses a context of another epoch',

@@ -58,6 +58,7 @@ const needed: [Safeguard, Breach, Bounds][] = [
   ['undoLatch', 'suspend', latched],
   ['grantOnce', 'answer', twice],
   ['claimOrder', 'answer', claimed],
+  ['takeBoth', 'answer', { ...claimed, cuts: 3 }],
   ['claimRefused', 'answer', claimed],
   ['resolveFirst', 'answer', twice],
   ['gateEpoch', 'epoch', writing],
