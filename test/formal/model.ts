@@ -74,13 +74,13 @@ export function commitRow(
 /** A synchronous commit: the write-ahead log is one, so all before it is on disk with it. */
 export function flushAll(side: Side): void {
   side.async = 0
-  Object.assign(side.old, { state: 0, epoch: 0, permit: 0, trigger: 0, claim: 0 })
   flush(side)
 }
 
 /** The numbers of tries only rise. Here they keep their order and lose their distance, so that there are few of them. */
 export function renumber({ sides, workers }: State): void {
-  const holders = [...sides, ...sides.map(({ old }) => old), ...workers]
+  const olds = sides.filter(({ async }) => async === 1).map(({ old }) => old)
+  const holders = [...sides, ...olds, ...workers]
   const numbers = [...new Set([0, ...holders.map(({ claim }) => claim)])].toSorted((a, b) => a - b)
   for (const holder of holders) holder.claim = numbers.indexOf(holder.claim)
 }

@@ -16,17 +16,13 @@ export class Packer {
     this.#used = 0
   }
 
-  /** How many words the fields since `begin` take. */
-  get width(): number {
-    return this.#word + 1
-  }
-
   /** Writes a field of so many bits and gives it back, or reads it. */
   field(value: number, bits: number): number {
     if (this.#used + bits > 32) {
       this.#word += 1
       this.#used = 0
     }
+    if (this.#word >= this.#words.length) throw new RangeError('a state has more fields than words')
     const shift = this.#used
     this.#used += bits
     const word = this.#words[this.#word] ?? 0

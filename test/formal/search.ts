@@ -12,6 +12,9 @@ import { Store } from './store.ts'
 import { suspendActor } from './suspend.ts'
 import { workflowSteps } from './workflow.ts'
 
+/** Words of a packed state; one of the largest bounds needs them all. */
+const width = 8
+
 /** What a search has found: how many states there are, or the shortest way to one that breaks an invariant. */
 export type Found = {
   readonly states: number
@@ -39,8 +42,6 @@ export function search(bounds: Bounds, left: readonly Safeguard[] = [], limit = 
     packer.begin(words, reads)
     visit(state, packer)
   }
-  walk(new Int32Array(0), false)
-  const { width } = packer
   const store = new Store(width)
   const [source, target] = [new Int32Array(width), new Int32Array(width)]
   const each = <T>(count: number, make: (number: number) => T[]) =>
@@ -78,6 +79,7 @@ export function search(bounds: Bounds, left: readonly Safeguard[] = [], limit = 
       if (fresh) continue
       steps += 1
       taken.add(action)
+      target.fill(0)
       walk(target, false)
       const before = store.size
       const next = store.add(target)

@@ -61,10 +61,7 @@ function crash(state: State, number: number, rules: Rules): boolean {
     return false
   for (const client of hit) leave(client)
   for (const client of orphans) client.orphan = 0
-  if (side.async === 1) {
-    Object.assign(side, side.old, { async: 0 })
-    Object.assign(side.old, { state: 0, epoch: 0, permit: 0, trigger: 0, claim: 0 })
-  }
+  if (side.async === 1) Object.assign(side, side.old, { async: 0 })
   side.applied = 0
   state.workers.forEach((worker, index) => {
     const fenced = worker.pc >= at.locked && worker.pc <= at.seen

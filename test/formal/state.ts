@@ -73,6 +73,9 @@ export type Worker = {
   epoch: number
   to: number
 }
+/** A worker that does nothing. */
+export const idle: Worker = { cut: 0, pc: at.idle, resolving: 0, latch: 0, claim: 0, epoch: 0, to: 0 }
+
 export type Client = { pc: number; side: number; epoch: number; raw: number; orphan: number; acked: number }
 export type Cut = { from: number; epoch: number; answer: number }
 
@@ -126,7 +129,7 @@ export function initial({ attempts, clients, cuts }: Bounds, targetTrigger: bool
   const times = <T>(count: number, make: () => T) => Array.from({ length: count }, make)
   return {
     sides: [side(active, 1, 0), side(standby, 1, targetTrigger ? 1 : 0)],
-    workers: times(attempts, () => ({ cut: 0, pc: 0, resolving: 0, latch: 0, claim: 0, epoch: 0, to: 0 })),
+    workers: times(attempts, () => ({ ...idle })),
     clients: times(clients, () => ({ pc: 0, side: 0, epoch: 0, raw: 0, orphan: 0, acked: 0 })),
     cuts: times(cuts, () => ({ from: 0, epoch: 0, answer: 0 })),
     registry: { side: 0, epoch: 1, latch: 0 },
@@ -140,15 +143,7 @@ export function initial({ attempts, clients, cuts }: Bounds, targetTrigger: bool
 /** Every field of a state in a fixed order: packs the state, or unpacks into it. */
 export function visit(state: State, packer: Packer): void {
   for (const one of state.sides) visitSide(one, packer)
-  for (const worker of state.workers) {
-    worker.cut = packer.field(worker.cut, 2)
-    worker.pc = packer.field(worker.pc, 5)
-    worker.resolving = packer.field(worker.resolving, 1)
-    worker.latch = packer.field(worker.latch, 2)
-    worker.claim = packer.field(worker.claim, 3)
-    worker.epoch = packer.field(worker.epoch, 4)
-    worker.to = packer.field(worker.to, 1)
-  }
+  for (const worker of state.workers) visitWorker(worker, packer)
   for (const client of state.clients) {
     client.pc = packer.field(client.pc, 3)
     client.side = packer.field(client.side, 1)
@@ -180,14 +175,34 @@ function visitSide(one: Side, packer: Packer): void {
   one.trigger = packer.field(one.trigger, 1)
   one.claim = packer.field(one.claim, 3)
   one.async = packer.field(one.async, 1)
-  one.old.state = packer.field(one.old.state, 3)
-  one.old.epoch = packer.field(one.old.epoch, 4)
-  one.old.permit = packer.field(one.old.permit, 2)
-  one.old.trigger = packer.field(one.old.trigger, 1)
-  one.old.claim = packer.field(one.old.claim, 3)
+  if (one.async === 1) visitOld(one, packer)
   one.gone = packer.field(one.gone, 1)
   one.own = packer.field(one.own, 2)
   one.flushed = packer.field(one.flushed, 6)
   one.stream = packer.field(one.stream, 24)
   one.applied = packer.field(one.applied, 4)
+}
+
+/** Of a row that is flushed there is no old one. */
+function visitOld({ old }: Side, packer: Packer): void {
+  old.state = packer.field(old.state, 3)
+  old.epoch = packer.field(old.epoch, 4)
+  old.permit = packer.field(old.permit, 2)
+  old.trigger = packer.field(old.trigger, 1)
+  old.claim = packer.field(old.claim, 3)
+}
+
+/** Of a worker that is idle there is nothing else to tell. */
+function visitWorker(worker: Worker, packer: Packer): void {
+  worker.pc = packer.field(worker.pc, 5)
+  if (worker.pc === at.idle) {
+    if (worker.cut !== 0) Object.assign(worker, idle)
+    return
+  }
+  worker.cut = packer.field(worker.cut, 2)
+  worker.resolving = packer.field(worker.resolving, 1)
+  worker.latch = packer.field(worker.latch, 2)
+  worker.claim = packer.field(worker.claim, 3)
+  worker.epoch = packer.field(worker.epoch, 4)
+  worker.to = packer.field(worker.to, 1)
 }

@@ -1,6 +1,6 @@
 import { isCutting, itemOf, renumber, type Step } from './model.ts'
 import type { Rules } from './safeguards.ts'
-import { answers, at, moved, phases, type Side, type State, type Worker } from './state.ts'
+import { answers, at, idle, moved, phases, type Side, type State, type Worker } from './state.ts'
 import { markerEntry, rename } from './stream.ts'
 
 /** Makes the steps of one worker; one that has ended leaves nothing behind. */
@@ -21,7 +21,7 @@ export function workerStep(rules: Rules, number: number) {
 export function end(state: State, number: number, rules: Rules): void {
   const worker = itemOf(state.workers, number)
   const numbered = worker.claim !== 0
-  Object.assign(worker, { cut: 0, pc: at.idle, resolving: 0, latch: 0, claim: 0, epoch: 0, to: 0 })
+  Object.assign(worker, idle)
   if (numbered) renumber(state)
   forget(state, number, rules)
 }
