@@ -23,6 +23,7 @@ import { secretRoutes } from './routes/secrets.ts'
 import { streamRoutes } from './routes/stream.ts'
 import { systemRoutes } from './routes/system.ts'
 import { tenantRoutes } from './routes/tenants.ts'
+import { relocationRoutes } from './routes/relocations.ts'
 import { transitionRoutes } from './routes/transitions.ts'
 
 /** The API as an app and as a fetch function; it listens nowhere by itself. */
@@ -57,6 +58,7 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
     tenantRoutes,
     manifestRoutes,
     comparingRoutes,
+    relocationRoutes,
     transitionRoutes,
     legalHoldRoutes,
     masterKeyRoutes,

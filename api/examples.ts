@@ -14,6 +14,13 @@ export const exampleManifest = {
 }
 
 export const exampleReason = { reason: 'ticket 4711' }
+export const exampleRelocation = {
+  environment: 'prod',
+  target: { profile: 'st-dedicated' },
+  pauseBudgetMs: 500,
+  soakSeconds: 86_400,
+  reason: 'ticket 4711',
+}
 export const exampleCell = { reason: 'ticket 4711', cell: 'eu-north-2' }
 export const exampleConfirmation = { reason: 'ticket 4711', confirm: 'acme' }
 

@@ -292,7 +292,7 @@ export const problemSchema = z
   })
   .openapi('Problem', { examples: [exampleProblem] })
 
-const environmentName = z.string().regex(environmentPattern, 'is not the name of an environment')
+export const environmentName = z.string().regex(environmentPattern, 'is not the name of an environment')
 export const reasonBody = z.strictObject({ reason: plainText(500).optional() })
 export const holdBody = z.strictObject({ reason: plainText(500) })
 export const cellBody = reasonBody.extend({ cell: machineName.optional() })

@@ -17,6 +17,14 @@ export function presentOf(ledger: readonly LedgerEntry[]): ResourceSpec[] {
   return ledger.filter(({ state }) => state === 'present').map(({ spec }) => spec)
 }
 
+/** The same without what a move has left behind, which is closed and stays so. */
+export function inUse({ ledger, placements }: Pick<Facts, 'ledger' | 'placements'>): LedgerEntry[] {
+  const left = new Set(
+    placements.filter(({ state }) => state === 'moved').map(({ environment, number }) => `${environment}/${number}`),
+  )
+  return ledger.filter(({ spec }) => !left.has(`${spec.environment}/${spec.placement}`))
+}
+
 /** What a kind prepares from: everything that is recorded, and the platform file. */
 export type Facts = {
   readonly tenant: TenantFacts

@@ -1,6 +1,6 @@
 import { freezeSteps, thawSteps } from '../../domain/steps.ts'
 import { fencePlacements, openPlacements, setLatch } from '../doors.ts'
-import { presentOf, type Kind } from './kind.ts'
+import { inUse, presentOf, type Kind } from './kind.ts'
 
 /** The inverse of suspend. A suspend that is accepted meanwhile sets the latch again, and the tenant ends suspended. */
 export const resume: Kind = {
@@ -8,7 +8,7 @@ export const resume: Kind = {
 
   accepted: (sql, { id }) => setLatch(sql, id, false),
   begun: fencePlacements,
-  prepare: ({ ledger }) => ({ specs: [], steps: thawSteps(presentOf(ledger)) }),
-  undo: ({ ledger }) => freezeSteps(ledger.map(({ spec }) => spec)),
+  prepare: (facts) => ({ specs: [], steps: thawSteps(presentOf(inUse(facts))) }),
+  undo: (facts) => freezeSteps(inUse(facts).map(({ spec }) => spec)),
   succeed: (sql, held) => openPlacements(sql, held, 'suspended'),
 }

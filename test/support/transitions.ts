@@ -49,6 +49,9 @@ const isRestored = (number: number): Sight => ({
   },
 })
 
+/** Moves have a world of their own to be disturbed in: two placements, and writers. */
+type Plain = Exclude<OperationKind, 'relocate' | 'rollback' | 'complete'>
+
 /** Every transition; the compiler asks for that of a new kind. */
 const byKind = {
   provision: [
@@ -131,7 +134,7 @@ const byKind = {
       done: { state: 'purged', remains: () => nothing },
     },
   ],
-} as const satisfies Record<OperationKind, readonly Omit<Passage, 'kind'>[]>
+} as const satisfies Record<Plain, readonly Omit<Passage, 'kind'>[]>
 
 export const passages: readonly Passage[] = Object.entries(byKind).flatMap(([kind, some]) =>
   some.map((one) => ({ kind: kind as OperationKind, ...one })),

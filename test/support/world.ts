@@ -203,6 +203,8 @@ export async function createWorld(
         `select r.rolname from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles g on g.oid = m.member where g.rolname = $1 and r.rolname not like 'pg\\_%'`,
         [provisioner.name],
       )
+      // What the mover may set is of the cluster, too.
+      for (const { rolname } of rows) await admin.query(`drop owned by ${pg.escapeIdentifier(rolname)}`)
       for (const { rolname } of rows) await admin.query(`drop role if exists ${pg.escapeIdentifier(rolname)}`)
       for (const role of [provisioner, service]) await admin.query(`drop role if exists ${role.name}`)
       await admin.end()

@@ -77,10 +77,12 @@ function missing({ version, role, isStandby, ...rights }: Rights): string[] {
   return lacks.flatMap(([isMissing, text]) => (isMissing ? [text] : []))
 }
 
+/** The roles alone: a schema of that name in the database that is asked is of another placement. */
 const lookUp = (connections: Connections, target: DatabaseTarget): Promise<Found> =>
   connections.use(target, async (client) => {
     const [result] = await together(client, findStatement(target.spec.properties))
-    return readFound(result, target)
+    const { schema: _schema, ...roles } = readFound(result, target)
+    return roles
   })
 
 /** What is left of a database that is not there: its roles, which are of the server. */

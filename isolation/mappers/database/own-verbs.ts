@@ -51,9 +51,8 @@ export function ownVerbs(
     if (name === undefined) return schema.observe(target)
     const found = await findDatabase(connections.inCell, target, name)
     if (found.foreign !== undefined) return { exists: true, owner: undefined, frozen: false, facts: {} }
-    if (!found.isThere && target.cell.server !== undefined) return observeRoles(connections.inCell, target)
     // Roles are of the cluster and may have stayed behind.
-    return schema.observe(found.isThere ? insideOf(target, name) : target)
+    return found.isThere ? schema.observe(insideOf(target, name)) : observeRoles(connections.inCell, target)
   }
 
   async function ensure(target: DatabaseTarget): Promise<JsonObject> {
@@ -112,8 +111,7 @@ export function ownVerbs(
       return dropDatabase(connections, target, found)
     })
     // Roles of a database that somebody else has dropped.
-    const left =
-      target.cell.server === undefined ? await schema.remove(target) : await dropRoles(connections.builders, target)
+    const left = await dropRoles(connections.builders, target)
     return look.isThere && left.outcome === 'absent' ? { outcome: 'removed' } : left
   }
 

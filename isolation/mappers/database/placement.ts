@@ -49,8 +49,10 @@ export function claimToFreeze(target: Target<'database'>): string {
   return upsert(
     target,
     'suspended',
-    `state = case when p.state in ('active', 'retired') then 'suspended' else p.state end, epoch = excluded.epoch`,
-    `p.epoch <= excluded.epoch and p.state <> 'moved'`,
+    `state = case when p.state in ('active', 'retired') then 'suspended' else p.state end,
+      epoch = case when p.state = 'moved' then p.epoch else excluded.epoch end`,
+    // A side that a cut has closed is closed, whatever the epoch; and the cut alone gives it another.
+    `(p.epoch <= excluded.epoch or p.state = 'moved')`,
   )
 }
 

@@ -1,0 +1,55 @@
+import { z } from '@hono/zod-openapi'
+import { relocationStates } from '../domain/relocation.ts'
+import { machineName, plainText } from '../domain/text.ts'
+import { environmentName, operationSchema, time } from './schemas.ts'
+
+/** What a move may be told. */
+export const relocationBody = z.strictObject({
+  environment: environmentName.default('prod'),
+  target: z.strictObject({
+    profile: machineName.describe('Profile of the new placement'),
+    cell: machineName.optional().describe('A cell by name; any with room, unless it is said'),
+  }),
+  pauseBudgetMs: z.int().min(10).max(2_000).default(500).openapi({
+    description: 'How long writers may wait for one try of the cut, in milliseconds',
+  }),
+  throttle: z.int().min(65_536).optional().openapi({
+    description: 'Bytes a second that the copy may take; no limit unless it is said',
+  }),
+  soakSeconds: z.int().min(0).max(31_536_000).default(86_400).openapi({
+    description: 'How long the move can be rolled back after the cut, in seconds',
+  }),
+  reason: plainText(500).optional(),
+})
+
+const cutSchema = z.object({
+  serving: z.enum(['source', 'target']),
+  epoch: z.int(),
+  tries: z.int().optional(),
+  fenceMs: z.number().optional().openapi({ description: 'How long writers waited at most, in milliseconds' }),
+  publishedMs: z.number().optional(),
+})
+
+export const relocationSchema = z
+  .object({
+    id: z.uuid(),
+    environment: z.string(),
+    source: z.int().openapi({ description: 'Number of the placement it began in' }),
+    target: z.int(),
+    profile: z.string(),
+    state: z.enum(relocationStates),
+    phase: z.string(),
+    progress: z.record(z.string(), z.unknown()),
+    cut: cutSchema.nullable(),
+    rollback: cutSchema.nullable(),
+    verified: z.object({ tables: z.int(), rows: z.string(), taken: z.enum(['at-the-cut', 'later']) }).nullable(),
+    soakUntil: time.nullable(),
+    createdAt: time,
+    updatedAt: time,
+    allowed: z
+      .array(z.enum(['abort', 'rollback', 'complete']))
+      .openapi({ description: 'Commands that are possible now' }),
+  })
+  .openapi('Relocation')
+
+export const relocationAnswer = z.object({ relocation: relocationSchema, operation: operationSchema })
