@@ -1,13 +1,16 @@
 /**
  * What would be lost or broken if a schema were moved. Each query gives `code`, `object`, `message` and `remedy`; `$1` is the schema.
- * The rules were tried on PostgreSQL 18; what is not named here either survives or is handled.
+ * The rules were tried on PostgreSQL 18; what is not named here either survives or is handled. Functions that PostgreSQL makes with a
+ * type of the schema are no functions of the tenant's.
  */
 const parts = `
   s as (select oid, nspname::text as name, nspowner from pg_catalog.pg_namespace where nspname = $1),
   roles as (select nspowner as oid from s union
     select a.grantee from pg_catalog.pg_namespace n join s on s.oid = n.oid, pg_catalog.aclexplode(n.nspacl) a where a.grantee <> 0),
   c as (select c.*, c.oid::pg_catalog.regclass::text as printed from pg_catalog.pg_class c join s on s.oid = c.relnamespace),
-  functions as (select f.*, f.oid::pg_catalog.regprocedure::text as printed from pg_catalog.pg_proc f join s on s.oid = f.pronamespace)`
+  functions as (select f.*, f.oid::pg_catalog.regprocedure::text as printed from pg_catalog.pg_proc f join s on s.oid = f.pronamespace
+    where not exists (select from pg_catalog.pg_depend d
+      where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = f.oid and d.deptype = 'i'))`
 
 const rowsOf = `from c where c.relkind = 'r'`
 
@@ -86,7 +89,8 @@ const code = `
 
 /** Schema of what a row of `pg_depend` is about, as `classid` and `objid` name it; null for what is in none. */
 const schemaOf = (classId: string, objectId: string) => `case ${classId}
-  when 'pg_catalog.pg_type'::pg_catalog.regclass then (select n.nspname::text from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace where t.oid = ${objectId})
+  when 'pg_catalog.pg_type'::pg_catalog.regclass then (select t.typnamespace from pg_catalog.pg_type t where t.oid = ${objectId})::pg_catalog.regnamespace::text
+  when 'pg_catalog.pg_constraint'::pg_catalog.regclass then (select k.connamespace from pg_catalog.pg_constraint k where k.oid = ${objectId})::pg_catalog.regnamespace::text
   else (pg_catalog.pg_identify_object_as_address(${classId}, ${objectId}, 0)).object_names[1] end`
 
 const inSchemas = `('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass,
