@@ -10,7 +10,16 @@ const parts = `
   c as (select c.*, c.oid::pg_catalog.regclass::text as printed from pg_catalog.pg_class c join s on s.oid = c.relnamespace),
   functions as (select f.*, f.oid::pg_catalog.regprocedure::text as printed from pg_catalog.pg_proc f join s on s.oid = f.pronamespace
     where not exists (select from pg_catalog.pg_depend d
-      where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = f.oid and d.deptype = 'i'))`
+      where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = f.oid and d.deptype = 'i')),
+  things (classid, objid) as (
+    select 'pg_catalog.pg_class'::pg_catalog.regclass::oid, oid from c
+    union all select 'pg_catalog.pg_proc'::pg_catalog.regclass, oid from functions
+    union all select 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid from pg_catalog.pg_type t join s on s.oid = t.typnamespace
+    union all select 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid from pg_catalog.pg_constraint k join s on s.oid = k.connamespace
+    union all select 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid from pg_catalog.pg_rewrite w join c on c.oid = w.ev_class
+    union all select 'pg_catalog.pg_attrdef'::pg_catalog.regclass, v.oid from pg_catalog.pg_attrdef v join c on c.oid = v.adrelid
+    union all select 'pg_catalog.pg_trigger'::pg_catalog.regclass, t.oid from pg_catalog.pg_trigger t join c on c.oid = t.tgrelid
+    union all select 'pg_catalog.pg_policy'::pg_catalog.regclass, p.oid from pg_catalog.pg_policy p join c on c.oid = p.polrelid)`
 
 const rowsOf = `from c where c.relkind = 'r'`
 
@@ -89,8 +98,10 @@ const code = `
 
 /** Schema of what a row of `pg_depend` is about, as `classid` and `objid` name it; null for what is in none. */
 const schemaOf = (classId: string, objectId: string) => `case ${classId}
-  when 'pg_catalog.pg_type'::pg_catalog.regclass then (select t.typnamespace from pg_catalog.pg_type t where t.oid = ${objectId})::pg_catalog.regnamespace::text
-  when 'pg_catalog.pg_constraint'::pg_catalog.regclass then (select k.connamespace from pg_catalog.pg_constraint k where k.oid = ${objectId})::pg_catalog.regnamespace::text
+  when 'pg_catalog.pg_type'::pg_catalog.regclass then (
+    select n.nspname::text from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace where t.oid = ${objectId})
+  when 'pg_catalog.pg_constraint'::pg_catalog.regclass then (
+    select n.nspname::text from pg_catalog.pg_constraint k join pg_catalog.pg_namespace n on n.oid = k.connamespace where k.oid = ${objectId})
   else (pg_catalog.pg_identify_object_as_address(${classId}, ${objectId}, 0)).object_names[1] end`
 
 const inSchemas = `('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass,
@@ -102,25 +113,27 @@ const inSchemas = `('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_p
  * on the target too. Functions whose body is a string are not seen here; the refusing triggers stop those.
  */
 const outside = `
-  select distinct 'outside_dependency', pg_catalog.pg_describe_object(d.classid, d.objid, 0),
-    pg_catalog.format('it is outside of the schema and uses %s, which goes away from it', pg_catalog.pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)),
-    'drop it, or make it a part of the schema by a migration'
-  from s, pg_catalog.pg_depend d, lateral (select ${schemaOf('d.classid', 'd.objid')} as of) as o
-  where d.classid in ${inSchemas} and d.deptype in ('n', 'a') and (
+  select 'outside_dependency', coalesce('view ' || (select w.ev_class from pg_catalog.pg_rewrite w
+      where d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and w.oid = d.objid)::pg_catalog.regclass::text,
+      pg_catalog.pg_describe_object(d.classid, d.objid, 0)),
+    pg_catalog.format(case when o.of = (select name from s) then 'it uses what is outside of the schema and stays behind: %s'
+      else 'it is outside of the schema, and uses what moves away: %s' end,
+      pg_catalog.string_agg(distinct pg_catalog.pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid), ', ')),
+    case when o.of = (select name from s) then 'make what it uses a part of the schema by a migration'
+      else 'drop it, or make it a part of the schema by a migration' end
+  from (
+    select d.* from pg_catalog.pg_depend d, s where
       d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid in (select oid from c)
       or d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.refobjid in (select oid from functions)
-      or d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass and d.refobjid in (select t.oid from pg_catalog.pg_type t where t.typnamespace = s.oid))
-    and o.of <> s.name
-  union
-  select distinct 'outside_dependency', pg_catalog.pg_describe_object(d.classid, d.objid, 0),
-    pg_catalog.format('it uses %s, which is outside of the schema and stays behind', pg_catalog.pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)),
-    'make what it uses a part of the schema by a migration'
-  from s, pg_catalog.pg_depend d,
-    lateral (select ${schemaOf('d.classid', 'd.objid')} as of) as o, lateral (select ${schemaOf('d.refclassid', 'd.refobjid')} as of) as r
-  where d.classid in ${inSchemas} and d.refclassid in ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass)
-    and d.deptype in ('n', 'a') and o.of = s.name
-    and r.of not in (s.name, 'pg_catalog', 'information_schema', 'pg_toast', 'freehold', 'tenancy')
-    and not exists (select from pg_catalog.pg_depend e where e.classid = d.refclassid and e.objid = d.refobjid and e.deptype = 'e')`
+      or d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass and d.refobjid in (select t.oid from pg_catalog.pg_type t where t.typnamespace = s.oid)
+    union
+    select d.* from pg_catalog.pg_depend d join things using (classid, objid), s, lateral (select ${schemaOf('d.refclassid', 'd.refobjid')} as of) as r
+    where d.refclassid in ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass)
+      and r.of not in (s.name, 'pg_catalog', 'information_schema', 'pg_toast', 'freehold', 'tenancy')
+      and not exists (select from pg_catalog.pg_depend e where e.classid = d.refclassid and e.objid = d.refobjid and e.deptype = 'e')
+  ) as d, s, lateral (select ${schemaOf('d.classid', 'd.objid')} as of) as o, lateral (select ${schemaOf('d.refclassid', 'd.refobjid')} as of) as r
+  where d.classid in ${inSchemas} and d.deptype in ('n', 'a') and (o.of = s.name) <> (r.of = s.name)
+  group by d.classid, d.objid, o.of`
 
 const all = [replicaIdentity, kinds, largeObjects, ownership, elsewhere, code, outside]
 

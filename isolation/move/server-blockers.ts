@@ -3,7 +3,14 @@ import { together } from '../mappers/database/connections.ts'
 import type { Blocker } from './inspect.ts'
 
 /** Which end is looked at, and the role that owns the tenant's schema there; on the target it may not be made yet. */
-export type ServerAsked = { readonly role: 'source' | 'target'; readonly ownerRole: string }
+export type ServerAsked = {
+  readonly role: 'source' | 'target'
+  readonly ownerRole: string
+  /** How many moves there shall be room for at a time; 1. */
+  readonly moves?: number
+  /** From which age on a transaction is told of; 5,000. */
+  readonly longMs?: number
+}
 
 type Limit = { code: string; setting: string; used: string; needed: number; what: string }
 
@@ -44,12 +51,13 @@ const limits: Limit[] = [
 
 const setting = (name: string) => `(select setting from pg_catalog.pg_settings where name = '${name}')`
 
-const limitQueries = limits.map(
-  ({ code, setting: name, used, needed, what }) => `
-  select '${code}', '${name}', pg_catalog.format('%s of %s ${what} are taken, and a move takes ${needed} more', taken, allowed),
+const limitQuery = ({ code, setting: name, used, needed: each, what }: Limit, moves: number) => {
+  const needed = each * moves
+  return `
+  select '${code}', '${name}', pg_catalog.format('%s of %s ${what} are taken, and ${needed} more are needed', taken, allowed),
     pg_catalog.format('alter system set ${name} = %s, and restart the server', taken + ${needed})
-  from (select pg_catalog.count(*) as taken, ${setting(name)}::int as allowed from ${used}) as l where allowed - taken < ${needed}`,
-)
+  from (select pg_catalog.count(*) as taken, ${setting(name)}::int as allowed from ${used}) as l where allowed - taken < ${needed}`
+}
 
 const walLevel = `
   select 'wal_level', 'wal_level', pg_catalog.format('it is %s, and the changes of a schema can be told from logical on', ${setting('wal_level')}),
@@ -105,22 +113,23 @@ const rightQuery = ({ may, why, remedy }: Right) => `
     pg_catalog.format(${pg.escapeLiteral(remedy)}, current_user, current_database()) where not ${may}`
 
 /** A slot is made only after every transaction of the server that writes has ended, whatever its database. */
-const longTransactions = `
+const longTransactions = (longMs: number) => `
   select 'long_transaction', pg_catalog.format('process %s of role %s', pid, usename),
     pg_catalog.format('its transaction has been writing for %s s in database %s, and no slot is made before it ends',
       pg_catalog.round(extract(epoch from pg_catalog.clock_timestamp() - xact_start)), datname),
     pg_catalog.format('select pg_catalog.pg_terminate_backend(%s)', pid)
   from pg_catalog.pg_stat_activity where backend_xid is not null and pid <> pg_catalog.pg_backend_pid()
-    and xact_start < pg_catalog.clock_timestamp() - interval '5 seconds'`
+    and xact_start < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => ${longMs / 1000})`
 
 /**
  * What one end's server lacks for a move, asked as the mover: settings, what is free of them, and the mover's own rights; as a
  * warning, who holds up the making of a slot. The space on its disk is not told: PostgreSQL tells it to nobody.
  */
 export async function serverBlockers(client: Client, asked: ServerAsked): Promise<Blocker[]> {
-  const queries = [walLevel, ...limitQueries, ...rights(asked).map(rightQuery)]
+  const { moves = 1, longMs = 5_000 } = asked
+  const queries = [walLevel, ...limits.map((limit) => limitQuery(limit, moves)), ...rights(asked).map(rightQuery)]
   const named = (query: string) => `select * from (${query}) as found (code, object, message, remedy)`
-  const [found, waiting] = await together(client, named(queries.join(' union all ')), named(longTransactions))
+  const [found, waiting] = await together(client, named(queries.join(' union all ')), named(longTransactions(longMs)))
   const warnings = (waiting?.rows ?? []) as Blocker[]
   return [...((found?.rows ?? []) as Blocker[]), ...warnings.map((one): Blocker => ({ ...one, isWarning: true }))]
 }
