@@ -140,6 +140,7 @@ test('put aside, copied and built again, the two sides are the same', async () =
 })
 
 test.each(['source', 'target'] as const)('a copy whose %s is lost ends on both sides, and says so', async (side) => {
+  await putAside(target, aside)
   const ended = copy({
     bucket: createTokenBucket(200_000),
     onProgress: ({ table, rows }) => {
@@ -148,11 +149,12 @@ test.each(['source', 'target'] as const)('a copy whose %s is lost ends on both s
       void move.cluster.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${copying}`)
     },
   })
-  await expect(ended).rejects.toMatchObject({ name: 'CopyError', table: 'people', side })
+  await expect(ended).rejects.toMatchObject({ table: 'people', side, message: expect.stringMatching(/terminat/) })
   await nobodyCopies()
 })
 
 test('a copy that the target refuses tells its code, and whoever stops one gets the reason', async () => {
+  await putAside(target, aside)
   await move.target.admin.query(`alter table ${move.schema}.visits add constraint no_space check (id < 10) not valid`)
   await expect(copy()).rejects.toMatchObject({ table: 'visits', side: 'target', code: '23514' })
   await move.target.admin.query(`alter table ${move.schema}.visits drop constraint no_space`)
