@@ -31,6 +31,16 @@ const replicaIdentity = `
     or c.relreplident = 'd' and exists (select from pg_catalog.pg_index i where i.indrelid = c.oid and i.indisprimary and i.indimmediate and i.indisvalid)
     or c.relreplident = 'i' and exists (select from pg_catalog.pg_index i where i.indrelid = c.oid and i.indisreplident and i.indisvalid))`
 
+/** New in PostgreSQL 18: it refuses every UPDATE then, and publishing the column stops the other side, which computes its own. */
+const generatedIdentity = `
+  select 'generated_identity', pg_catalog.format('%s.%I', c.printed, a.attname),
+    'an UPDATE or DELETE would fail as soon as the table is published: the column is generated, and rows would be found by it',
+    pg_catalog.format('a primary key over other columns; alter table %s replica identity default', c.printed)
+  from c join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and a.attgenerated <> '' and not a.attisdropped
+  where c.relkind = 'r' and (c.relreplident = 'f' or exists (
+    select from pg_catalog.pg_index i where i.indrelid = c.oid and a.attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+      and case c.relreplident when 'd' then i.indisprimary else i.indisreplident end))`
+
 const kinds = `
   select 'unlogged_table', c.printed, 'its changes are not in the log that is replicated', pg_catalog.format('alter table %s set logged', c.printed)
     ${rowsOf} and c.relpersistence = 'u'
@@ -135,7 +145,7 @@ const outside = `
   where d.classid in ${inSchemas} and d.deptype in ('n', 'a') and (o.of = s.name) <> (r.of = s.name)
   group by d.classid, d.objid, o.of`
 
-const all = [replicaIdentity, kinds, largeObjects, ownership, elsewhere, code, outside]
+const all = [replicaIdentity, generatedIdentity, kinds, largeObjects, ownership, elsewhere, code, outside]
 
 /** Everything in one question: what is wrong with a schema. */
 export const schemaBlockers = `with ${parts} select * from (${all.map((query) => `(${query})`).join(' union all ')})

@@ -24,6 +24,8 @@ beforeAll(async () => {
      create table unheard (id int primary key); alter table unheard replica identity nothing;
      create table fine (id int primary key, v int); insert into fine values (1, 1), (2, 1);
      create table by_all (a int); alter table by_all replica identity full;
+     create table made (a int, b int generated always as (a + 1) stored primary key, c int generated always as (a) virtual);
+     create table made_too (a int, b int generated always as (a + 1) virtual); alter table made_too replica identity full;
      create unlogged table scratch (id int primary key);
      create foreign table far (id int) server nowhere;
      create domain number as oid;
@@ -60,6 +62,7 @@ afterAll(async () => {
 
 test.each([
   ['no_replica_identity', ['SCHEMA.bare', 'SCHEMA.late', 'SCHEMA.unheard']],
+  ['generated_identity', ['SCHEMA.made.b', 'SCHEMA.made_too.b']],
   ['unlogged_table', ['SCHEMA.scratch']],
   ['foreign_table', ['SCHEMA.far']],
   ['invalid_index', ['SCHEMA.half']],
@@ -90,7 +93,16 @@ test.each([
 })
 
 test('there is no other kind of blocker', () => {
-  expect(new Set(blockers.map(({ code }) => code)).size).toBe(13)
+  expect(new Set(blockers.map(({ code }) => code)).size).toBe(14)
+})
+
+test('PostgreSQL itself refuses an update of what rows would be found by in vain', async () => {
+  const { schema, source } = move
+  const tables = ['bare', 'late', 'unheard', 'made', 'made_too'].map((name) => `${schema}.${name}`)
+  await source.admin.query(`create publication all_of_it for table ${tables.join(', ')}`)
+  for (const table of tables)
+    await expect(source.admin.query(`delete from ${table}`)).rejects.toThrow('cannot delete from table')
+  await source.admin.query('drop publication all_of_it')
 })
 
 test.each([

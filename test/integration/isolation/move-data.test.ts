@@ -75,7 +75,6 @@ async function build(list = aside.build) {
   const titles: string[] = []
   await buildAside(target, list, {
     signal,
-    schema: move.schema,
     maintenanceWorkMem: '32MB',
     onProgress: ({ title }) => titles.push(title),
   })
@@ -182,6 +181,7 @@ test('triggers that fire for replicated rows sleep, and wake as they were', asyn
     )
     return Object.fromEntries(rows.map((row) => [row.name, row.enabled]))
   }
+  await putAside(target, aside)
   expect(await enabled()).toEqual({ always: 'D', replica: 'D', sleeping: 'D' })
   for (const statement of aside.wake) await target.query(statement)
   expect(await enabled()).toEqual({ always: 'A', replica: 'R', sleeping: 'D' })
