@@ -1,4 +1,7 @@
-/** Everything that a move has to carry over, each with what makes it hard; names as they are found by the search path. */
+/**
+ * Everything that a move has to carry over, each with what makes it hard; names as they are found by the search path. The extension
+ * `citext` is in `public`.
+ */
 export const movableSchema = `
   create type mood as enum ('sad', 'ok', 'glad');
   create domain email as text check (value ~ '@');
@@ -14,12 +17,13 @@ export const movableSchema = `
   create table people (
     id bigint generated always as identity primary key, serial serial unique,
     name text not null, loud text generated always as (shout(name)) stored, soft text generated always as (lower(name)) virtual,
-    mail email, feeling mood default 'ok', feelings mood[], home address, homes address[], said words, wide text collate loose_text,
+    mail email, feeling mood default 'ok', feelings mood[], home address, homes address[], said words, wide text collate loose_text, nick public.citext,
     spent interval, price money, exact numeric, doc jsonb, plain json, spot point, flags bit(4), raw bytea, list int[][],
     many tstzrange, kind regclass, gone int,
     boss bigint references people deferrable initially deferred, code text check (valid_code(code)));
   alter table people drop column gone;
   create index people_by_name on people (lower(name)) where feeling <> 'sad';
+  create index on people (nick);
   create unique index people_mail on people (mail) nulls not distinct where mail is not null;
   comment on index people_by_name is 'by name';
   alter table people cluster on people_serial_key;
@@ -27,6 +31,9 @@ export const movableSchema = `
   create index on visits (person);
   create table "Odd Näme ""x""" ("Ünï cödé" text, "select" int, primary key ("Ünï cödé", "select"));
   create table things (id uuid primary key default gen_random_uuid(), note text, unique (note) deferrable);
+  create table tagged (id int primary key, tag text constraint one_tag unique);
+  create function tag(text) returns void language sql begin atomic
+    insert into tagged values (1, $1) on conflict on constraint one_tag do nothing; end;
   create table no_columns ();
   create table whole (a int, b text);
   create table by_index (a int not null, b int not null, c text);
@@ -69,9 +76,9 @@ export const movableSchema = `
 /** Rows for it, put in by its owner. */
 export const movableRows = (many: number) => `
   insert into codes values ('c1'), ('c2');
-  insert into people (name, mail, feeling, feelings, home, homes, said, wide, spent, price, exact, doc, plain, spot, flags, raw, list, many, kind, code)
+  insert into people (name, mail, feeling, feelings, home, homes, said, wide, nick, spent, price, exact, doc, plain, spot, flags, raw, list, many, kind, code)
   select 'name ' || n, n || '@x.example', (array['sad','ok','glad']::mood[])[1 + n % 3], array['glad','sad']::mood[],
-    row('street ' || n, n, 'ok')::address, array[row('s', n, 'sad')::address], words('a', 'b' || n), 'Wide', make_interval(hours => n),
+    row('street ' || n, n, 'ok')::address, array[row('s', n, 'sad')::address], words('a', 'b' || n), 'Wide', 'Nick', make_interval(hours => n),
     n::numeric::money, n / 7.0, jsonb_build_object('n', n), '{"a" : 1, "a": 2}', point(n, n / 3.0), n::bit(4),
     case when n % 500 = 1 then (select string_agg(sha256((n * i)::text::bytea), '') from generate_series(1, 400) i) end,
     array[[n, 1], [2, 3]], tstzrange(now(), null), 'people', 'c' || 1 + n % 2
@@ -80,6 +87,7 @@ export const movableRows = (many: number) => `
   insert into people (name) values (E'tab\\t new\\nline \\\\ end \\r'), (''), ('\u{1F418} \u00df');
   insert into visits (person) select id from people limit 20;
   insert into "Odd Näme ""x""" values (E'\\\\.', 1), ('', 2);
+  select tag('a');
   insert into things (note) values ('one'), (null), (null);
   insert into no_columns default values; insert into no_columns default values;
   insert into whole values (1, 'x'), (1, 'x'), (null, null);

@@ -39,6 +39,7 @@ export async function testMove() {
     await cluster.query(`grant create on database ${database} to ${mover}`)
     const admin = adminIn(database)
     await admin.query(`
+      create extension citext schema public;
       create schema ${schema} authorization ${ownerRole}; grant usage on schema ${schema} to ${appRole};
       create schema tenancy; create table tenancy.placement (tenant uuid primary key);
       grant usage on schema tenancy to ${mover}; grant select, update on tenancy.placement to ${mover}`)
