@@ -73,14 +73,14 @@ export const movableSchema = `
   create unique index on counts (people);
   create materialized view empty_view as select 1 as one with no data`
 
-/** Rows for it, put in by its owner. */
+/** Rows for it, put in by its owner; those of `people` are more than the buffers of a connection hold, for each 1,000. */
 export const movableRows = (many: number) => `
   insert into codes values ('c1'), ('c2');
   insert into people (name, mail, feeling, feelings, home, homes, said, wide, nick, spent, price, exact, doc, plain, spot, flags, raw, list, many, kind, code)
   select 'name ' || n, n || '@x.example', (array['sad','ok','glad']::mood[])[1 + n % 3], array['glad','sad']::mood[],
     row('street ' || n, n, 'ok')::address, array[row('s', n, 'sad')::address], words('a', 'b' || n), 'Wide', 'Nick', make_interval(hours => n),
     n::numeric::money, n / 7.0, jsonb_build_object('n', n), '{"a" : 1, "a": 2}', point(n, n / 3.0), n::bit(4),
-    case when n % 500 = 1 then (select string_agg(sha256((n * i)::text::bytea), '') from generate_series(1, 400) i) end,
+    case when n % 16 = 1 then (select string_agg(sha256((n * i)::text::bytea), '') from generate_series(1, 4000) i) end,
     array[[n, 1], [2, 3]], tstzrange(now(), null), 'people', 'c' || 1 + n % 2
   from generate_series(1, ${many}) n;
   update people set boss = id + 1 where id < ${many};
