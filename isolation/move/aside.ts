@@ -102,8 +102,6 @@ export type BuildOptions = {
   readonly onProgress?: (progress: { title: string; done: number; all: number }) => void
   /** For sorting the entries of an index, such as `256MB`; the server's own by default. */
   readonly maintenanceWorkMem?: string
-  /** The schema, by whose search path the tenant's own checks find names. */
-  readonly schema: string
 }
 
 /**
@@ -114,11 +112,10 @@ export type BuildOptions = {
 export async function buildAside(
   target: Client,
   list: readonly BuildItem[],
-  { signal, onProgress, maintenanceWorkMem, schema }: BuildOptions,
+  { signal, onProgress, maintenanceWorkMem }: BuildOptions,
 ): Promise<void> {
   const settings = [
     'set max_parallel_maintenance_workers = 0',
-    `set search_path = ${pg.escapeIdentifier(schema)}`,
     ...(maintenanceWorkMem === undefined ? [] : [`set maintenance_work_mem = ${pg.escapeLiteral(maintenanceWorkMem)}`]),
   ]
   await untilAborted(signal, together(target, ...settings))
@@ -128,7 +125,7 @@ export async function buildAside(
       onProgress?.({ title, done: index + 1, all: list.length })
     }
   } finally {
-    const names = ['max_parallel_maintenance_workers', 'search_path', 'maintenance_work_mem']
+    const names = ['max_parallel_maintenance_workers', 'maintenance_work_mem']
     if (!signal.aborted) await together(target, ...names.map((name) => `reset ${name}`))
   }
 }

@@ -1,13 +1,25 @@
 /**
  * What would be lost or broken if a schema were moved. Each query gives `code`, `object`, `message` and `remedy`; `$1` is the schema.
- * The rules were tried on PostgreSQL 18; what is not named here either survives or is handled.
+ * The rules were tried on PostgreSQL 18; what is not named here either survives or is handled. Functions that PostgreSQL makes with a
+ * type of the schema are no functions of the tenant's.
  */
 const parts = `
   s as (select oid, nspname::text as name, nspowner from pg_catalog.pg_namespace where nspname = $1),
   roles as (select nspowner as oid from s union
     select a.grantee from pg_catalog.pg_namespace n join s on s.oid = n.oid, pg_catalog.aclexplode(n.nspacl) a where a.grantee <> 0),
   c as (select c.*, c.oid::pg_catalog.regclass::text as printed from pg_catalog.pg_class c join s on s.oid = c.relnamespace),
-  functions as (select f.*, f.oid::pg_catalog.regprocedure::text as printed from pg_catalog.pg_proc f join s on s.oid = f.pronamespace)`
+  functions as (select f.*, f.oid::pg_catalog.regprocedure::text as printed from pg_catalog.pg_proc f join s on s.oid = f.pronamespace
+    where not exists (select from pg_catalog.pg_depend d
+      where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = f.oid and d.deptype = 'i')),
+  things (classid, objid) as (
+    select 'pg_catalog.pg_class'::pg_catalog.regclass::oid, oid from c
+    union all select 'pg_catalog.pg_proc'::pg_catalog.regclass, oid from functions
+    union all select 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid from pg_catalog.pg_type t join s on s.oid = t.typnamespace
+    union all select 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid from pg_catalog.pg_constraint k join s on s.oid = k.connamespace
+    union all select 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid from pg_catalog.pg_rewrite w join c on c.oid = w.ev_class
+    union all select 'pg_catalog.pg_attrdef'::pg_catalog.regclass, v.oid from pg_catalog.pg_attrdef v join c on c.oid = v.adrelid
+    union all select 'pg_catalog.pg_trigger'::pg_catalog.regclass, t.oid from pg_catalog.pg_trigger t join c on c.oid = t.tgrelid
+    union all select 'pg_catalog.pg_policy'::pg_catalog.regclass, p.oid from pg_catalog.pg_policy p join c on c.oid = p.polrelid)`
 
 const rowsOf = `from c where c.relkind = 'r'`
 
@@ -18,6 +30,16 @@ const replicaIdentity = `
   ${rowsOf} and c.relpersistence = 'p' and not (c.relreplident = 'f'
     or c.relreplident = 'd' and exists (select from pg_catalog.pg_index i where i.indrelid = c.oid and i.indisprimary and i.indimmediate and i.indisvalid)
     or c.relreplident = 'i' and exists (select from pg_catalog.pg_index i where i.indrelid = c.oid and i.indisreplident and i.indisvalid))`
+
+/** New in PostgreSQL 18: it refuses every UPDATE then, and publishing the column stops the other side, which computes its own. */
+const generatedIdentity = `
+  select 'generated_identity', pg_catalog.format('%s.%I', c.printed, a.attname),
+    'an UPDATE or DELETE would fail as soon as the table is published: the column is generated, and rows would be found by it',
+    pg_catalog.format('a primary key over other columns; alter table %s replica identity default', c.printed)
+  from c join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and a.attgenerated <> '' and not a.attisdropped
+  where c.relkind = 'r' and (c.relreplident = 'f' or exists (
+    select from pg_catalog.pg_index i where i.indrelid = c.oid and a.attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+      and case c.relreplident when 'd' then i.indisprimary else i.indisreplident end))`
 
 const kinds = `
   select 'unlogged_table', c.printed, 'its changes are not in the log that is replicated', pg_catalog.format('alter table %s set logged', c.printed)
@@ -86,7 +108,10 @@ const code = `
 
 /** Schema of what a row of `pg_depend` is about, as `classid` and `objid` name it; null for what is in none. */
 const schemaOf = (classId: string, objectId: string) => `case ${classId}
-  when 'pg_catalog.pg_type'::pg_catalog.regclass then (select n.nspname::text from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace where t.oid = ${objectId})
+  when 'pg_catalog.pg_type'::pg_catalog.regclass then (
+    select n.nspname::text from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace where t.oid = ${objectId})
+  when 'pg_catalog.pg_constraint'::pg_catalog.regclass then (
+    select n.nspname::text from pg_catalog.pg_constraint k join pg_catalog.pg_namespace n on n.oid = k.connamespace where k.oid = ${objectId})
   else (pg_catalog.pg_identify_object_as_address(${classId}, ${objectId}, 0)).object_names[1] end`
 
 const inSchemas = `('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass,
@@ -98,27 +123,29 @@ const inSchemas = `('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_p
  * on the target too. Functions whose body is a string are not seen here; the refusing triggers stop those.
  */
 const outside = `
-  select distinct 'outside_dependency', pg_catalog.pg_describe_object(d.classid, d.objid, 0),
-    pg_catalog.format('it is outside of the schema and uses %s, which goes away from it', pg_catalog.pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)),
-    'drop it, or make it a part of the schema by a migration'
-  from s, pg_catalog.pg_depend d, lateral (select ${schemaOf('d.classid', 'd.objid')} as of) as o
-  where d.classid in ${inSchemas} and d.deptype in ('n', 'a') and (
+  select 'outside_dependency', coalesce('view ' || (select w.ev_class from pg_catalog.pg_rewrite w
+      where d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and w.oid = d.objid)::pg_catalog.regclass::text,
+      pg_catalog.pg_describe_object(d.classid, d.objid, 0)),
+    pg_catalog.format(case when o.of = (select name from s) then 'it uses what is outside of the schema and stays behind: %s'
+      else 'it is outside of the schema, and uses what moves away: %s' end,
+      pg_catalog.string_agg(distinct pg_catalog.pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid), ', ')),
+    case when o.of = (select name from s) then 'make what it uses a part of the schema by a migration'
+      else 'drop it, or make it a part of the schema by a migration' end
+  from (
+    select d.* from pg_catalog.pg_depend d, s where
       d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid in (select oid from c)
       or d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.refobjid in (select oid from functions)
-      or d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass and d.refobjid in (select t.oid from pg_catalog.pg_type t where t.typnamespace = s.oid))
-    and o.of <> s.name
-  union
-  select distinct 'outside_dependency', pg_catalog.pg_describe_object(d.classid, d.objid, 0),
-    pg_catalog.format('it uses %s, which is outside of the schema and stays behind', pg_catalog.pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)),
-    'make what it uses a part of the schema by a migration'
-  from s, pg_catalog.pg_depend d,
-    lateral (select ${schemaOf('d.classid', 'd.objid')} as of) as o, lateral (select ${schemaOf('d.refclassid', 'd.refobjid')} as of) as r
-  where d.classid in ${inSchemas} and d.refclassid in ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass)
-    and d.deptype in ('n', 'a') and o.of = s.name
-    and r.of not in (s.name, 'pg_catalog', 'information_schema', 'pg_toast', 'freehold', 'tenancy')
-    and not exists (select from pg_catalog.pg_depend e where e.classid = d.refclassid and e.objid = d.refobjid and e.deptype = 'e')`
+      or d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass and d.refobjid in (select t.oid from pg_catalog.pg_type t where t.typnamespace = s.oid)
+    union
+    select d.* from pg_catalog.pg_depend d join things using (classid, objid), s, lateral (select ${schemaOf('d.refclassid', 'd.refobjid')} as of) as r
+    where d.refclassid in ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass)
+      and r.of not in (s.name, 'pg_catalog', 'information_schema', 'pg_toast', 'freehold', 'tenancy')
+      and not exists (select from pg_catalog.pg_depend e where e.classid = d.refclassid and e.objid = d.refobjid and e.deptype = 'e')
+  ) as d, s, lateral (select ${schemaOf('d.classid', 'd.objid')} as of) as o, lateral (select ${schemaOf('d.refclassid', 'd.refobjid')} as of) as r
+  where d.classid in ${inSchemas} and d.deptype in ('n', 'a') and (o.of = s.name) <> (r.of = s.name)
+  group by d.classid, d.objid, o.of`
 
-const all = [replicaIdentity, kinds, largeObjects, ownership, elsewhere, code, outside]
+const all = [replicaIdentity, generatedIdentity, kinds, largeObjects, ownership, elsewhere, code, outside]
 
 /** Everything in one question: what is wrong with a schema. */
 export const schemaBlockers = `with ${parts} select * from (${all.map((query) => `(${query})`).join(' union all ')})

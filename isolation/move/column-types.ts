@@ -28,10 +28,10 @@ const defaultClass = (method: string) => `from pg_catalog.pg_opclass o
 const isAlias = `(t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace and t.typname like 'reg%' and t.typcategory = 'N')`
 
 /**
- * Types whose equality is wider than "the same": 1.0 and 1.00, a month and 30 days. Types of extensions may have such an
- * equality too (citext). An enum hashes its number, which is another in each database.
+ * Types whose equality is wider than "the same" (1.0 and 1.00, a month and 30 days), and all that are not PostgreSQL's own: an enum
+ * hashes its number, which is another in each database, and citext all letters alike.
  */
-const isLoose = `(t.typtype = 'e' or ${isAlias} or t.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace
+const isLoose = `(${isAlias} or t.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace
   or t.typname in ('numeric', 'interval', 'aclitem')
   or not exists (select ${defaultClass(`= 'hash'`)} and exists (select from pg_catalog.pg_amproc x
     where x.amprocfamily = o.opcfamily and x.amproclefttype = o.opcintype and x.amprocnum = 2)))`

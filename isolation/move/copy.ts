@@ -57,8 +57,9 @@ type Side = CopyError['side']
 
 /**
  * Copies the rows of tables from one snapshot, a table a transaction, in place of what the target has in them. The target's
- * ordinary triggers and foreign keys are asleep meanwhile; its checks are not, and find names as they do when the tenant writes.
- * Memory stays the same whatever the size of a row's table. Run again it gives the same.
+ * ordinary triggers are asleep meanwhile; its checks are not, and find names as in replication: by the search path of the mover.
+ * A table that a foreign key points to cannot be emptied: those are put aside before. Memory stays the same however large a table
+ * is. Run again it gives the same.
  * Throws a `CopyError` for the first table that could not be copied (all other streams are then ended too), or the signal's reason.
  * @returns rows and bytes for each table
  */
@@ -91,7 +92,7 @@ export async function copyTables(options: CopyOptions): Promise<CopyProgress[]> 
 
 type Sessions = Record<Side, Client>
 
-async function openSessions({ source, target, schema, snapshot, signal }: CopyOptions): Promise<Sessions> {
+async function openSessions({ source, target, snapshot, signal }: CopyOptions): Promise<Sessions> {
   const opened: Client[] = []
   const open = async (side: Side, connect: () => Promise<Client>, ...statements: string[]) => {
     try {
@@ -112,12 +113,7 @@ async function openSessions({ source, target, schema, snapshot, signal }: CopyOp
         'begin isolation level repeatable read read only',
         `set transaction snapshot ${pg.escapeLiteral(snapshot)}`,
       ),
-      target: await open(
-        'target',
-        target,
-        'set session_replication_role = replica',
-        `set search_path = ${pg.escapeIdentifier(schema)}`,
-      ),
+      target: await open('target', target, 'set session_replication_role = replica'),
     }
   } catch (error) {
     for (const client of opened) void client.end().catch(() => {})

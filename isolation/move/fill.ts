@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FreeholdError } from '../../domain/errors.ts'
-import { nameIn } from '../mappers/database/tables.ts'
 import { asideOf, buildAside, putAside, type Aside } from './aside.ts'
 import {
   captureBack,
@@ -82,11 +81,7 @@ export async function fill(move: Move, options: FillOptions): Promise<Filled> {
     await slot.end()
   }
   onProgress({ phase: 'build' })
-  await withMover(target, { signal }, async (client) => {
-    const { schema } = target.names
-    await buildAside(client, [...aside.build, ...aside.refresh], { signal, schema })
-    if (names.length > 0) await client.query(`analyze ${names.map((name) => nameIn(schema, name)).join(', ')}`)
-  })
+  await withMover(target, { signal }, (client) => buildAside(client, [...aside.build, ...aside.refresh], { signal }))
   onProgress({ phase: 'catch-up' })
   await subscribe(forward, signal)
   await captureBack(move, names, options.slotWaitMs, signal)

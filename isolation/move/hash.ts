@@ -24,7 +24,8 @@ export function hashExpression(columns: readonly { name: string; isHashedAsText:
 }
 
 /**
- * Hashes tables in the transaction that the caller has begun, so that all are of one snapshot. A table that is not there is an
+ * Hashes tables in the transaction that the caller has begun, so that all are of one snapshot. The session is set to print values, and
+ * names in them, as the other side does. A table that is not there is an
  * error of PostgreSQL, as is a type without text or hash. Throws the signal's reason; the session is then still at work, and is
  * the caller's to end.
  */
@@ -35,7 +36,7 @@ export async function hashTables(
   signal: AbortSignal,
   onProgress?: (hash: TableHash) => void,
 ): Promise<TableHash[]> {
-  await untilAborted(signal, together(client, ...textSettings))
+  await untilAborted(signal, together(client, 'set search_path = pg_catalog', ...textSettings))
   const hashes: TableHash[] = []
   for (const { name, hashed } of tables) {
     const query = client.query<Omit<TableHash, 'name'>>(

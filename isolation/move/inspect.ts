@@ -1,4 +1,4 @@
-import type { Client } from 'pg'
+import pg, { type Client } from 'pg'
 import { schemaBlockers } from './blocker-queries.ts'
 import { readMoveColumns, type MoveColumn } from './column-types.ts'
 import type { CopiedTable } from './copy.ts'
@@ -76,7 +76,7 @@ function columnBlockers(table: string, columns: readonly MoveColumn[], isFull: b
         object,
         message:
           'it holds numbers of things outside of the schema, such as large objects, which have others on the target',
-        remedy: `keep the content itself, as bytea; for plain numbers: alter table ${table} alter ${name} type bigint`,
+        remedy: `keep the content itself, as bytea; for plain numbers: alter table ${table} alter ${pg.escapeIdentifier(name)} type bigint`,
       }
       const full: Blocker = {
         code: 'full_identity_without_equality',
