@@ -49,17 +49,16 @@ export function createTenantDatabases({
 
   return {
     of(tenant, environment = 'prod') {
-      const group = JSON.stringify([tenant, environment])
-      const before = known.get(group)
+      const name = JSON.stringify([tenant, environment])
+      const before = known.get(name)
       if (before !== undefined) return before
       const made = createTransactions({
-        group,
         watch: watchContext(contexts, { tenant, environment, freshMs }),
         logins: createLogins(() => client.readCredentials(tenant, { environment })),
         pool,
         timeoutMs,
       })
-      known.set(group, made)
+      known.set(name, made)
       return made
     },
     close: () => pool.close(),
