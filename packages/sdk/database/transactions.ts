@@ -43,7 +43,7 @@ type Failed = Omit<Extract<Ended<never>, { kind: 'failed' }>, 'kind'>
 
 /** The transactions of one environment. The retry is the lookup: what became of a COMMIT is found by running it again. */
 export function createTransactions({ watch, logins, pool, timeoutMs }: Parts): TenantDatabase {
-  let side: string | undefined
+  let newest: Place | undefined
 
   return {
     async transaction<T>(fn: Work<T>['fn'], { idempotencyKey, signal }: TransactionOptions = {}) {
@@ -78,8 +78,10 @@ export function createTransactions({ watch, logins, pool, timeoutMs }: Parts): T
     } catch (error) {
       return failed({ error, verdict: { kind: mayPass(error) ? 'again' : 'final' }, isAnswered: false })
     }
-    if (side !== undefined && side !== place.side) pool.keepOnly(place)
-    side = place.side
+    if (newest === undefined || place.epoch > newest.epoch) {
+      newest = place
+      pool.keepOnly(place)
+    }
     try {
       const lease = await pool.acquire(place, { waitMs, signal: work.signal })
       const ended = await tryOnce(lease, place, work)
