@@ -7,6 +7,10 @@ import { watchContext } from './context-watch.ts'
 import { createLogins } from './login-of.ts'
 import { createTransactions, type TenantDatabase } from './transactions.ts'
 
+export type { TenantClient } from './one-try.ts'
+export { TenantDatabaseError } from './tenant-database-error.ts'
+export type { TenantDatabase, TransactionOptions } from './transactions.ts'
+
 export type TenantDatabasesOptions = {
   /** Where the API is, with a key that may read contexts and credentials. */
   readonly api: ClientOptions

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { createTenantDatabase, type TenantClient } from '../../../packages/sdk/database/index.ts'
+import { createTenantDatabase, type TenantClient } from '../../../packages/sdk/database/databases.ts'
 import { startMoving, type Moving } from './moving.ts'
 
 let moving: Moving

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { createTenantDatabase, type TenantClient } from '../../../packages/sdk/database/index.ts'
+import { createTenantDatabase, type TenantClient } from '../../../packages/sdk/database/databases.ts'
 import { startProxy, type Proxy } from '../../support/proxy.ts'
 import { namesOf } from '../isolation/support.ts'
 import { startMoving, type Moving } from './moving.ts'
