@@ -80,7 +80,7 @@ export class CappedPool {
   }
 
   /** Closes what an environment has elsewhere: what is idle now, what is busy when it is given back. */
-  keepOnly(group: string, side: string): void {
+  keepOnly({ group, side }: Pick<Login, 'group' | 'side'>): void {
     for (const entry of this.#entries)
       if (entry.group === group && entry.side !== side) {
         entry.isUnwanted = true
@@ -109,7 +109,7 @@ export class CappedPool {
       }
       const { group, side } = waiter.login
       const all = [...this.#entries]
-      const free = all.findLast((entry) => entry.state === 'idle' && entry.side === side)
+      const free = all.findLast((entry) => entry.state === 'idle' && entry.group === group && entry.side === side)
       if (free !== undefined) {
         this.#waiting.delete(waiter)
         waiter.resolve(this.#lease(free))

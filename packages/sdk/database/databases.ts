@@ -7,6 +7,10 @@ import { watchContext } from './context-watch.ts'
 import { createLogins } from './login-of.ts'
 import { createTransactions, type TenantDatabase } from './transactions.ts'
 
+export type { TenantClient } from './one-try.ts'
+export { TenantDatabaseError } from './tenant-database-error.ts'
+export type { TenantDatabase, TransactionOptions } from './transactions.ts'
+
 export type TenantDatabasesOptions = {
   /** Where the API is, with a key that may read contexts and credentials. */
   readonly api: ClientOptions
@@ -49,17 +53,16 @@ export function createTenantDatabases({
 
   return {
     of(tenant, environment = 'prod') {
-      const group = JSON.stringify([tenant, environment])
-      const before = known.get(group)
+      const name = JSON.stringify([tenant, environment])
+      const before = known.get(name)
       if (before !== undefined) return before
       const made = createTransactions({
-        group,
         watch: watchContext(contexts, { tenant, environment, freshMs }),
         logins: createLogins(() => client.readCredentials(tenant, { environment })),
         pool,
         timeoutMs,
       })
-      known.set(group, made)
+      known.set(name, made)
       return made
     },
     close: () => pool.close(),

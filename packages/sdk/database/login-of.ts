@@ -1,8 +1,9 @@
 import type { Credentials, DatabaseCredentials, TenantContext } from '../types.ts'
 import { NoNewerContext } from './context-watch.ts'
 
-/** Where a transaction is to run: the side, as one text, how to log in there, and with which epoch. */
+/** Where a transaction is to run: whose it is and which side, as one text each, how to log in there, and with which epoch. */
 export type Place = {
+  readonly group: string
   readonly side: string
   readonly url: string
   readonly schema: string
@@ -22,7 +23,7 @@ export function createLogins(read: () => Promise<Credentials>) {
 
   return {
     /** Throws NoNewerContext when the API gives the credential of another side than the context names. */
-    async of({ epoch, topology }: TenantContext): Promise<Place> {
+    async of({ tenantId, environment, epoch, topology }: TenantContext): Promise<Place> {
       const { role, host, port, database, schema } = topology.database
       const side = `${role}@${host}:${port}/${database}`
       const isSpent = kept?.isDoubted === true && performance.now() - kept.at > leastMs
@@ -36,7 +37,7 @@ export function createLogins(read: () => Promise<Credentials>) {
       }
       const credential = await kept.credential
       const given = `${credential.user}@${credential.host}:${credential.port}/${credential.database}`
-      if (given === side) return { side, url: credential.url, schema, epoch }
+      if (given === side) return { group: `${tenantId}/${environment}`, side, url: credential.url, schema, epoch }
       kept = undefined
       throw new NoNewerContext(`the context names ${side}, and the credentials are for ${given}`)
     },

@@ -32,8 +32,6 @@ export type TenantDatabase = {
 }
 
 export type Parts = {
-  /** Tenant and environment, as one text. */
-  readonly group: string
   readonly watch: ContextWatch
   readonly logins: ReturnType<typeof createLogins>
   readonly pool: CappedPool
@@ -44,8 +42,8 @@ export type Parts = {
 type Failed = Omit<Extract<Ended<never>, { kind: 'failed' }>, 'kind'>
 
 /** The transactions of one environment. The retry is the lookup: what became of a COMMIT is found by running it again. */
-export function createTransactions({ group, watch, logins, pool, timeoutMs }: Parts): TenantDatabase {
-  let side: string | undefined
+export function createTransactions({ watch, logins, pool, timeoutMs }: Parts): TenantDatabase {
+  let newest: Place | undefined
 
   return {
     async transaction<T>(fn: Work<T>['fn'], { idempotencyKey, signal }: TransactionOptions = {}) {
@@ -80,10 +78,12 @@ export function createTransactions({ group, watch, logins, pool, timeoutMs }: Pa
     } catch (error) {
       return failed({ error, verdict: { kind: mayPass(error) ? 'again' : 'final' }, isAnswered: false })
     }
-    if (side !== undefined && side !== place.side) pool.keepOnly(group, place.side)
-    side = place.side
+    if (newest === undefined || place.epoch > newest.epoch) {
+      newest = place
+      pool.keepOnly(place)
+    }
     try {
-      const lease = await pool.acquire({ group, ...place }, { waitMs, signal: work.signal })
+      const lease = await pool.acquire(place, { waitMs, signal: work.signal })
       const ended = await tryOnce(lease, place, work)
       if (ended.kind === 'failed' && ended.verdict.kind === 'again' && ended.verdict.stale !== undefined)
         watch.isOver(ended.verdict.stale)

@@ -59,7 +59,8 @@ export async function startMoving(through: (port: number) => number = (port) => 
       ...exampleContext.topology,
       database: { ...exampleContext.topology.database, ...where, role: appRole },
     }
-    json(response, 200, { ...exampleContext, tenantId: id, epoch: shown.epoch, state: shown.state, topology })
+    const name = path.split('/')[3] ?? ''
+    json(response, 200, { ...exampleContext, tenantId: name, epoch: shown.epoch, state: shown.state, topology })
   })
 
   const asAdmin = async <T>(at: number, work: (client: pg.PoolClient, schema: string) => Promise<T>): Promise<T> => {
