@@ -28,7 +28,7 @@ export const lifeMutants: readonly Mutant[] = [
   {
     name: 'a resume that fails closes what it opened',
     file: 'operations/kinds/resume.ts',
-    swaps: [['  undo: ({ ledger }) => freezeSteps(ledger.map(({ spec }) => spec)),\n', '']],
+    swaps: [['  undo: (facts) => freezeSteps(inUse(facts).map(({ spec }) => spec)),\n', '']],
     test: `${life}/suspend.test.ts`,
     only: 'a resume that cannot open a door',
   },

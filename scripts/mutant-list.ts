@@ -142,8 +142,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a new side is born as the latch says',
-    file: 'activities/target.ts',
-    swaps: [[`birth: suspended ? 'suspended' : 'active'`, `birth: 'active'`]],
+    file: 'activities/carry-out.ts',
+    swaps: [[`isClosed ? 'suspended' : 'active'`, `'active'`]],
     test: `${integration}/operations/suspended.test.ts`,
   },
   {
@@ -305,7 +305,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a rotation can be given up',
     file: 'domain/lifecycle.ts',
-    swaps: [[` || through === 'keeps'`, '']],
+    swaps: [[` || (through === 'keeps' && !ofMoves.includes(command))`, '']],
     test: `${integration}/operations/patience.test.ts`,
     only: 'can be given up',
   },

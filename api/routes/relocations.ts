@@ -44,7 +44,6 @@ const endings = [
 /** Moves of a tenant: begun, looked at, aborted, rolled back and completed. */
 export function relocationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const app = newApp()
-  const sql = sqlOf(deps.orm.pool)
 
   app.openapi(
     createRoute({
@@ -171,9 +170,9 @@ export function relocationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
       },
     }),
     async (c) => {
-      const tenant = await requireTenantId(sql, idOrSlug(c.req.valid('param').idOrSlug))
+      const tenant = await requireTenantId(sqlOf(deps.orm.pool), idOrSlug(c.req.valid('param').idOrSlug))
       c.set('tenantId', tenant)
-      return c.json({ items: (await listRelocations(sql, tenant)).map(relocationView) }, 200)
+      return c.json({ items: (await listRelocations(sqlOf(deps.orm.pool), tenant)).map(relocationView) }, 200)
     },
   )
 
@@ -190,9 +189,9 @@ export function relocationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     }),
     async (c) => {
       const { idOrSlug: given, relocation } = c.req.valid('param')
-      const tenant = await requireTenantId(sql, idOrSlug(given))
+      const tenant = await requireTenantId(sqlOf(deps.orm.pool), idOrSlug(given))
       c.set('tenantId', tenant)
-      return c.json({ relocation: relocationView(await findRelocation(sql, tenant, relocation)) }, 200)
+      return c.json({ relocation: relocationView(await findRelocation(sqlOf(deps.orm.pool), tenant, relocation)) }, 200)
     },
   )
   return app

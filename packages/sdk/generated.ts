@@ -139,6 +139,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tenants/{idOrSlug}/relocations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The moves of a tenant, newest first */
+        get: operations["listRelocations"];
+        put?: never;
+        /** Move one environment to another placement while it is written to */
+        post: operations["relocate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{idOrSlug}/relocations/{relocation}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the tenant back to where it was, with every write made since */
+        post: operations["rollbackRelocation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{idOrSlug}/relocations/{relocation}/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a move for good: the old placement goes, and there is no way back any more */
+        post: operations["completeRelocation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{idOrSlug}/relocations/{relocation}/abort": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a move up that is under way: the tenant is where it was, with every write made since */
+        post: operations["abortRelocation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{idOrSlug}/relocations/{relocation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A move: phase, progress, what the cut took, what was proven */
+        get: operations["getRelocation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tenants/{idOrSlug}/purge": {
         parameters: {
             query?: never;
@@ -808,11 +894,11 @@ export interface components {
             placement: number;
             cell: string;
             /** @enum {string} */
-            state: "standby" | "active" | "suspended" | "released";
+            state: "standby" | "active" | "suspended" | "moved" | "released";
             epoch: number;
         };
         /** @enum {string} */
-        Command: "provision" | "rotate-credentials" | "update" | "suspend" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate";
+        Command: "provision" | "rotate-credentials" | "update" | "suspend" | "resume" | "archive" | "restore" | "delete" | "undelete" | "purge" | "relocate" | "rollback" | "complete";
         /** @enum {string} */
         OperationState: "scheduled" | "accepted" | "running" | "interrupted" | "succeeded" | "failed" | "aborted";
         /**
@@ -1233,6 +1319,53 @@ export interface components {
             expected?: unknown;
             observed?: unknown;
         };
+        Relocation: {
+            /** Format: uuid */
+            id: string;
+            environment: string;
+            /** @description Number of the placement it began in */
+            source: number;
+            target: number;
+            profile: string;
+            /** @enum {string} */
+            state: "moving" | "soaking" | "completed" | "rolled-back" | "failed";
+            phase: string;
+            progress: {
+                [key: string]: unknown;
+            };
+            cut: {
+                /** @enum {string} */
+                serving: "source" | "target";
+                epoch: number;
+                tries?: number;
+                /** @description How long writers waited at most, in milliseconds */
+                fenceMs?: number;
+                publishedMs?: number;
+            } | null;
+            rollback: {
+                /** @enum {string} */
+                serving: "source" | "target";
+                epoch: number;
+                tries?: number;
+                /** @description How long writers waited at most, in milliseconds */
+                fenceMs?: number;
+                publishedMs?: number;
+            } | null;
+            verified: {
+                tables: number;
+                rows: string;
+                /** @enum {string} */
+                taken: "at-the-cut" | "later";
+            } | null;
+            /** Format: date-time */
+            soakUntil: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            /** @description Commands that are possible now */
+            allowed: ("abort" | "rollback" | "complete")[];
+        };
         /**
          * @example {
          *       "environment": "prod",
@@ -1443,7 +1576,7 @@ export interface components {
             /** Format: uuid */
             operation: string;
             /** @enum {string} */
-            kind: "deletion-certificate" | "archive" | "restore";
+            kind: "deletion-certificate" | "archive" | "restore" | "relocation";
             /** Format: date-time */
             createdAt: string;
             /** @description Canonical JSON (RFC 8785): these bytes, in UTF-8, are what is signed */
@@ -1611,6 +1744,28 @@ export interface components {
                     available: boolean;
                 };
                 relocate?: {
+                    from: components["schemas"]["TenantState"][];
+                    through: components["schemas"]["TenantState"] | "keeps";
+                    to: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    /** @enum {string} */
+                    cannotFinish: "compensates" | "goes-forward";
+                    failsTo: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    exclusive: boolean;
+                    urgency: number;
+                    available: boolean;
+                };
+                rollback?: {
+                    from: components["schemas"]["TenantState"][];
+                    through: components["schemas"]["TenantState"] | "keeps";
+                    to: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    /** @enum {string} */
+                    cannotFinish: "compensates" | "goes-forward";
+                    failsTo: components["schemas"]["TenantState"] | ("keeps" | "before");
+                    exclusive: boolean;
+                    urgency: number;
+                    available: boolean;
+                };
+                complete?: {
                     from: components["schemas"]["TenantState"][];
                     through: components["schemas"]["TenantState"] | "keeps";
                     to: components["schemas"]["TenantState"] | ("keeps" | "before");
@@ -2718,6 +2873,688 @@ export interface operations {
             };
             /** @description The tenant is gone; its audit trail is left */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRelocations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or slug of a tenant */
+                idOrSlug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest hundred */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Relocation"][];
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    relocate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; the same call under the same key gives the same answer */
+                "Idempotency-Key"?: string;
+                /** @description Generation the tenant must have, in quotes */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or slug of a tenant */
+                idOrSlug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "environment": "prod",
+                 *       "target": {
+                 *         "profile": "st-dedicated"
+                 *       },
+                 *       "pauseBudgetMs": 500,
+                 *       "soakSeconds": 86400,
+                 *       "reason": "ticket 4711"
+                 *     }
+                 */
+                "application/json": {
+                    /** @default prod */
+                    environment?: string;
+                    target: {
+                        /** @description Profile of the new placement */
+                        profile: string;
+                        /** @description A cell by name; any with room, unless it is said */
+                        cell?: string;
+                    };
+                    /** @default 500 */
+                    pauseBudgetMs?: number;
+                    throttle?: number;
+                    /** @default 86400 */
+                    soakSeconds?: number;
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted; Location: the operation */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        relocation: components["schemas"]["Relocation"];
+                        operation: components["schemas"]["Operation"];
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something else is in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tenant is gone; its audit trail is left */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content type is not understood */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rollbackRelocation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; the same call under the same key gives the same answer */
+                "Idempotency-Key"?: string;
+                /** @description Generation the tenant must have, in quotes */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or slug of a tenant */
+                idOrSlug: string;
+                relocation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "ticket 4711"
+                 *     }
+                 */
+                "application/json": {
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted; Location: the operation */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        relocation: components["schemas"]["Relocation"];
+                        operation: components["schemas"]["Operation"];
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something else is in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tenant is gone; its audit trail is left */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content type is not understood */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    completeRelocation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; the same call under the same key gives the same answer */
+                "Idempotency-Key"?: string;
+                /** @description Generation the tenant must have, in quotes */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or slug of a tenant */
+                idOrSlug: string;
+                relocation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "ticket 4711"
+                 *     }
+                 */
+                "application/json": {
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted; Location: the operation */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        relocation: components["schemas"]["Relocation"];
+                        operation: components["schemas"]["Operation"];
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something else is in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tenant is gone; its audit trail is left */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content type is not understood */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    abortRelocation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; the same call under the same key gives the same answer */
+                "Idempotency-Key"?: string;
+                /** @description Generation the tenant must have, in quotes */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or slug of a tenant */
+                idOrSlug: string;
+                relocation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "ticket 4711"
+                 *     }
+                 */
+                "application/json": {
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted; Location: the operation */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        relocation: components["schemas"]["Relocation"];
+                        operation: components["schemas"]["Operation"];
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something else is in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tenant is gone; its audit trail is left */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content type is not understood */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRelocation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or slug of a tenant */
+                idOrSlug: string;
+                relocation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The move */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        relocation: components["schemas"]["Relocation"];
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5434,7 +6271,7 @@ export interface operations {
             query?: {
                 /** @description Id or slug; of a purged tenant the id */
                 tenant?: string;
-                type?: "TENANCY_TENANT_ACCEPTED" | "TENANCY_MANIFEST_ACCEPTED" | "TENANCY_MANIFEST_IN_FORCE" | "TENANCY_MANIFEST_EXPORTED" | "TENANCY_OPERATION_ACCEPTED" | "TENANCY_OPERATION_DUE" | "TENANCY_OPERATION_STARTED" | "TENANCY_OPERATION_RETRIED" | "TENANCY_OPERATION_ABORT_REQUESTED" | "TENANCY_OPERATION_INTERRUPTED" | "TENANCY_OPERATION_SUCCEEDED" | "TENANCY_OPERATION_FAILED" | "TENANCY_OPERATION_ABORTED" | "TENANCY_STATE_CHANGED" | "TENANCY_PLACEMENT_CHANGED" | "TENANCY_RESOURCE_PLANNED" | "TENANCY_RESOURCE_REWRITTEN" | "TENANCY_RESOURCE_CREATED" | "TENANCY_RESOURCE_CHANGED" | "TENANCY_RESOURCE_CLOSED" | "TENANCY_RESOURCE_OPENED" | "TENANCY_RESOURCE_REMOVED" | "TENANCY_RESOURCE_EXPORTED" | "TENANCY_ARCHIVE_VERIFIED" | "TENANCY_RESOURCE_IMPORTED" | "TENANCY_RESOURCE_COMPARED" | "TENANCY_SCHEMA_MIGRATED" | "TENANCY_KEY_CREATED" | "TENANCY_KEY_ROTATED" | "TENANCY_KEY_DESTROYED" | "TENANCY_CREDENTIALS_READ" | "TENANCY_CREDENTIALS_ROTATED" | "TENANCY_LEGAL_HOLD_SET" | "TENANCY_LEGAL_HOLD_LIFTED" | "TENANCY_REPORT_ISSUED" | "TENANCY_CERTIFICATE_ISSUED" | "TENANCY_DENIED" | "TENANCY_GOVERNANCE_UNANSWERED" | "TENANCY_POLICY_CHANGED" | "TENANCY_SECRET_PUT" | "TENANCY_SECRET_DELETED" | "TENANCY_CELL_CHANGED" | "TENANCY_SIGNING_KEY_ADDED" | "TENANCY_CHECKPOINT_MADE" | "TENANCY_API_KEY_CREATED" | "TENANCY_API_KEY_REVOKED";
+                type?: "TENANCY_TENANT_ACCEPTED" | "TENANCY_MANIFEST_ACCEPTED" | "TENANCY_MANIFEST_IN_FORCE" | "TENANCY_MANIFEST_EXPORTED" | "TENANCY_OPERATION_ACCEPTED" | "TENANCY_OPERATION_DUE" | "TENANCY_OPERATION_STARTED" | "TENANCY_OPERATION_RETRIED" | "TENANCY_OPERATION_ABORT_REQUESTED" | "TENANCY_OPERATION_INTERRUPTED" | "TENANCY_OPERATION_SUCCEEDED" | "TENANCY_OPERATION_FAILED" | "TENANCY_OPERATION_ABORTED" | "TENANCY_STATE_CHANGED" | "TENANCY_PLACEMENT_CHANGED" | "TENANCY_RESOURCE_PLANNED" | "TENANCY_RESOURCE_REWRITTEN" | "TENANCY_RESOURCE_CREATED" | "TENANCY_RESOURCE_CHANGED" | "TENANCY_RESOURCE_CLOSED" | "TENANCY_RESOURCE_OPENED" | "TENANCY_RESOURCE_REMOVED" | "TENANCY_RESOURCE_EXPORTED" | "TENANCY_ARCHIVE_VERIFIED" | "TENANCY_RESOURCE_IMPORTED" | "TENANCY_RESOURCE_COMPARED" | "TENANCY_SCHEMA_MIGRATED" | "TENANCY_RELOCATION_ADVANCED" | "TENANCY_KEY_CREATED" | "TENANCY_KEY_ROTATED" | "TENANCY_KEY_DESTROYED" | "TENANCY_CREDENTIALS_READ" | "TENANCY_CREDENTIALS_ROTATED" | "TENANCY_LEGAL_HOLD_SET" | "TENANCY_LEGAL_HOLD_LIFTED" | "TENANCY_REPORT_ISSUED" | "TENANCY_CERTIFICATE_ISSUED" | "TENANCY_DENIED" | "TENANCY_GOVERNANCE_UNANSWERED" | "TENANCY_POLICY_CHANGED" | "TENANCY_SECRET_PUT" | "TENANCY_SECRET_DELETED" | "TENANCY_CELL_CHANGED" | "TENANCY_SIGNING_KEY_ADDED" | "TENANCY_CHECKPOINT_MADE" | "TENANCY_API_KEY_CREATED" | "TENANCY_API_KEY_REVOKED";
                 /** @description As key:<name>, or system:<part> */
                 actor?: string;
                 operation?: string;
