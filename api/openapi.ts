@@ -8,6 +8,7 @@ const tags = [
     name: 'commands',
     description: 'Changing tenants. A command is accepted at once and carried out as an operation; see `operations`',
   },
+  { name: 'relocations', description: 'Moving an environment to another placement while it is written to, and back' },
   { name: 'operations', description: 'Reading and following what a command set going' },
   { name: 'audit', description: 'The trail of everything that was changed, its signed checkpoints, and its export' },
   { name: 'policies', description: 'The rules that every command is judged by' },

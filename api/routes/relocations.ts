@@ -49,7 +49,7 @@ export function relocationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     createRoute({
       method: 'post',
       path,
-      operationId: 'relocate',
+      operationId: 'relocateTenant',
       tags: ['relocations'],
       security,
       parameters: guards,

@@ -150,7 +150,7 @@ export interface paths {
         get: operations["listRelocations"];
         put?: never;
         /** Move one environment to another placement while it is written to */
-        post: operations["relocate"];
+        post: operations["relocateTenant"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2952,7 +2952,7 @@ export interface operations {
             };
         };
     };
-    relocate: {
+    relocateTenant: {
         parameters: {
             query?: never;
             header?: {
