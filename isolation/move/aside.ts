@@ -1,7 +1,7 @@
 import pg, { type Client } from 'pg'
 import { untilAborted } from '../abort.ts'
 import { together } from '../mappers/database/connections.ts'
-import { filledViews, nameIn } from '../mappers/database/tables.ts'
+import { filledViews, nameIn, textSettings } from '../mappers/database/tables.ts'
 import {
   alwaysTriggers,
   attachments,
@@ -40,11 +40,12 @@ export type Aside = {
 
 /**
  * Reads from the source what is put aside on the target while it is filled: foreign keys, checks that call functions, unique and
- * exclusion constraints and indexes, but for primary keys and what replication finds rows by. Names are printed in full, for which
- * the session must have the search path of a mover.
+ * exclusion constraints and indexes, but for primary keys and what replication finds rows by. The session is set to print names in
+ * full, and values as the target will read them.
  */
 export async function asideOf(source: Client, schema: string): Promise<Aside> {
   const read = async (query: string) => (await source.query<AsideRow>(query, [schema])).rows
+  await together(source, 'set search_path = pg_catalog', ...textSettings)
   const indexes = await read(indexesAside)
   const constraints = await read(constraintsAside)
   const checks = await read(checksAside)
@@ -115,6 +116,7 @@ export async function buildAside(
   { signal, onProgress, maintenanceWorkMem }: BuildOptions,
 ): Promise<void> {
   const settings = [
+    ...textSettings,
     'set max_parallel_maintenance_workers = 0',
     ...(maintenanceWorkMem === undefined ? [] : [`set maintenance_work_mem = ${pg.escapeLiteral(maintenanceWorkMem)}`]),
   ]

@@ -132,10 +132,8 @@ const outside = `
     case when o.of = (select name from s) then 'make what it uses a part of the schema by a migration'
       else 'drop it, or make it a part of the schema by a migration' end
   from (
-    select d.* from pg_catalog.pg_depend d, s where
-      d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid in (select oid from c)
-      or d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.refobjid in (select oid from functions)
-      or d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass and d.refobjid in (select t.oid from pg_catalog.pg_type t where t.typnamespace = s.oid)
+    select d.* from things t join pg_catalog.pg_depend d on d.refclassid = t.classid and d.refobjid = t.objid
+    where d.refclassid in ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass)
     union
     select d.* from pg_catalog.pg_depend d join things using (classid, objid), s, lateral (select ${schemaOf('d.refclassid', 'd.refobjid')} as of) as r
     where d.refclassid in ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass)

@@ -4,7 +4,7 @@ import pg, { type Client } from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { untilAborted } from '../abort.ts'
 import { together } from '../mappers/database/connections.ts'
-import { copied, nameIn } from '../mappers/database/tables.ts'
+import { copied, nameIn, textSettings } from '../mappers/database/tables.ts'
 import type { TokenBucket } from './token-bucket.ts'
 
 /** What the copy has to know of a table that has rows of its own; a partition is one, its parent is not. */
@@ -110,10 +110,11 @@ async function openSessions({ source, target, snapshot, signal }: CopyOptions): 
       source: await open(
         'source',
         source,
+        ...textSettings,
         'begin isolation level repeatable read read only',
         `set transaction snapshot ${pg.escapeLiteral(snapshot)}`,
       ),
-      target: await open('target', target, 'set session_replication_role = replica'),
+      target: await open('target', target, ...textSettings, 'set session_replication_role = replica'),
     }
   } catch (error) {
     for (const client of opened) void client.end().catch(() => {})

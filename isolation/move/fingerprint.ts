@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Client } from 'pg'
+import { together } from '../mappers/database/connections.ts'
 import { differences, readStructure } from '../mappers/database/structure.ts'
+import { textSettings } from '../mappers/database/tables.ts'
 import type { Difference } from './hash.ts'
 
 /** What a schema is made of: a short hash to compare, and the lines to name a difference by. */
@@ -12,10 +14,10 @@ const isRefusal = (line: string) => /^trigger CREATE TRIGGER _moved |^function _
 /**
  * Reads what a schema is made of, for comparing the two sides of a move. What a move itself has changed is left out: its refusing
  * triggers, and whether a trigger fires for replicated rows, because such a trigger sleeps while rows are replicated to its side.
- * The session is set to the search path of a mover's, in which PostgreSQL prints every name with its schema.
+ * The session is set to print every name with its schema, and values in expressions as the other side does.
  */
 export async function readFingerprint(client: Client, schema: string): Promise<Fingerprint> {
-  await client.query('set search_path = pg_catalog')
+  await together(client, 'set search_path = pg_catalog', ...textSettings)
   const structure = await readStructure(client, schema)
   const lines = structure
     .filter((line) => !isRefusal(line))

@@ -18,12 +18,12 @@ export const movableSchema = `
     id bigint generated always as identity primary key, serial serial unique,
     name text not null, loud text generated always as (shout(name)) stored, soft text generated always as (lower(name)) virtual,
     mail email, feeling mood default 'ok', feelings mood[], home address, homes address[], said words, wide text collate loose_text, nick public.citext,
-    spent interval, price money, exact numeric, doc jsonb, plain json, spot point, flags bit(4), raw bytea, list int[][],
+    born date, spent interval, price money, exact numeric, doc jsonb, plain json, spot point, flags bit(4), raw bytea, list int[][],
     many tstzrange, kind regclass, gone int,
     boss bigint references people deferrable initially deferred, code text check (valid_code(code)));
   alter table people drop column gone;
   create index people_by_name on people (lower(name)) where feeling <> 'sad';
-  create index on people (nick);
+  create index on people (nick) where born > '2000-02-03';
   create unique index people_mail on people (mail) nulls not distinct where mail is not null;
   comment on index people_by_name is 'by name';
   alter table people cluster on people_serial_key;
@@ -76,9 +76,9 @@ export const movableSchema = `
 /** Rows for it, put in by its owner; those of `people` are more than the buffers of a connection hold, for each 1,000. */
 export const movableRows = (many: number) => `
   insert into codes values ('c1'), ('c2');
-  insert into people (name, mail, feeling, feelings, home, homes, said, wide, nick, spent, price, exact, doc, plain, spot, flags, raw, list, many, kind, code)
+  insert into people (name, mail, feeling, feelings, home, homes, said, wide, nick, born, spent, price, exact, doc, plain, spot, flags, raw, list, many, kind, code)
   select 'name ' || n, n || '@x.example', (array['sad','ok','glad']::mood[])[1 + n % 3], array['glad','sad']::mood[],
-    row('street ' || n, n, 'ok')::address, array[row('s', n, 'sad')::address], words('a', 'b' || n), 'Wide', 'Nick', make_interval(hours => n),
+    row('street ' || n, n, 'ok')::address, array[row('s', n, 'sad')::address], words('a', 'b' || n), 'Wide', 'Nick', date '2000-01-01' + n, make_interval(hours => n),
     n::numeric::money, n / 7.0, jsonb_build_object('n', n), '{"a" : 1, "a": 2}', point(n, n / 3.0), n::bit(4),
     case when n % 16 = 1 then (select string_agg(sha256((n * i)::text::bytea), '') from generate_series(1, 4000) i) end,
     array[[n, 1], [2, 3]], tstzrange(now(), null), 'people', 'c' || 1 + n % 2
