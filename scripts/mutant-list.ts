@@ -4,6 +4,7 @@ import { byocMutants } from './byoc-mutants.ts'
 import { faultMutants } from './fault-mutants.ts'
 import { governanceMutants } from './governance-mutants.ts'
 import { lifeMutants } from './life-mutants.ts'
+import { sdkMutants } from './sdk-mutants.ts'
 import { updateMutants } from './update-mutants.ts'
 
 /** One mechanism and how to switch it off: texts of one file that are replaced, each found exactly once. */
@@ -392,4 +393,5 @@ export const mutants: readonly Mutant[] = [
   ...lifeMutants,
   ...archiveMutants,
   ...updateMutants,
+  ...sdkMutants,
 ]

@@ -51,7 +51,7 @@ test('the example of the README runs, and under its key once', async () => {
   expect(id).toMatch(/^\S+\n$/)
   expect(await run()).toBe(id)
   const database = createTenantDatabase({ api, tenant: 'acme' })
-  const { rows } = await database.transaction((client) => client.query(`select from customers where name = 'Ada'`))
+  const { rows } = await database.transaction((client) => client.query(`select from customers where name = 'Joan'`))
   expect(rows).toHaveLength(1)
   await database.close()
 })
