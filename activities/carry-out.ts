@@ -25,6 +25,8 @@ type Act = (mapper: Mapper, target: Target, claim: Claim) => Promise<Finished>
 
 /** Tries in a row that fail before an operation that only goes forward asks for attention. */
 const refusalsBeforeAttention = 3
+/** How often it is asked whether it is time. */
+const lookAgainMs = 1_000
 
 /**
  * One try of a step: claim, act, finish. Nothing is open in the registry while the world is called, and a try whose claim
@@ -77,6 +79,11 @@ async function failed(deps: ActivityDeps, { input }: StepInput, claim: Claim, er
   if (code === 'registry_unavailable') {
     await released(deps, claim)
     return failure
+  }
+  if (code === 'move_waiting') {
+    // Nobody has refused anything: it is not time yet.
+    await released(deps, claim)
+    return ApplicationFailure.create({ message: failure.message, type: code, nextRetryDelay: lookAgainMs })
   }
   const failures = claim.failures + 1
   const goesForward = lifecycle[claim.kind].cannotFinish === 'goes-forward' || claim.step.inForce === true

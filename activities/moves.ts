@@ -15,7 +15,7 @@ import { translated } from '../isolation/mappers/database/errors.ts'
 import { isSuspended, publishCut } from '../operations/publish-cut.ts'
 import type { Claim } from '../operations/claim.ts'
 import type { RelocationRow } from '../registry/entities/relocation.ts'
-import { findPlacedDatabase, findRelocation, noteRelocation } from '../registry/relocations.ts'
+import { findPlacedDatabase, findRelocation, noteRelocation, waitsFor } from '../registry/relocations.ts'
 import { sqlOf } from '../registry/pool.ts'
 import { readSpec } from '../domain/resources.ts'
 import { carryOut, type StepInput } from './carry-out.ts'
@@ -146,7 +146,7 @@ export function createMoveActivities(deps: ActivityDeps) {
 
   type Moving = Awaited<ReturnType<typeof movingOf>>
   const moving = (
-    action: 'copy' | 'cut' | 'prove' | 'revert' | 'release',
+    action: 'copy' | 'await' | 'cut' | 'prove' | 'revert' | 'release',
     given: StepInput,
     act: (claim: Claim, moving: Moving, target: Target) => Promise<JsonObject>,
   ) =>
@@ -167,6 +167,22 @@ export function createMoveActivities(deps: ActivityDeps) {
       moving('copy', given, async (claim, found, { signal }) => {
         const { copy, tables } = await fillTarget(claim, found, signal)
         return { ...copy, tables: tables.length }
+      }),
+
+    /** Ends when somebody has given the word and the window is open. The target follows the source meanwhile. */
+    await: (given: StepInput) =>
+      moving('await', given, async (_, { relocation: { id, options } }) => {
+        const waits = await waitsFor(sql, id)
+        if (waits === 'over')
+          throw new FreeholdError(
+            'move_window_over',
+            `the window for the cut ended at ${options.window?.until}; relocate again`,
+          )
+        if (waits === undefined) return {}
+        await noteRelocation(sql, id, { phase: 'ready', progress: { waitsFor: waits } })
+        const what =
+          waits === 'approval' ? 'somebody to approve it' : `its window, which opens at ${options.window?.from}`
+        throw new FreeholdError('move_waiting', `the cut waits for ${what}`)
       }),
 
     /** The cut; begun anew with the copy, where the copy does not follow any more. */

@@ -19,6 +19,18 @@ export const relocationBody = z.strictObject({
   soakSeconds: z.int().min(0).max(31_536_000).default(86_400).openapi({
     description: 'How long the move can be rolled back after the cut, in seconds',
   }),
+  approval: z
+    .boolean()
+    .default(false)
+    .openapi({ description: 'The cut waits until somebody approves it; the copy follows meanwhile' }),
+  window: z
+    .strictObject({ from: time, until: time })
+    .refine(({ from, until }) => Date.parse(from) < Date.parse(until), {
+      path: ['until'],
+      message: 'is before it begins',
+    })
+    .optional()
+    .openapi({ description: 'The cut is made between these times alone' }),
   reason: plainText(500).optional(),
 })
 
@@ -47,7 +59,7 @@ export const relocationSchema = z
     createdAt: time,
     updatedAt: time,
     allowed: z
-      .array(z.enum(['abort', 'rollback', 'complete']))
+      .array(z.enum(['approve', 'abort', 'rollback', 'complete']))
       .openapi({ description: 'Commands that are possible now' }),
   })
   .openapi('Relocation')

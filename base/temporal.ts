@@ -63,6 +63,7 @@ export function timingOf(
       import: long,
       compare: long,
       copy: long,
+      await: short,
       cut: long,
       prove: long,
       revert: long,

@@ -65,6 +65,8 @@ export const errorCodes = {
   move_stream_broken: { status: 503, retry: true },
   move_schema_changed: { status: 409, retry: true },
   move_rights_missing: { status: 409, retry: false },
+  move_waiting: { status: 503, retry: true },
+  move_window_over: { status: 409, retry: false },
   move_over_budget: { status: 503, retry: true },
   move_differs: { status: 409, retry: false },
   mover_missing: { status: 409, retry: false },

@@ -40,6 +40,7 @@ export const stepActions = [
   'import',
   'compare',
   'copy',
+  'await',
   'cut',
   'prove',
   'revert',

@@ -3,25 +3,26 @@ import type { ResourceSpec } from './resources.ts'
 import { migrationSteps, removalSteps, step, thawSteps } from './steps.ts'
 
 /**
- * A move: the new placement is made and stays closed, its database becomes a copy that follows the old one, the cut exchanges the two,
+ * A move, with a wait before its cut where somebody has to give the word or a window has to open: the new placement is made and stays closed, its database becomes a copy that follows the old one, the cut exchanges the two,
  * and the proof compares them as they were at the cut.
  */
 export function relocateSteps(
   specs: readonly ResourceSpec[],
   database: ResourceSpec,
-  appVersion: string | null,
+  { appVersion, waits }: { appVersion: string | null; waits: boolean },
 ): Step[] {
   const { environment, key } = database
   const ensure = specs.map((spec) => step(spec, { action: 'ensure', after: spec.after, isStandby: true }))
   const migrate = migrationSteps([database], appVersion)
   const made = [...ensure, ...migrate].map((one) => one.key)
-  const moving = (action: 'copy' | 'cut' | 'prove', title: string, after: readonly string[]) =>
+  const moving = (action: 'copy' | 'await' | 'cut' | 'prove', title: string, after: readonly string[]) =>
     step(database, { action, key: `${key}/${action}`, title: `${title} of ${environment}`, after })
   return [
     ...ensure,
     ...migrate,
     moving('copy', 'copy', made),
-    moving('cut', 'cut', [`${key}/copy`]),
+    ...(waits ? [moving('await', 'word for the cut', [`${key}/copy`])] : []),
+    moving('cut', 'cut', [`${key}/${waits ? 'await' : 'copy'}`]),
     ...thawSteps(specs.filter(({ kind }) => kind !== 'database')).map((one) => ({ ...one, after: [`${key}/cut`] })),
     moving('prove', 'proof', [`${key}/cut`]),
   ]

@@ -23,6 +23,10 @@ export type RelocationOptions = {
   readonly throttle?: number | undefined
   /** How long the way back stays open, in seconds. */
   readonly soakSeconds: number
+  /** Somebody has to give the word for the cut. */
+  readonly approval?: boolean | undefined
+  /** The cut is made between these times alone, in ISO 8601. */
+  readonly window?: { readonly from: string; readonly until: string } | undefined
 }
 
 /** What the steps of a move tell each other, and the report. */
@@ -32,6 +36,7 @@ export type RelocationFacts = {
   /** What puts triggers to sleep that fire for replicated rows, and wakes them again. */
   readonly triggers?: { readonly quiet: readonly string[]; readonly wake: readonly string[] }
   readonly copy?: { readonly bytes: number; readonly ms: number; readonly lsn: string }
+  readonly approved?: { readonly by: string; readonly at: string }
   readonly cut?: CutFacts
   readonly back?: CutFacts
   readonly proof?: ProofFacts

@@ -69,6 +69,7 @@ const phases = {
   import: 'importing',
   compare: 'comparing',
   copy: 'copying',
+  await: 'ready',
   cut: 'cutting',
   prove: 'proving',
   revert: 'returning',

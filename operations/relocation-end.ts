@@ -5,6 +5,8 @@ import type { OperationRow } from '../registry/entities/operation.ts'
 import type { RelocationRow } from '../registry/entities/relocation.ts'
 import { soakingOf } from '../registry/relocations.ts'
 import { one, type Sql } from '../registry/sql.ts'
+import { appendTo } from '../registry/events.ts'
+import type { Requester } from './accept.ts'
 import type { LedgerEntry } from './kinds/kind.ts'
 import { operationEvent } from './operation-event.ts'
 import { generationInForce, operationColumns, type LockedOperation, type TenantFacts } from './rows.ts'
@@ -76,4 +78,15 @@ export function ofPlacement(
   return ledger.flatMap(({ spec }) =>
     spec.environment === environment && spec.placement === number && spec.kind !== 'archive' ? [spec] : [],
   )
+}
+
+/** Says on the trail who gave the word for the cut. */
+export async function tellApproval(
+  sql: Sql,
+  operation: OperationRow,
+  { actor, reason, correlationId }: Requester,
+): Promise<void> {
+  const data = { relocation: operation.id, step: 'approved', ...(reason === undefined ? {} : { reason }) }
+  const event = operationEvent({ id: operation.id, correlationId }, actor, 'TENANCY_RELOCATION_ADVANCED', data)
+  await appendTo(sql, operation.tenant, [event])
 }

@@ -101,3 +101,29 @@ export async function findPlacedDatabase(
   if (row !== undefined) return row
   throw new FreeholdError('not_found', `placement ${number} of ${environment} has no database in the ledger`)
 }
+
+/** Gives the word for the cut of a move. @returns false when it is not one that waits for it */
+export async function approveRelocation(sql: Sql, id: string, by: string): Promise<boolean> {
+  const rows = await sql({
+    name: 'approve-relocation',
+    text: `update relocations set updated_at = now(),
+        facts = facts || jsonb_build_object('approved', jsonb_build_object('by', $2::text, 'at', now()))
+      where id = $1 and state = 'moving' and options -> 'approval' = 'true'::jsonb returning id`,
+    values: [id, by],
+  })
+  return rows.length > 0
+}
+
+/** What the cut of a move still waits for, by the database's clock; `over` when its window is. */
+export async function waitsFor(sql: Sql, id: string): Promise<'approval' | 'window' | 'over' | undefined> {
+  const [row] = await sql<{ waits: 'approval' | 'window' | 'over' | null }>({
+    name: 'waits-for',
+    text: `select case
+        when now() > (options #>> '{window,until}')::timestamptz then 'over'
+        when options -> 'approval' = 'true'::jsonb and facts -> 'approved' is null then 'approval'
+        when now() < (options #>> '{window,from}')::timestamptz then 'window' end as waits
+      from relocations where id = $1`,
+    values: [id],
+  })
+  return row?.waits ?? undefined
+}

@@ -5,14 +5,14 @@ import type { RelocationOptions } from '../../domain/relocation.ts'
 import { FreeholdError } from '../../domain/errors.ts'
 import { acceptOperation } from '../../operations/accept.ts'
 import { requireTenantId } from '../../operations/accept.ts'
-import { endingParameters } from '../../operations/relocation-end.ts'
+import { endingParameters, tellApproval } from '../../operations/relocation-end.ts'
 import { departure } from '../../operations/relocation-places.ts'
 import { abortOperation } from '../../operations/retry-and-abort.ts'
 import { kindOf } from '../../operations/kinds/index.ts'
 import { lockOperation } from '../../operations/rows.ts'
 import type { RelocationRow } from '../../registry/entities/relocation.ts'
 import { sqlOf } from '../../registry/pool.ts'
-import { findRelocation, listRelocations } from '../../registry/relocations.ts'
+import { approveRelocation, findRelocation, listRelocations } from '../../registry/relocations.ts'
 import { profiles } from '../../isolation/strategies/by-profile.ts'
 import { operationAnswer } from '../answers.ts'
 import { parseBody, readText } from '../body.ts'
@@ -122,6 +122,39 @@ export function relocationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
         return c.json(body, 202, headers)
       },
     )
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: `${path}/{relocation}/approve`,
+      operationId: 'approveRelocation',
+      tags: ['relocations'],
+      security,
+      parameters: guards,
+      summary: 'Give the word for the cut of a move that waits for it',
+      request: { params: named, body: documentedBody(['application/json'], reasonBody, false, exampleReason) },
+      responses: { 202: json(relocationAnswer, 'Accepted; Location: the operation'), ...changeProblems(404, 410) },
+    }),
+    async (c) => {
+      const text = await readText(c)
+      const { reason } = parseBody(c, text, reasonBody)
+      const { idOrSlug: tenantGiven, relocation: id } = c.req.valid('param')
+      const call = callOf(c, text)
+      const { body, headers } = await runCommand(deps, call, async (sql) => {
+        const tenant = await lockNamed(sql, call, idOrSlug(tenantGiven))
+        const relocation = await findRelocation(sql, tenant.id, id)
+        if (!(await approveRelocation(sql, id, call.actor)))
+          throw notPossible(relocation, 'approve', 'a move under way that was asked to wait for approval')
+        const { operation } = await lockOperation(sql, id)
+        await tellApproval(sql, operation, { ...call, reason })
+        const accepted = operationAnswer(deps, tenant, operation, 'nothing')
+        const approved = relocationView(await findRelocation(sql, tenant.id, id))
+        return { ...accepted, body: { ...accepted.body, relocation: approved } }
+      })
+      c.set('tenantId', body.operation.tenant.id)
+      return c.json(body, 202, headers)
+    },
+  )
 
   app.openapi(
     createRoute({
@@ -237,6 +270,11 @@ function relocationView(row: RelocationRow): View {
     soakUntil: row.soakUntil?.toISOString() ?? null,
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
-    allowed: state === 'moving' ? ['abort'] : state === 'soaking' ? ['rollback', 'complete'] : [],
+    allowed:
+      state === 'moving'
+        ? [...(options.approval === true && facts.approved === undefined ? (['approve'] as const) : []), 'abort']
+        : state === 'soaking'
+          ? ['rollback', 'complete']
+          : [],
   }
 }

@@ -17,6 +17,7 @@ import { copyTables, CopyError, type CopyProgress } from './copy.ts'
 import { connectMover, withMover, type Move } from './end.ts'
 import { inspectSchema, type Blocker, type MoveTable } from './inspect.ts'
 import { grantMover } from './rights.ts'
+import { serverBlockers } from './server-blockers.ts'
 import { listed, requireSameStructure } from './same-structure.ts'
 import { createTokenBucket } from './token-bucket.ts'
 
@@ -60,16 +61,22 @@ export async function fill(move: Move, options: FillOptions): Promise<Filled> {
   const { source, target } = move
   const { forward, reverse } = streamsOf(move)
   onProgress({ phase: 'preflight' })
-  await Promise.all([grantMover(source, signal), grantMover(target, signal)])
+  // One after the other: both may be on one server, and then it is one role.
+  await grantMover(source, signal)
+  await grantMover(target, signal)
+  await dropStream(reverse, signal)
+  await dropStream(forward, signal)
+  const atTarget = await withMover(target, { signal }, (client) =>
+    serverBlockers(client, { role: 'target', ownerRole: target.names.ownerRole }),
+  )
   const { tables, bytes, aside } = await withMover(source, { signal }, async (client) => {
+    const atSource = await serverBlockers(client, { role: 'source', ownerRole: source.names.ownerRole })
     const inspected = await inspectSchema(client, source.names.schema)
-    requireMovable(inspected.blockers)
+    requireMovable([...atSource, ...atTarget, ...inspected.blockers])
     return { ...inspected, aside: await asideOf(client, source.names.schema) }
   })
   onProgress({ phase: 'prepare', bytesInAll: bytes })
   await closeTarget(move, signal)
-  await dropStream(reverse, signal)
-  await dropStream(forward, signal)
   const names = tables.map(({ name }) => name)
   await publish(move, forward, names, signal)
   await withMover(target, { signal }, (client) => putAside(client, aside))

@@ -4,7 +4,7 @@ import { FreeholdError } from '../../domain/errors.ts'
 import { quoteIdentifier } from '../../domain/names.ts'
 import { together } from '../mappers/database/connections.ts'
 import { tenantsRoleHere } from '../mappers/database/tenants-role.ts'
-import { withProvisioner, type MoveEnd } from './end.ts'
+import { withMover, withProvisioner, type MoveEnd } from './end.ts'
 
 /** The role of the mover at an end. */
 const moverOf = ({ moverUrl }: MoveEnd) => decodeURIComponent(new URL(moverUrl).username)
@@ -17,6 +17,8 @@ export async function grantMover(end: MoveEnd, signal: AbortSignal): Promise<voi
   const password = decodeURIComponent(new URL(end.moverUrl).password)
   const mover = moverOf(end)
   const verifier = await scramVerifier(password, { iterations: fewIterations })
+  // Set once: moves that begin at the same time would change the same row, which PostgreSQL refuses.
+  const knowsPassword = await withMover(end, { signal }, async () => true).catch(() => false)
   await withProvisioner(end, signal, async (client) => {
     const { rowCount } = await client.query(`select from pg_catalog.pg_roles r
       where rolname = ${pg.escapeLiteral(mover)} and rolreplication and pg_catalog.pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')`)
@@ -24,7 +26,7 @@ export async function grantMover(end: MoveEnd, signal: AbortSignal): Promise<voi
     await together(
       client,
       'begin',
-      `alter role ${quoteIdentifier(mover)} password ${pg.escapeLiteral(verifier)}`,
+      ...(knowsPassword ? [] : [`alter role ${quoteIdentifier(mover)} password ${pg.escapeLiteral(verifier)}`]),
       `grant ${quoteIdentifier(end.names.ownerRole)} to ${quoteIdentifier(mover)} with inherit true, set true`,
       'commit',
     )

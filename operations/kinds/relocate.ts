@@ -19,7 +19,10 @@ export const relocate: Kind = {
     const specs = wanted.filter(({ placement }) => placement === target.number)
     const database = specs.find(({ kind }) => kind === 'database')
     if (database === undefined) throw new Error(`placement ${target.number} has no database`)
-    return { specs, steps: relocateSteps(specs, database, facts.manifest.spec.schema.appVersion) }
+    const { appVersion } = facts.manifest.spec.schema
+    const { approval, window } = optionsOf(facts)
+    const waits = approval === true || window !== undefined
+    return { specs, steps: relocateSteps(specs, database, { appVersion, waits }) }
   },
 
   undo({ ledger, operation }) {
@@ -51,12 +54,16 @@ export const relocate: Kind = {
   },
 
   async takePlaces(sql, platform, held) {
-    const { parameters } = held.operation
     await enterTarget(sql, platform, held, {
-      environment: textAt(parameters, 'environment'),
-      options: parameters['options'] as RelocationOptions,
+      environment: textAt(held.operation.parameters, 'environment'),
+      options: optionsOf(held),
     })
   },
+}
+
+/** As the API has checked them. */
+function optionsOf({ operation }: Pick<Facts, 'operation'>): RelocationOptions {
+  return operation.parameters['options'] as RelocationOptions
 }
 
 /** The placement that the environment goes to: the newest, which is not open yet. */

@@ -18,6 +18,7 @@ import { compose } from '../../registry/compose.ts'
 import { composeWorker } from '../../worker/compose.ts'
 import { startWorker, type RunningWorker } from '../../worker/worker.ts'
 import { startTestBus } from './bus.ts'
+import { dropReplication } from './replication-left.ts'
 import { testTiming } from './timing.ts'
 
 export type World = Awaited<ReturnType<typeof createWorld>>
@@ -196,6 +197,10 @@ export async function createWorld(
       const owned = await admin.query<{ database: string }>(
         'select datname as database from pg_database d join pg_roles r on r.oid = d.datdba where rolname = $1',
         [provisioner.name],
+      )
+      await dropReplication(
+        server.href,
+        owned.rows.map((row) => row.database),
       )
       for (const database of [...owned.rows.map((row) => row.database), name])
         await admin.query(`drop database if exists ${database} with (force)`)

@@ -12,6 +12,7 @@ import { bootstrapCell } from '../../../isolation/mappers/database/bootstrap.ts'
 import type { DatabaseMapper } from '../../../isolation/mappers/database/mapper.ts'
 import { startTenantServer } from '../../support/tenant-server.ts'
 import { resourcesOf } from '../../../isolation/strategies/by-profile.ts'
+import { dropReplication } from '../../support/replication-left.ts'
 import { memorySecrets } from '../../support/memory-secrets.ts'
 
 export type TestTenant = {
@@ -80,6 +81,10 @@ export async function testCell() {
     const owned = await cluster.query<{ name: string }>(
       'select datname as name from pg_database d join pg_roles r on r.oid = d.datdba where rolname = $1',
       [provisionerRole],
+    )
+    await dropReplication(
+      adminUrl,
+      owned.rows.map(({ name }) => name),
     )
     for (const { name } of owned.rows) await cluster.query(`drop database if exists "${name}" with (force)`)
     // What the mover may set is of the cluster, too.

@@ -29,6 +29,15 @@ describe('relocate', () => {
   }
   const seen = async (slug: string, id: string) =>
     (await world.request('GET', `${relocations(slug)}/${id}`)).body['relocation'] as Seen
+  async function phase(slug: string, id: string, wanted: string): Promise<void> {
+    for (let looks = 0; (await seen(slug, id)).phase !== wanted; looks += 1) {
+      expect(looks).toBeLessThan(300)
+      await sleep(100)
+    }
+  }
+  let made: Promise<unknown> | undefined
+  const refusable = () =>
+    (made ??= world.apply('stays').then(({ operation }) => world.until(operation.id, 'succeeded')))
   const context = async (slug: string) => (await world.request('GET', `/v1/tenants/${slug}/context`)).body
 
   it('moves a tenant to a database of its own, takes it back, and moves it for good', async () => {
@@ -82,5 +91,72 @@ describe('relocate', () => {
         'prod/topic present',
       ],
     })
+  })
+
+  it('waits for the word before the cut, and ends where it was when the word is to give it up', async () => {
+    const { operation: born } = await world.apply('waiter')
+    await world.until(born.id, 'succeeded')
+    const waiting = await relocate('waiter', { approval: true })
+    await phase('waiter', waiting.id, 'ready')
+    expect(await context('waiter')).toMatchObject({ epoch: 1 })
+    const other = await world.request('POST', relocations('waiter'), { target: { profile: 'st-dedicated' } })
+    expect([other.status, other.body['code']]).toEqual([409, 'operation_in_progress'])
+    const aborted = await world.request('POST', `${relocations('waiter')}/${waiting.id}/abort`, {})
+    expect(aborted.status).toBe(202)
+    await world.until(waiting.id, 'aborted')
+    expect(await seen('waiter', waiting.id)).toMatchObject({ state: 'failed', cut: null, allowed: [] })
+    expect(await context('waiter')).toMatchObject({ epoch: 1, state: 'active', profile: 'mt-standard' })
+    const again = await relocate('waiter', { approval: true })
+    await phase('waiter', again.id, 'ready')
+    const word = await world.request('POST', `${relocations('waiter')}/${again.id}/approve`, { reason: 'now' })
+    expect(word.status).toBe(202)
+    await world.until(again.id, 'succeeded')
+    expect(await context('waiter')).toMatchObject({ epoch: 2, profile: 'st-dedicated' })
+    const late = await world.request('POST', `${relocations('waiter')}/${again.id}/approve`, {})
+    expect([late.status, late.body['code']]).toEqual([409, 'relocation_not_possible'])
+  })
+
+  it('moves a suspended tenant, which stays suspended, and one that is suspended on the way', async () => {
+    const { operation: born } = await world.apply('sleeper')
+    await world.until(born.id, 'succeeded')
+    const command = async (name: string) => {
+      const { body } = await world.request('POST', `/v1/tenants/sleeper/${name}`, {})
+      return world.until((body['operation'] as SeenOperation).id, 'succeeded')
+    }
+    const waiting = await relocate('sleeper', { approval: true })
+    await phase('sleeper', waiting.id, 'ready')
+    await command('suspend')
+    await world.request('POST', `${relocations('sleeper')}/${waiting.id}/approve`, {})
+    await world.until(waiting.id, 'succeeded')
+    expect(await seen('sleeper', waiting.id)).toMatchObject({ state: 'soaking', cut: { serving: 'target' } })
+    expect(await context('sleeper')).toMatchObject({ state: 'suspended', profile: 'st-dedicated' })
+    await command('resume')
+    expect(await context('sleeper')).toMatchObject({ state: 'active', profile: 'st-dedicated' })
+    const back = await world.request('POST', `${relocations('sleeper')}/${waiting.id}/rollback`, {})
+    await world.until((back.body['operation'] as SeenOperation).id, 'succeeded')
+    expect(await context('sleeper')).toMatchObject({ state: 'active', profile: 'mt-standard' })
+    await command('suspend')
+    const asleep = await relocate('sleeper')
+    await world.until(asleep.id, 'succeeded')
+    expect(await context('sleeper')).toMatchObject({ state: 'suspended', profile: 'st-dedicated' })
+  })
+
+  it.each([
+    [{ target: { profile: 'mt-standard' } }, 409, 'placement_unchanged'],
+    [{ target: { profile: 'no-such' } }, 422, 'profile_not_configured'],
+    [{ target: { profile: 'st-byoc' } }, 422, 'not_available'],
+    [{ target: { profile: 'st-dedicated', cell: 'no-such' } }, 409, 'cell_exhausted'],
+    [{ environment: 'none', target: { profile: 'st-dedicated' } }, 404, 'environment_not_found'],
+    [{ target: { profile: 'st-dedicated' }, pauseBudgetMs: 1 }, 400, 'invalid_request'],
+    [
+      { target: { profile: 'st-dedicated' }, window: { from: '2026-01-02T00:00:00Z', until: '2026-01-01T00:00:00Z' } },
+      400,
+      'invalid_request',
+    ],
+  ])('refuses %j, and changes nothing', async (body, status, code) => {
+    await refusable()
+    const answer = await world.request('POST', relocations('stays'), body)
+    expect([answer.status, answer.body['code']]).toEqual([status, code])
+    expect((await world.request('GET', relocations('stays'))).body).toEqual({ items: [] })
   })
 })
