@@ -116,7 +116,6 @@ export async function buildAside(
   { signal, onProgress, maintenanceWorkMem }: BuildOptions,
 ): Promise<void> {
   const settings = [
-    ...textSettings,
     'set max_parallel_maintenance_workers = 0',
     ...(maintenanceWorkMem === undefined ? [] : [`set maintenance_work_mem = ${pg.escapeLiteral(maintenanceWorkMem)}`]),
   ]

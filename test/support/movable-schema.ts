@@ -5,7 +5,7 @@
 export const movableSchema = `
   create type mood as enum ('sad', 'ok', 'glad');
   create domain email as text check (value ~ '@');
-  create type address as (street text, number int, feeling mood);
+  create type address as (street text, number int, feeling mood, since timestamptz);
   create type words as range (subtype = text);
   create collation loose_text (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
   create sequence loose start 7 increment 3;
@@ -78,7 +78,7 @@ export const movableRows = (many: number) => `
   insert into codes values ('c1'), ('c2');
   insert into people (name, mail, feeling, feelings, home, homes, said, wide, nick, born, spent, price, exact, doc, plain, spot, flags, raw, list, many, kind, code)
   select 'name ' || n, n || '@x.example', (array['sad','ok','glad']::mood[])[1 + n % 3], array['glad','sad']::mood[],
-    row('street ' || n, n, 'ok')::address, array[row('s', n, 'sad')::address], words('a', 'b' || n), 'Wide', 'Nick', date '2000-01-01' + n, make_interval(hours => n),
+    row('street ' || n, n, 'ok', now())::address, array[row('s', n, 'sad', now())::address], words('a', 'b' || n), 'Wide', 'Nick', date '2000-01-01' + n, make_interval(hours => n),
     n::numeric::money, n / 7.0, jsonb_build_object('n', n), '{"a" : 1, "a": 2}', point(n, n / 3.0), n::bit(4),
     case when n % 16 = 1 then (select string_agg(sha256((n * i)::text::bytea), '') from generate_series(1, 4000) i) end,
     array[[n, 1], [2, 3]], tstzrange(now(), null), 'people', 'c' || 1 + n % 2

@@ -61,7 +61,7 @@ export async function testMove() {
   const source = await side(databases.source, 1)
   const target = await side(databases.target, 2)
   // Text of one side is not text of the other where nobody says how it is written.
-  await cluster.query(`alter database ${databases.target} set datestyle = 'SQL, DMY'`)
+  await cluster.query(`alter database ${databases.source} set datestyle = 'SQL, DMY'`)
   await cluster.query(`alter database ${databases.target} set timezone = 'Asia/Tokyo'`)
 
   async function drop(): Promise<void> {

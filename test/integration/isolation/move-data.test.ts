@@ -2,7 +2,7 @@ import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { asideOf, buildAside, putAside, type Aside } from '../../../isolation/move/aside.ts'
 import { copyTables, type CopyOptions } from '../../../isolation/move/copy.ts'
-import { connectMover, type MoveEnd, type MoverClient } from '../../../isolation/move/end.ts'
+import { connectMover, withMover, type MoveEnd, type MoverClient } from '../../../isolation/move/end.ts'
 import { compareFingerprints, readFingerprint } from '../../../isolation/move/fingerprint.ts'
 import { compareHashes, hashTables } from '../../../isolation/move/hash.ts'
 import { inspectSchema, type Inspection } from '../../../isolation/move/inspect.ts'
@@ -73,13 +73,19 @@ async function differencesOf() {
 
 async function build(list = aside.build) {
   const titles: string[] = []
-  await buildAside(target, list, {
-    signal,
-    maintenanceWorkMem: '32MB',
-    onProgress: ({ title }) => titles.push(title),
-  })
+  await withMover(move.target.end, { signal }, (client) =>
+    buildAside(client, list, {
+      signal,
+      maintenanceWorkMem: '32MB',
+      onProgress: ({ title }) => titles.push(title),
+    }),
+  )
   return titles
 }
+
+/** In a session of its own, that nothing has set before. */
+const structureOf = (side: 'source' | 'target') =>
+  withMover(move[side].end, { signal }, (client) => readFingerprint(client, move.schema))
 
 async function constraints() {
   const names = `select conname::text as name from pg_constraint where connamespace = '${move.schema}'::regnamespace
@@ -125,7 +131,7 @@ test('put aside, copied and built again, the two sides are the same', async () =
   expect(await build()).toHaveLength(aside.build.length)
   await build(aside.refresh)
   expect(await constraints()).toEqual(before)
-  const [here, there] = [await readFingerprint(source, move.schema), await readFingerprint(target, move.schema)]
+  const [here, there] = [await structureOf('source'), await structureOf('target')]
   expect(compareFingerprints(here, there)).toEqual([])
   expect(there.hash).toBe(here.hash)
   const marks = `select obj_description('${move.schema}.people_by_name'::regclass, 'pg_class') as comment, indisclustered as clustered
@@ -139,7 +145,7 @@ test('put aside, copied and built again, the two sides are the same', async () =
   await copy({ streams: 3 })
   await build()
   expect(await differencesOf()).toEqual([])
-  expect((await readFingerprint(target, move.schema)).hash).toBe(here.hash)
+  expect((await structureOf('target')).hash).toBe(here.hash)
 })
 
 test.each(['source', 'target'] as const)('a copy whose %s is lost ends on both sides, and says so', async (side) => {
@@ -261,14 +267,14 @@ test('sequences go on behind those of the source; one that does not is named', a
 })
 
 test('the fingerprint names what is on one side only, but not the triggers that refuse', async () => {
-  const before = await readFingerprint(target, move.schema)
+  const before = await structureOf('target')
   await move.target.asOwner(
     `create function _moved() returns trigger language plpgsql as $$ begin raise sqlstate 'TM001'; end $$;
      create trigger _moved before insert or update or delete or truncate on things execute function _moved()`,
   )
-  expect(await readFingerprint(target, move.schema)).toEqual(before)
+  expect(await structureOf('target')).toEqual(before)
   await move.target.asOwner('alter table things add column more int')
-  const found = compareFingerprints(before, await readFingerprint(target, move.schema))
+  const found = compareFingerprints(before, await structureOf('target'))
   expect(found).toEqual([expect.objectContaining({ message: 'only on the target: column things.more: integer' })])
   await move.target.asOwner('alter table things drop column more')
 })
