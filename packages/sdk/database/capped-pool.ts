@@ -33,7 +33,11 @@ type Entry = {
   timer?: NodeJS.Timeout
 }
 
-type Waiter = { readonly login: Login; resolve(lease: Lease): void; reject(error: unknown): void }
+type Waiter = {
+  readonly login: Login
+  readonly resolve: (lease: Lease) => void
+  readonly reject: (error: unknown) => void
+}
 
 const connectMs = 5_000
 

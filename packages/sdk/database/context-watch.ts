@@ -21,12 +21,15 @@ export function watchContext(
   let known: TenantContext | undefined
   let readAt = 0
   let oldest = 0
+  const wakers = new Set<() => void>()
 
   async function read(again: boolean): Promise<void> {
     readAt = performance.now()
     try {
       const context = await contexts.read(tenant, environment, { again })
-      if (known === undefined || context.epoch >= known.epoch) known = context
+      const before = known?.epoch ?? 0
+      if (context.epoch >= before) known = context
+      if (context.epoch > before) for (const wake of wakers) wake()
     } catch (error) {
       if (!mayPass(error)) known = undefined
       throw error
@@ -50,6 +53,11 @@ export function watchContext(
       if (known.state !== 'active') throw notActive(known)
       if (known.epoch < oldest) throw new NoNewerContext(`the context is still at epoch ${known.epoch}, which is over`)
       return known
+    },
+    /** Calls `wake` when a newer context has come, so that all who wait go on with the first who has found it. Gives what ends that. */
+    onNewer(wake: () => void): () => void {
+      wakers.add(wake)
+      return () => wakers.delete(wake)
     },
     /** Takes note that an epoch is over. */
     isOver(epoch: number): void {

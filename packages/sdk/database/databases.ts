@@ -77,5 +77,5 @@ export function createTenantDatabase({
 }: TenantDatabasesOptions & { readonly tenant: string; readonly environment?: string }): TenantDatabase &
   Pick<TenantDatabases, 'close'> {
   const databases = createTenantDatabases(options)
-  return { ...databases.of(tenant, environment), close: databases.close }
+  return { ...databases.of(tenant, environment), close: () => databases.close() }
 }

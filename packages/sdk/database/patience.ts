@@ -20,12 +20,19 @@ export function createPatience(timeoutMs: number, signal: AbortSignal | undefine
 
   return {
     leftMs,
-    /** Waits before the next try, and gives whether there is time for one. Throws the reason of the signal. */
-    async next(): Promise<boolean> {
+    /**
+     * Waits before the next try, and gives whether there is time for one. Throws the reason of the signal.
+     * @param onWake is given what ends the pause early, and gives what takes that back
+     */
+    async next(onWake: (wake: () => void) => () => void): Promise<boolean> {
       const ms = pauseMs(pauses, performance.now() - began, Math.random())
       if (ms > leftMs()) return false
       pauses += 1
-      await sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => {})
+      const woken = new AbortController()
+      const leave = onWake(() => woken.abort())
+      const ends = AbortSignal.any([woken.signal, ...(signal === undefined ? [] : [signal])])
+      await sleep(ms, undefined, { signal: ends }).catch(() => {})
+      leave()
       signal?.throwIfAborted()
       return true
     },

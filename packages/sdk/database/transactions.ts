@@ -62,9 +62,11 @@ export function createTransactions({ watch, logins, pool, timeoutMs }: Parts): T
         if (doubt !== undefined && (isOver || signal?.aborted)) throw unknownOutcome(work.key, doubt)
         signal?.throwIfAborted()
         if (isOver) throw error
-        const hasTime = await patience.next().catch((reason: unknown) => {
-          throw doubt === undefined ? reason : unknownOutcome(work.key, doubt)
-        })
+        const hasTime = await patience
+          .next((wake) => watch.onNewer(wake))
+          .catch((reason: unknown) => {
+            throw doubt === undefined ? reason : unknownOutcome(work.key, doubt)
+          })
         again = !isConflict(error)
         if (!hasTime) throw doubt === undefined ? noOpenSide(error) : unknownOutcome(work.key, doubt)
       }

@@ -45,6 +45,23 @@ test('a context of an epoch that is over is never given, nor one that is older t
   expect((await watch.current(true)).epoch).toBe(3)
 })
 
+test('who waits is woken by a newer context, and by no other', async () => {
+  let answer = at(1)
+  const { watch } = watched(() => answer)
+  await watch.current(false)
+  let woken = 0
+  const leave = watch.onNewer(() => (woken += 1))
+  await watch.current(true)
+  expect(woken).toBe(0)
+  answer = at(2)
+  await watch.current(true)
+  expect(woken).toBe(1)
+  leave()
+  answer = at(3)
+  await watch.current(true)
+  expect(woken).toBe(1)
+})
+
 test('when the API is away the last context is given on, unless its epoch is over', async () => {
   let error: Error | undefined
   const { watch } = watched(() => {

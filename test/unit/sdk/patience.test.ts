@@ -16,8 +16,27 @@ test('whoever waits for long asks less often', () => {
 })
 
 test('a wait ends with its time, or at once with its signal', async () => {
-  expect(await createPatience(0, undefined).next()).toBe(false)
-  expect(await createPatience(5_000, undefined).next()).toBe(true)
+  const never = () => () => {}
+  expect(await createPatience(0, undefined).next(never)).toBe(false)
+  expect(await createPatience(5_000, undefined).next(never)).toBe(true)
   const reason = new Error('enough')
-  await expect(createPatience(5_000, AbortSignal.abort(reason)).next()).rejects.toBe(reason)
+  await expect(createPatience(5_000, AbortSignal.abort(reason)).next(never)).rejects.toBe(reason)
+})
+
+test('a pause ends when there is something new, and nobody is told afterwards', async () => {
+  const wakers = new Set<() => void>()
+  const patience = createPatience(60_000, undefined)
+  const began = performance.now()
+  let told = 0
+  for (let pauses = 0; pauses < 200; pauses += 1)
+    await patience.next((wake) => {
+      wakers.add(wake)
+      queueMicrotask(() => {
+        told += wakers.size
+        wake()
+      })
+      return () => wakers.delete(wake)
+    })
+  expect(performance.now() - began).toBeLessThan(2_000)
+  expect([told, wakers.size]).toEqual([200, 0])
 })
