@@ -12,7 +12,9 @@ export async function dropReplication(adminUrl: string, databases: readonly stri
       [databases],
     )
     for (const { database, name } of rows) {
-      const inside = new pg.Client({ connectionString: Object.assign(new URL(adminUrl), { pathname: `/${database}` }).href })
+      const inside = new pg.Client({
+        connectionString: Object.assign(new URL(adminUrl), { pathname: `/${database}` }).href,
+      })
       await inside.connect()
       for (const how of ['disable', 'set (slot_name = none)']) await inside.query(`alter subscription "${name}" ${how}`)
       await inside.query(`drop subscription "${name}"`)

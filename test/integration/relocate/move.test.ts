@@ -61,7 +61,7 @@ describe('a move of a database under writers', () => {
     expect(there).toMatchObject({ serving: 'target', epoch: 2 })
     const { snapshots, holders = [], marker: _marker, ...took } = there.measured ?? {}
     await sleep(300)
-    console.log('cut', took, 'gap', writers.gap(), 'ops', writers.acknowledged.length)
+
     const proof = await prove(move, {
       fence: moving.fence(),
       pair: snapshots && { source: snapshots.from, target: snapshots.to },
@@ -76,7 +76,7 @@ describe('a move of a database under writers', () => {
     expect(back).toMatchObject({ serving: 'source', epoch: 3 })
     for (const holder of back.measured?.holders ?? []) await holder.end()
     await sleep(300)
-    console.log('back', back.measured?.fenceMs, 'gap', writers.gap())
+
     const acknowledged = await writers.stop()
     expect(writers.errors).toEqual([])
     expect(await rowsAt('source')).toEqual({
