@@ -1,3 +1,4 @@
+import { cancellationSignal } from '@temporalio/activity'
 import { moverPassword } from '../crypto/envelope.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/json.ts'
@@ -6,6 +7,12 @@ import type { Target } from '../isolation/mapper.ts'
 import { cutOver, type CutOutcome, type EndName } from '../isolation/move/cutover.ts'
 import type { Move } from '../isolation/move/end.ts'
 import { endOf } from '../isolation/move/ends.ts'
+import { currentPlacement } from '../domain/placement.ts'
+import type { MovePlan } from '../domain/relocation.ts'
+import { planMove } from '../isolation/move/plan.ts'
+import { readObservable } from '../operations/observable.ts'
+import { placementsOf } from '../registry/placements.ts'
+import { toApplicationFailure } from './failure.ts'
 import { fill } from '../isolation/move/fill.ts'
 import { prove } from '../isolation/move/prove.ts'
 import { openLogin } from '../isolation/move/rights.ts'
@@ -25,6 +32,8 @@ import { targetOf } from './target.ts'
 
 /** How long the copy waits for transactions that were open before it, in one try. */
 const slotWaitMs = 20_000
+/** How long a look before a move may take. */
+const lookMs = 12_000
 /** Tries of a cut within one try of its step. */
 const cutTries = 8
 /** How often what people see of a copy is written. */
@@ -37,6 +46,7 @@ const noteEveryMs = 500
 export function createMoveActivities(deps: ActivityDeps) {
   const sql = sqlOf(deps.orm.pool)
   const holders = createHolders()
+  const passwordOf = (role: string) => moverPassword(deps.platformKey, role)
 
   /** The move that a step belongs to, with both of its ends as they can be reached just now. */
   async function movingOf(claim: Claim, target: Target) {
@@ -55,7 +65,6 @@ export function createMoveActivities(deps: ActivityDeps) {
       return other as Target<'database'>
     }
     const [source, to] = [await at(relocation.source), await at(relocation.target)]
-    const passwordOf = (role: string) => moverPassword(deps.platformKey, role)
     const move: Move = {
       id: relocation.id.replaceAll('-', ''),
       tenantId: claim.tenantId,
@@ -144,6 +153,25 @@ export function createMoveActivities(deps: ActivityDeps) {
     return outcome
   }
 
+  /** The database that an environment lives in, as it can be reached for a look. */
+  async function livingDatabase(
+    tenantId: string,
+    environment: string,
+    signal: AbortSignal,
+  ): Promise<Target<'database'>> {
+    const all = await readObservable(sql, deps.platform, tenantId)
+    const placements = await placementsOf(sql, deps.platform, { id: tenantId, plan: '' })
+    const number = currentPlacement(placements, environment)?.number
+    const found = all.find(
+      ({ spec }) => spec.kind === 'database' && spec.environment === environment && spec.placement === number,
+    )
+    if (found === undefined || found.cell === null)
+      throw new FreeholdError('environment_not_found', `environment "${environment}" has no database`)
+    const spec = readSpec(found.spec, found.specVersion)
+    const subject = { ...found, tenantId, spec, cell: found.cell, bus: null, fence: 0, birth: 'standby' as const }
+    return (await targetOf(deps, subject, lookMs, signal)) as Target<'database'>
+  }
+
   type Moving = Awaited<ReturnType<typeof movingOf>>
   const moving = (
     action: 'copy' | 'await' | 'cut' | 'prove' | 'revert' | 'release',
@@ -162,6 +190,17 @@ export function createMoveActivities(deps: ActivityDeps) {
     })
 
   return {
+    /** The preflight of a move alone. */
+    async planMove({ tenantId, environment }: { tenantId: string; environment: string }): Promise<MovePlan> {
+      const signal = AbortSignal.any([cancellationSignal(), AbortSignal.timeout(lookMs)])
+      try {
+        const target = await livingDatabase(tenantId, environment, signal)
+        return await translated(target, () => planMove(endOf(target, passwordOf), signal))
+      } catch (error) {
+        throw toApplicationFailure(error)
+      }
+    },
+
     /** Makes the target a copy that follows the source. */
     copy: (given: StepInput) =>
       moving('copy', given, async (claim, found, { signal }) => {

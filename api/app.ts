@@ -23,6 +23,7 @@ import { secretRoutes } from './routes/secrets.ts'
 import { streamRoutes } from './routes/stream.ts'
 import { systemRoutes } from './routes/system.ts'
 import { tenantRoutes } from './routes/tenants.ts'
+import { relocationCommandRoutes } from './routes/relocation-commands.ts'
 import { relocationRoutes } from './routes/relocations.ts'
 import { transitionRoutes } from './routes/transitions.ts'
 
@@ -58,6 +59,7 @@ export function createApi(deps: ApiDeps): { app: OpenAPIHono<ApiEnv>; fetch: Ope
     tenantRoutes,
     manifestRoutes,
     comparingRoutes,
+    relocationCommandRoutes,
     relocationRoutes,
     transitionRoutes,
     legalHoldRoutes,

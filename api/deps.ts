@@ -1,5 +1,6 @@
 import type { Signer } from '../crypto/signing.ts'
 import type { Observed } from '../domain/drift.ts'
+import type { MovePlan } from '../domain/relocation.ts'
 import type { Platform } from '../domain/platform.ts'
 import type { Logger } from '../base/logger.ts'
 import type { ApiMetrics } from '../base/metrics.ts'
@@ -14,6 +15,8 @@ export type Starter = {
   readonly cancel: (operation: Startable) => Promise<void>
   /** What there is in the world of a tenant; no operation, and nothing is changed. Throws `not_ready`. */
   readonly observe: (tenant: string) => Promise<Observed[]>
+  /** What a move of an environment would have to do; nothing is changed. Throws `not_ready`. */
+  readonly planMove: (tenant: string, environment: string) => Promise<MovePlan>
 }
 
 /** What the API works with. */

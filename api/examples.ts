@@ -21,6 +21,7 @@ export const exampleRelocation = {
   soakSeconds: 86_400,
   reason: 'ticket 4711',
 }
+export const examplePlan = { environment: 'prod', target: { profile: 'st-dedicated' } }
 export const exampleCell = { reason: 'ticket 4711', cell: 'eu-north-2' }
 export const exampleConfirmation = { reason: 'ticket 4711', confirm: 'acme' }
 

@@ -65,3 +65,28 @@ export const relocationSchema = z
   .openapi('Relocation')
 
 export const relocationAnswer = z.object({ relocation: relocationSchema, operation: operationSchema })
+
+/** What is asked of a plan. */
+export const planBody = relocationBody.pick({ environment: true, target: true, throttle: true })
+
+export const planSchema = z
+  .object({
+    environment: z.string(),
+    target: z.object({ profile: z.string() }),
+    tables: z.array(z.object({ name: z.string(), rows: z.number(), bytes: z.number() })),
+    sequences: z.int(),
+    bytes: z.number().openapi({ description: 'What the tables take, without their indexes' }),
+    bytesPerSecond: z.number().openapi({ description: 'The rate that the estimate goes by' }),
+    estimatedSeconds: z.number().openapi({ description: 'Of the copy and its indexes, roughly' }),
+    movable: z.boolean(),
+    blockers: z.array(
+      z.object({
+        code: z.string(),
+        object: z.string(),
+        message: z.string(),
+        remedy: z.string(),
+        isWarning: z.literal(true).optional(),
+      }),
+    ),
+  })
+  .openapi('RelocationPlan')

@@ -1,6 +1,7 @@
 import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client'
 import type { Observed } from '../domain/drift.ts'
 import { lifecycle } from '../domain/lifecycle.ts'
+import type { MovePlan } from '../domain/relocation.ts'
 import { workflowId, workflowName, type OperationInput, type OperationKind, type Timing } from '../domain/operation.ts'
 import type { Config } from './config.ts'
 import { lookFailure } from './look-failure.ts'
@@ -131,23 +132,30 @@ export function operationStarter(client: Client, options: { taskQueue: string; t
    * Has a worker look at all that a tenant has. Who asks while somebody looks is given the same. Throws `not_ready` when nobody
    * has looked in time, and what the look itself failed by, such as `tenant_gone`.
    */
-  async function observe(tenant: string): Promise<Observed[]> {
+  const observe = (tenant: string) => look<Observed[]>('observe', `observe/${tenant}`, { tenantId: tenant })
+
+  /** The preflight of a move of one environment. Throws as `observe`. */
+  const planMove = (tenant: string, environment: string) =>
+    look<MovePlan>('planMove', `plan-move/${tenant}/${environment}`, { tenantId: tenant, environment })
+
+  /** One look by a worker. Who asks while somebody looks is given the same. */
+  async function look<T>(name: string, id: string, input: { tenantId: string } & Record<string, string>): Promise<T> {
     try {
-      return await client.workflow.execute<(input: { tenantId: string }) => Promise<Observed[]>>('observe', {
+      return await client.workflow.execute<(input: { tenantId: string }) => Promise<T>>(name, {
         taskQueue: options.taskQueue,
-        workflowId: `observe/${tenant}`,
+        workflowId: id,
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         workflowIdConflictPolicy: 'USE_EXISTING',
         workflowExecutionTimeout: lookMs,
-        args: [{ tenantId: tenant }],
-        staticSummary: 'observe',
-        typedSearchAttributes: [{ key: searchAttributes.tenantId, value: tenant }],
+        args: [input],
+        staticSummary: name,
+        typedSearchAttributes: [{ key: searchAttributes.tenantId, value: input.tenantId }],
       })
     } catch (error) {
       throw lookFailure(error, lookMs / 1000)
     }
   }
 
-  return { start, cancel, standing, observe }
+  return { start, cancel, standing, observe, planMove }
 }
 export type OperationStarter = ReturnType<typeof operationStarter>

@@ -62,3 +62,24 @@ export type ProofFacts = {
   readonly taken: 'at-the-cut' | 'later'
   readonly ms: number
 }
+
+/** Why a move cannot be, or should not be yet, and what to do about it. */
+export type Blocker = {
+  /** A kind of reason, such as `no_replica_identity`. */
+  readonly code: string
+  readonly object: string
+  /** What is wrong. */
+  readonly message: string
+  /** How it goes away: the SQL, where there is one. */
+  readonly remedy: string
+  /** It passes by itself, or costs time only; the move may begin. */
+  readonly isWarning?: true
+}
+
+/** What a move would have to do, and what stands in its way. */
+export type MovePlan = {
+  readonly tables: readonly { readonly name: string; readonly rows: number; readonly bytes: number }[]
+  readonly sequences: number
+  readonly bytes: number
+  readonly blockers: readonly Blocker[]
+}

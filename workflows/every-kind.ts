@@ -5,7 +5,7 @@ type Run = (input: OperationInput) => Promise<void>
 type OfEveryKind<All extends Record<WorkflowName, Run>, Names extends WorkflowName> = Pick<All, Names>
 
 /** Workflows of no operation. */
-export type OtherWorkflow = 'observe'
+export type OtherWorkflow = 'observe' | 'planMove'
 
 /** The workflow of every kind of operation: the compiler refuses one too few or too many in `index.ts`. */
 export type Workflows = OfEveryKind<

@@ -111,6 +111,12 @@ export const tenantParams = z.object({
   idOrSlug: z.string().openapi({ param: { name: 'idOrSlug', in: 'path' }, description: 'Id or slug of a tenant' }),
 })
 
+/** Where the moves of a tenant are. */
+export const relocationsPath = '/v1/tenants/{idOrSlug}/relocations'
+export const relocationParams = tenantParams.extend({
+  relocation: z.string().openapi({ param: { name: 'relocation', in: 'path' } }),
+})
+
 /** An id or slug as it came in the URL. Throws `tenant_not_found` for what can be neither, before it reaches the registry. */
 export function idOrSlug(text: string): string {
   if (/^[A-Za-z0-9-]{1,64}$/.test(text)) return text

@@ -1,26 +1,21 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
-import { isOpen } from '../../domain/operation.ts'
+import { FreeholdError } from '../../domain/errors.ts'
 import type { JsonObject } from '../../domain/json.ts'
 import type { RelocationOptions } from '../../domain/relocation.ts'
-import { FreeholdError } from '../../domain/errors.ts'
-import { acceptOperation } from '../../operations/accept.ts'
-import { requireTenantId } from '../../operations/accept.ts'
-import { endingParameters, tellApproval } from '../../operations/relocation-end.ts'
-import { departure } from '../../operations/relocation-places.ts'
-import { abortOperation } from '../../operations/retry-and-abort.ts'
-import { kindOf } from '../../operations/kinds/index.ts'
-import { lockOperation } from '../../operations/rows.ts'
-import type { RelocationRow } from '../../registry/entities/relocation.ts'
-import { sqlOf } from '../../registry/pool.ts'
-import { approveRelocation, findRelocation, listRelocations } from '../../registry/relocations.ts'
 import { profiles } from '../../isolation/strategies/by-profile.ts'
+import { acceptOperation, requireTenantId } from '../../operations/accept.ts'
+import { kindOf } from '../../operations/kinds/index.ts'
+import { departure } from '../../operations/relocation-places.ts'
+import { readTenant } from '../../operations/rows.ts'
+import { sqlOf, transaction } from '../../registry/pool.ts'
+import { findRelocation, listRelocations } from '../../registry/relocations.ts'
 import { operationAnswer } from '../answers.ts'
 import { parseBody, readText } from '../body.ts'
 import { callOf, lockNamed, runCommand } from '../command.ts'
 import type { ApiDeps, ApiEnv } from '../deps.ts'
-import { exampleReason, exampleRelocation } from '../examples.ts'
-import { relocationAnswer, relocationBody, relocationSchema } from '../relocation-schemas.ts'
-import { reasonBody } from '../schemas.ts'
+import { examplePlan, exampleRelocation } from '../examples.ts'
+import { planBody, planSchema, relocationAnswer, relocationBody, relocationSchema } from '../relocation-schemas.ts'
+import { relocationView } from '../relocation-view.ts'
 import {
   changeProblems,
   documentedBody,
@@ -29,26 +24,20 @@ import {
   json,
   newApp,
   readProblems,
+  relocationParams,
+  relocationsPath,
   security,
   tenantParams,
 } from './common.ts'
 
-const named = tenantParams.extend({ relocation: z.string().openapi({ param: { name: 'relocation', in: 'path' } }) })
-const path = '/v1/tenants/{idOrSlug}/relocations'
-
-const endings = [
-  { name: 'rollback', summary: 'Take the tenant back to where it was, with every write made since' },
-  { name: 'complete', summary: 'End a move for good: the old placement goes, and there is no way back any more' },
-] as const
-
-/** Moves of a tenant: begun, looked at, aborted, rolled back and completed. */
+/** Moves of a tenant: planned, begun and looked at. */
 export function relocationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   const app = newApp()
 
   app.openapi(
     createRoute({
       method: 'post',
-      path,
+      path: relocationsPath,
       operationId: 'relocateTenant',
       tags: ['relocations'],
       security,
@@ -63,11 +52,7 @@ export function relocationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     async (c) => {
       const text = await readText(c)
       const { environment, target, reason, ...limits } = parseBody(c, text, relocationBody)
-      if (!profiles.includes(target.profile))
-        throw new FreeholdError(
-          'profile_not_configured',
-          `there is no profile "${target.profile}"; there are ${profiles.join(', ')}`,
-        )
+      requireProfile(target.profile)
       // As JSON has it, without what was not said.
       const options = JSON.parse(JSON.stringify({ ...target, ...limits })) as RelocationOptions & JsonObject
       const tenantNamed = idOrSlug(c.req.valid('param').idOrSlug)
@@ -87,111 +72,48 @@ export function relocationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
     },
   )
 
-  for (const { name, summary } of endings)
-    app.openapi(
-      createRoute({
-        method: 'post',
-        path: `${path}/{relocation}/${name}`,
-        operationId: `${name}Relocation`,
-        tags: ['relocations'],
-        security,
-        parameters: guards,
-        summary,
-        request: { params: named, body: documentedBody(['application/json'], reasonBody, false, exampleReason) },
-        responses: { 202: json(relocationAnswer, 'Accepted; Location: the operation'), ...changeProblems(404, 410) },
-      }),
-      async (c) => {
-        const text = await readText(c)
-        const { reason } = parseBody(c, text, reasonBody)
-        const { idOrSlug: tenantGiven, relocation: id } = c.req.valid('param')
-        const call = callOf(c, text)
-        const { body, headers } = await runCommand(deps, call, async (sql) => {
-          const tenant = await lockNamed(sql, call, idOrSlug(tenantGiven))
-          const relocation = await findRelocation(sql, tenant.id, id)
-          requireSoak(relocation, name)
-          const wanted = { kind: name, parameters: endingParameters(relocation) }
-          const accepted = operationAnswer(
-            deps,
-            tenant,
-            await acceptOperation(sql, tenant, wanted, { ...call, reason }),
-            'start',
-          )
-          return { ...accepted, body: { ...accepted.body, relocation: relocationView(relocation) } }
-        })
-        c.set('tenantId', body.operation.tenant.id)
-        return c.json(body, 202, headers)
-      },
-    )
-
   app.openapi(
     createRoute({
       method: 'post',
-      path: `${path}/{relocation}/approve`,
-      operationId: 'approveRelocation',
+      path: `${relocationsPath}:plan`,
+      operationId: 'planRelocation',
       tags: ['relocations'],
       security,
-      parameters: guards,
-      summary: 'Give the word for the cut of a move that waits for it',
-      request: { params: named, body: documentedBody(['application/json'], reasonBody, false, exampleReason) },
-      responses: { 202: json(relocationAnswer, 'Accepted; Location: the operation'), ...changeProblems(404, 410) },
+      summary: 'What a move would have to do, how long it may take, and what stands in its way; a worker looks now',
+      request: { params: tenantParams, body: documentedBody(['application/json'], planBody, true, examplePlan) },
+      responses: { 200: json(planSchema, 'The plan; nothing was changed'), ...changeProblems(404, 410, 422) },
     }),
     async (c) => {
-      const text = await readText(c)
-      const { reason } = parseBody(c, text, reasonBody)
-      const { idOrSlug: tenantGiven, relocation: id } = c.req.valid('param')
-      const call = callOf(c, text)
-      const { body, headers } = await runCommand(deps, call, async (sql) => {
-        const tenant = await lockNamed(sql, call, idOrSlug(tenantGiven))
-        const relocation = await findRelocation(sql, tenant.id, id)
-        if (!(await approveRelocation(sql, id, call.actor)))
-          throw notPossible(relocation, 'approve', 'a move under way that was asked to wait for approval')
-        const { operation } = await lockOperation(sql, id)
-        await tellApproval(sql, operation, { ...call, reason })
-        const accepted = operationAnswer(deps, tenant, operation, 'nothing')
-        const approved = relocationView(await findRelocation(sql, tenant.id, id))
-        return { ...accepted, body: { ...accepted.body, relocation: approved } }
+      const { environment, target, throttle } = parseBody(c, await readText(c), planBody)
+      const { id } = await transaction(deps.orm.pool, async (sql) => {
+        const tenant = await readTenant(sql, await requireTenantId(sql, idOrSlug(c.req.valid('param').idOrSlug)))
+        await departure(sql, deps.platform, tenant, { environment, options: destined(target) })
+        return tenant
       })
-      c.set('tenantId', body.operation.tenant.id)
-      return c.json(body, 202, headers)
-    },
-  )
-
-  app.openapi(
-    createRoute({
-      method: 'post',
-      path: `${path}/{relocation}/abort`,
-      operationId: 'abortRelocation',
-      tags: ['relocations'],
-      security,
-      parameters: guards,
-      summary: 'Give a move up that is under way: the tenant is where it was, with every write made since',
-      request: { params: named, body: documentedBody(['application/json'], reasonBody, false, exampleReason) },
-      responses: { 202: json(relocationAnswer, 'Accepted; Location: the operation'), ...changeProblems(404, 410) },
-    }),
-    async (c) => {
-      const text = await readText(c)
-      const { reason } = parseBody(c, text, reasonBody)
-      const { idOrSlug: tenantGiven, relocation: id } = c.req.valid('param')
-      const call = callOf(c, text)
-      const { body, headers } = await runCommand(deps, call, async (sql) => {
-        const tenant = await lockNamed(sql, call, idOrSlug(tenantGiven))
-        const relocation = await findRelocation(sql, tenant.id, id)
-        const held = await lockOperation(sql, id)
-        if (!isOpen(held.operation.state)) throw notPossible(relocation, 'abort', 'a move that is under way')
-        const tell = held.operation.state === 'running' ? 'cancel' : 'start'
-        const aborted = await abortOperation(sql, held, { ...call, reason })
-        const accepted = operationAnswer(deps, tenant, aborted, tell)
-        return { ...accepted, body: { ...accepted.body, relocation: relocationView(relocation) } }
-      })
-      c.set('tenantId', body.operation.tenant.id)
-      return c.json(body, 202, headers)
+      c.set('tenantId', id)
+      const { blockers, ...plan } = await deps.starter.planMove(id, environment)
+      const bytesPerSecond = Math.min(throttle ?? usualRate, usualRate)
+      const estimatedSeconds = Math.ceil(plan.bytes / bytesPerSecond) + 2
+      const movable = blockers.every(({ isWarning }) => isWarning === true)
+      const tables = [...plan.tables]
+      const answer = {
+        environment,
+        target,
+        ...plan,
+        tables,
+        bytesPerSecond,
+        estimatedSeconds,
+        movable,
+        blockers: [...blockers],
+      }
+      return c.json(answer, 200)
     },
   )
 
   app.openapi(
     createRoute({
       method: 'get',
-      path,
+      path: relocationsPath,
       operationId: 'listRelocations',
       tags: ['relocations'],
       security,
@@ -212,12 +134,12 @@ export function relocationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   app.openapi(
     createRoute({
       method: 'get',
-      path: `${path}/{relocation}`,
+      path: `${relocationsPath}/{relocation}`,
       operationId: 'getRelocation',
       tags: ['relocations'],
       security,
       summary: 'A move: phase, progress, what the cut took, what was proven',
-      request: { params: named },
+      request: { params: relocationParams },
       responses: { 200: json(z.object({ relocation: relocationSchema }), 'The move'), ...readProblems(404) },
     }),
     async (c) => {
@@ -230,51 +152,19 @@ export function relocationRoutes(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   return app
 }
 
-function requireSoak(relocation: RelocationRow, command: string): void {
-  if (relocation.state !== 'soaking') throw notPossible(relocation, command, 'a move that was cut and proven')
+/** Bytes a second that a copy with its indexes makes on modest hardware. */
+const usualRate = 30 * 1024 * 1024
+
+/** Where a plan would go. Throws `profile_not_configured`. */
+function destined(target: { profile: string; cell?: string | undefined }): RelocationOptions {
+  requireProfile(target.profile)
+  return { ...target, pauseBudgetMs: 0, soakSeconds: 0 }
 }
 
-function notPossible({ id, state }: RelocationRow, command: string, what: string): FreeholdError {
-  return new FreeholdError(
-    'relocation_not_possible',
-    `relocation ${id} is ${state}; ${command} is possible for ${what}`,
-    { facts: { relocation: id, state } },
-  )
-}
-
-type View = z.infer<typeof relocationSchema>
-
-/** A move as it is shown. */
-function relocationView(row: RelocationRow): View {
-  const { facts, options, state } = row
-  const rows = (facts.proof?.tables ?? []).reduce((sum, table) => sum + BigInt(table.rows), 0n)
-  const cutOf = (cut: typeof facts.cut) => {
-    const { snapshots: _snapshots, structure: _structure, ...told } = cut ?? { serving: 'source' as const, epoch: 0 }
-    return cut === undefined ? null : told
-  }
-  return {
-    id: row.id,
-    environment: row.environment,
-    source: row.source,
-    target: row.target,
-    profile: options.profile,
-    state,
-    phase: row.phase,
-    progress: row.progress,
-    cut: cutOf(facts.cut),
-    rollback: cutOf(facts.back),
-    verified:
-      facts.proof === undefined
-        ? null
-        : { tables: facts.proof.tables.length, rows: String(rows), taken: facts.proof.taken },
-    soakUntil: row.soakUntil?.toISOString() ?? null,
-    createdAt: row.createdAt.toISOString(),
-    updatedAt: row.updatedAt.toISOString(),
-    allowed:
-      state === 'moving'
-        ? [...(options.approval === true && facts.approved === undefined ? (['approve'] as const) : []), 'abort']
-        : state === 'soaking'
-          ? ['rollback', 'complete']
-          : [],
-  }
+function requireProfile(profile: string): void {
+  if (!profiles.includes(profile))
+    throw new FreeholdError(
+      'profile_not_configured',
+      `there is no profile "${profile}"; there are ${profiles.join(', ')}`,
+    )
 }

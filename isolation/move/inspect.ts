@@ -1,21 +1,9 @@
 import pg, { type Client } from 'pg'
+import type { Blocker } from '../../domain/relocation.ts'
 import { schemaBlockers } from './blocker-queries.ts'
 import { readMoveColumns, type MoveColumn } from './column-types.ts'
 import type { CopiedTable } from './copy.ts'
 import { hashExpression, type HashedTable } from './hash.ts'
-
-/** Why a move cannot be, or should not be yet, and what to do about it. */
-export type Blocker = {
-  /** A kind of reason, such as `no_replica_identity`. */
-  readonly code: string
-  readonly object: string
-  /** What is wrong. */
-  readonly message: string
-  /** How it goes away: the SQL, where there is one. */
-  readonly remedy: string
-  /** It passes by itself, or costs time only; the move may begin. */
-  readonly isWarning?: true
-}
 
 /** A table that has rows of its own: what is published, copied and hashed. */
 export type MoveTable = CopiedTable &

@@ -10,27 +10,34 @@ import { withMover, withProvisioner, type MoveEnd } from './end.ts'
 const moverOf = ({ moverUrl }: MoveEnd) => decodeURIComponent(new URL(moverUrl).username)
 
 /**
- * Lets the mover act for the tenant's owner role at one end, with the password of its URL. Membership is what publishing, locking,
- * revoking (inherit) and applying (set) need. Throws `mover_missing` where the server was never prepared for moves.
+ * Gives the mover the password of its URL, unless it has that: moves that begin at the same time would change the same row,
+ * which PostgreSQL refuses. Throws `mover_missing` where the server was never prepared for moves.
  */
-export async function grantMover(end: MoveEnd, signal: AbortSignal): Promise<void> {
-  const password = decodeURIComponent(new URL(end.moverUrl).password)
+export async function lendPassword(end: MoveEnd, signal: AbortSignal): Promise<void> {
   const mover = moverOf(end)
+  const isKnown = await withMover(end, { signal }, async () => true).catch(() => false)
+  if (isKnown) return
+  const password = decodeURIComponent(new URL(end.moverUrl).password)
   const verifier = await scramVerifier(password, { iterations: fewIterations })
-  // Set once: moves that begin at the same time would change the same row, which PostgreSQL refuses.
-  const knowsPassword = await withMover(end, { signal }, async () => true).catch(() => false)
   await withProvisioner(end, signal, async (client) => {
     const { rowCount } = await client.query(`select from pg_catalog.pg_roles r
       where rolname = ${pg.escapeLiteral(mover)} and rolreplication and pg_catalog.pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')`)
     if (rowCount === 0) throw missing(mover)
-    await together(
-      client,
-      'begin',
-      ...(knowsPassword ? [] : [`alter role ${quoteIdentifier(mover)} password ${pg.escapeLiteral(verifier)}`]),
-      `grant ${quoteIdentifier(end.names.ownerRole)} to ${quoteIdentifier(mover)} with inherit true, set true`,
-      'commit',
-    )
+    await client.query(`alter role ${quoteIdentifier(mover)} password ${pg.escapeLiteral(verifier)}`)
   })
+}
+
+/**
+ * Lets the mover act for the tenant's owner role at one end. Membership is what publishing, locking, revoking (inherit) and applying
+ * (set) need. Throws as `lendPassword`.
+ */
+export async function grantMover(end: MoveEnd, signal: AbortSignal): Promise<void> {
+  await lendPassword(end, signal)
+  await withProvisioner(end, signal, (client) =>
+    client.query(
+      `grant ${quoteIdentifier(end.names.ownerRole)} to ${quoteIdentifier(moverOf(end))} with inherit true, set true`,
+    ),
+  )
 }
 
 const missing = (mover: string) =>

@@ -1,6 +1,6 @@
 import pg, { type Client } from 'pg'
 import { together } from '../mappers/database/connections.ts'
-import type { Blocker } from './inspect.ts'
+import type { Blocker } from '../../domain/relocation.ts'
 
 /** Which end is looked at, and the role that owns the tenant's schema there; on the target it may not be made yet. */
 export type ServerAsked = {

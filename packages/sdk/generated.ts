@@ -139,18 +139,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/tenants/{idOrSlug}/relocations": {
+    "/v1/tenants/{idOrSlug}/relocations/{relocation}/approve": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** The moves of a tenant, newest first */
-        get: operations["listRelocations"];
+        get?: never;
         put?: never;
-        /** Move one environment to another placement while it is written to */
-        post: operations["relocateTenant"];
+        /** Give the word for the cut of a move that waits for it */
+        post: operations["approveRelocation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{idOrSlug}/relocations/{relocation}/abort": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a move up that is under way: the tenant is where it was, with every write made since */
+        post: operations["abortRelocation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -191,7 +207,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/tenants/{idOrSlug}/relocations/{relocation}/abort": {
+    "/v1/tenants/{idOrSlug}/relocations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The moves of a tenant, newest first */
+        get: operations["listRelocations"];
+        put?: never;
+        /** Move one environment to another placement while it is written to */
+        post: operations["relocateTenant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{idOrSlug}/relocations:plan": {
         parameters: {
             query?: never;
             header?: never;
@@ -200,8 +234,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Give a move up that is under way: the tenant is where it was, with every write made since */
-        post: operations["abortRelocation"];
+        /** What a move would have to do, how long it may take, and what stands in its way; a worker looks now */
+        post: operations["planRelocation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1364,7 +1398,34 @@ export interface components {
             /** Format: date-time */
             updatedAt: string;
             /** @description Commands that are possible now */
-            allowed: ("abort" | "rollback" | "complete")[];
+            allowed: ("approve" | "abort" | "rollback" | "complete")[];
+        };
+        RelocationPlan: {
+            environment: string;
+            target: {
+                profile: string;
+            };
+            tables: {
+                name: string;
+                rows: number;
+                bytes: number;
+            }[];
+            sequences: number;
+            /** @description What the tables take, without their indexes */
+            bytes: number;
+            /** @description The rate that the estimate goes by */
+            bytesPerSecond: number;
+            /** @description Of the copy and its indexes, roughly */
+            estimatedSeconds: number;
+            movable: boolean;
+            blockers: {
+                code: string;
+                object: string;
+                message: string;
+                remedy: string;
+                /** @enum {boolean} */
+                isWarning?: true;
+            }[];
         };
         /**
          * @example {
@@ -2891,68 +2952,7 @@ export interface operations {
             };
         };
     };
-    listRelocations: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Id or slug of a tenant */
-                idOrSlug: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The newest hundred */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["Relocation"][];
-                    };
-                };
-            };
-            /** @description The request is not understood */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description No valid API key */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    relocateTenant: {
+    approveRelocation: {
         parameters: {
             query?: never;
             header?: {
@@ -2964,36 +2964,18 @@ export interface operations {
             path: {
                 /** @description Id or slug of a tenant */
                 idOrSlug: string;
+                relocation: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
-                 *       "environment": "prod",
-                 *       "target": {
-                 *         "profile": "st-dedicated"
-                 *       },
-                 *       "pauseBudgetMs": 500,
-                 *       "soakSeconds": 86400,
                  *       "reason": "ticket 4711"
                  *     }
                  */
                 "application/json": {
-                    /** @default prod */
-                    environment?: string;
-                    target: {
-                        /** @description Profile of the new placement */
-                        profile: string;
-                        /** @description A cell by name; any with room, unless it is said */
-                        cell?: string;
-                    };
-                    /** @default 500 */
-                    pauseBudgetMs?: number;
-                    throttle?: number;
-                    /** @default 86400 */
-                    soakSeconds?: number;
                     reason?: string;
                 };
             };
@@ -3092,8 +3074,132 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The manifest asks for what is not possible, or the policy denies the command */
-            422: {
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    abortRelocation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; the same call under the same key gives the same answer */
+                "Idempotency-Key"?: string;
+                /** @description Generation the tenant must have, in quotes */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or slug of a tenant */
+                idOrSlug: string;
+                relocation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "ticket 4711"
+                 *     }
+                 */
+                "application/json": {
+                    reason?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted; Location: the operation */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        relocation: components["schemas"]["Relocation"];
+                        operation: components["schemas"]["Operation"];
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something else is in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tenant is gone; its audit trail is left */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content type is not understood */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3378,7 +3484,68 @@ export interface operations {
             };
         };
     };
-    abortRelocation: {
+    listRelocations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or slug of a tenant */
+                idOrSlug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest hundred */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Relocation"][];
+                    };
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    relocateTenant: {
         parameters: {
             query?: never;
             header?: {
@@ -3390,18 +3557,44 @@ export interface operations {
             path: {
                 /** @description Id or slug of a tenant */
                 idOrSlug: string;
-                relocation: string;
             };
             cookie?: never;
         };
-        requestBody?: {
+        requestBody: {
             content: {
                 /**
                  * @example {
+                 *       "environment": "prod",
+                 *       "target": {
+                 *         "profile": "st-dedicated"
+                 *       },
+                 *       "pauseBudgetMs": 500,
+                 *       "soakSeconds": 86400,
                  *       "reason": "ticket 4711"
                  *     }
                  */
                 "application/json": {
+                    /** @default prod */
+                    environment?: string;
+                    target: {
+                        /** @description Profile of the new placement */
+                        profile: string;
+                        /** @description A cell by name; any with room, unless it is said */
+                        cell?: string;
+                    };
+                    /** @default 500 */
+                    pauseBudgetMs?: number;
+                    throttle?: number;
+                    /** @default 86400 */
+                    soakSeconds?: number;
+                    /** @default false */
+                    approval?: boolean;
+                    window?: {
+                        /** Format: date-time */
+                        from: string;
+                        /** Format: date-time */
+                        until: string;
+                    };
                     reason?: string;
                 };
             };
@@ -3493,6 +3686,159 @@ export interface operations {
             };
             /** @description The content type is not understood */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    planRelocation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or slug of a tenant */
+                idOrSlug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "environment": "prod",
+                 *       "target": {
+                 *         "profile": "st-dedicated"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @default prod */
+                    environment?: string;
+                    target: {
+                        /** @description Profile of the new placement */
+                        profile: string;
+                        /** @description A cell by name; any with room, unless it is said */
+                        cell?: string;
+                    };
+                    throttle?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description The plan; nothing was changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelocationPlan"];
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid API key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of the key may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: something else is in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tenant is gone; its audit trail is left */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another generation of the tenant, or version of the policy, than If-Match asks for */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The content type is not understood */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The manifest asks for what is not possible, or the policy denies the command */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -79,6 +79,7 @@ export async function openTestApi() {
         if (operation.slug.startsWith('lost-')) throw new Error('no server')
       },
       cancel: async (operation) => void cancelled.push(operation),
+      planMove: async () => ({ tables: [], sequences: 0, bytes: 0, blockers: [] }),
       observe: async () => [],
     },
     log,

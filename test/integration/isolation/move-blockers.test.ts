@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connectMover, type MoverClient } from '../../../isolation/move/end.ts'
-import { inspectSchema, type Blocker } from '../../../isolation/move/inspect.ts'
+import type { Blocker } from '../../../domain/relocation.ts'
+import { inspectSchema } from '../../../isolation/move/inspect.ts'
 import { serverBlockers } from '../../../isolation/move/server-blockers.ts'
 import { testMove, type TestMove } from '../../support/mover.ts'
 

@@ -1,7 +1,8 @@
+import pg from 'pg'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { remainsOf } from '../../support/remains.ts'
-import { createWorld, type SeenOperation, type World } from '../../support/world.ts'
+import { createWorld, type SeenOperation, type SeenTenant, type World } from '../../support/world.ts'
 
 type Seen = {
   id: string
@@ -91,6 +92,24 @@ describe('relocate', () => {
         'prod/topic present',
       ],
     })
+  })
+
+  it('tells before a move what it has to do, and what stands in its way', async () => {
+    await refusable()
+    const plan = () => world.request('POST', `${relocations('stays')}:plan`, { target: { profile: 'st-dedicated' } })
+    const free = await plan()
+    expect([free.status, free.body]).toEqual([200, expect.objectContaining({ movable: true, blockers: [] })])
+    const { code } = (await world.request('GET', '/v1/tenants/stays')).body as unknown as SeenTenant
+    const [schema, owner] = [`t_${code}_prod`, `t_${code}_prod_1_owner`]
+    const admin = new pg.Client({ connectionString: world.adminUrl('warehouse') })
+    await admin.connect()
+    await admin.query(`create table ${schema}.loose (id int); alter table ${schema}.loose owner to ${owner}`)
+    const blocked = await plan()
+    await admin.query(`drop table ${schema}.loose`)
+    await admin.end()
+    expect(blocked.body).toMatchObject({ movable: false, blockers: [{ code: 'no_replica_identity' }] })
+    const other = await world.request('POST', `${relocations('stays')}:plan`, { target: { profile: 'mt-standard' } })
+    expect([other.status, other.body['code']]).toEqual([409, 'placement_unchanged'])
   })
 
   it('waits for the word before the cut, and ends where it was when the word is to give it up', async () => {

@@ -18,6 +18,7 @@ async function sweep(standing: (id: string) => WorkflowStanding | Error) {
   const starter: OperationStarter = {
     start: async ({ id }) => void started.push(id),
     cancel: async () => {},
+    planMove: async () => ({ tables: [], sequences: 0, bytes: 0, blockers: [] }),
     observe: async () => [],
     standing: async ({ id }) => {
       const answer = standing(id)
