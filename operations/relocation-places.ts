@@ -7,6 +7,7 @@ import { releasePlaces } from '../registry/capacity.ts'
 import { placementsOf, type SitedPlacement } from '../registry/placements.ts'
 import type { RelocationRow } from '../registry/entities/relocation.ts'
 import { enterRelocation } from '../registry/relocations.ts'
+import { databasePasswordSecret } from '../domain/names.ts'
 import { currentPlacement } from '../domain/placement.ts'
 import type { Sql } from '../registry/sql.ts'
 import { placementEvents } from './doors.ts'
@@ -98,11 +99,16 @@ export async function enterTarget(
   return row
 }
 
-/** Releases one placement, and gives its room back, which is the last thing of the transaction. */
+/** Releases one placement with the password of its role, and gives its room back, which is the last thing of the transaction. */
 export async function releasePlacement(
   sql: Sql,
   { operation, tenant }: LockedOperation,
   place: { environment: string; number: number },
 ): Promise<NewEvent[]> {
+  await sql({
+    name: 'forget-password',
+    text: 'delete from secrets where tenant_id = $1 and name = $2',
+    values: [tenant.id, databasePasswordSecret(tenant.code, place.environment, place.number)],
+  })
   return placementEvents(operation, await releasePlaces(sql, tenant.id, [place.environment], place.number))
 }

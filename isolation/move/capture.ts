@@ -256,15 +256,24 @@ export async function awaitMarker(client: pg.ClientBase, move: Move, id: string,
 
 /** Removes a stream: subscription, slot and publication. What is not there is success. */
 export async function dropStream(stream: Stream, signal: AbortSignal): Promise<void> {
-  const { name, from, to } = stream
+  await dropSubscription(stream, signal)
+  await dropPublished(stream, signal)
+}
+
+/** Removes what applies a stream. */
+export async function dropSubscription({ name, to }: Stream, signal: AbortSignal): Promise<void> {
   await withMover(to, { signal }, async (client) => {
     if ((await subscription(client, name)) === undefined) return
     await client.query(`alter subscription ${name} disable`)
     await client.query(`alter subscription ${name} set (slot_name = none)`)
     await client.query(`drop subscription ${name}`)
   })
+}
+
+/** Removes what sends a stream: its slot and its publication. */
+export async function dropPublished(stream: Stream, signal: AbortSignal): Promise<void> {
   await dropSlot(stream, signal)
-  await withMover(from, { signal }, (client) => client.query(`drop publication if exists ${name}`))
+  await withMover(stream.from, { signal }, (client) => client.query(`drop publication if exists ${stream.name}`))
 }
 
 async function dropSlot({ name, from }: Stream, signal: AbortSignal): Promise<void> {

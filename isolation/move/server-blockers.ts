@@ -63,6 +63,11 @@ const walLevel = `
   select 'wal_level', 'wal_level', pg_catalog.format('it is %s, and the changes of a schema can be told from logical on', ${setting('wal_level')}),
     'alter system set wal_level = logical, and restart the server' where ${setting('wal_level')} <> 'logical'`
 
+/** A slot that nobody reads keeps the log for ever, unless the server says how much of it. */
+const unboundedLog = `
+  select 'unbounded_log', 'max_slot_wal_keep_size', 'a move whose worker is gone keeps the log of the server without bound',
+    'alter system set max_slot_wal_keep_size = ''8GB'', and reload the server' where ${setting('max_slot_wal_keep_size')} = '-1'`
+
 /** What the mover may do: SQL that is true when it may, and the statement that lets it. */
 type Right = { readonly may: string; readonly why: string; readonly remedy: string }
 
@@ -129,7 +134,11 @@ export async function serverBlockers(client: Client, asked: ServerAsked): Promis
   const { moves = 1, longMs = 5_000 } = asked
   const queries = [walLevel, ...limits.map((limit) => limitQuery(limit, moves)), ...rights(asked).map(rightQuery)]
   const named = (query: string) => `select * from (${query}) as found (code, object, message, remedy)`
-  const [found, waiting] = await together(client, named(queries.join(' union all ')), named(longTransactions(longMs)))
+  const [found, waiting] = await together(
+    client,
+    named(queries.join(' union all ')),
+    named(`${longTransactions(longMs)} union all ${unboundedLog}`),
+  )
   const warnings = (waiting?.rows ?? []) as Blocker[]
   return [...((found?.rows ?? []) as Blocker[]), ...warnings.map((one): Blocker => ({ ...one, isWarning: true }))]
 }

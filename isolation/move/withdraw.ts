@@ -2,7 +2,7 @@ import pg from 'pg'
 import { quoteIdentifier } from '../../domain/names.ts'
 import { together } from '../mappers/database/connections.ts'
 import { endingStatements } from '../mappers/database/sessions.ts'
-import { cleanMove } from './clean.ts'
+import { cleanMove, isThere } from './clean.ts'
 import type { EndName } from './cutover.ts'
 import { withMover, withProvisioner, type Move } from './end.ts'
 import { rowOf } from './side.ts'
@@ -22,20 +22,17 @@ export async function closeSource({ source }: Move, signal: AbortSignal): Promis
  */
 export async function withdraw(move: Move, gone: EndName, fence: number, signal: AbortSignal): Promise<void> {
   const end = move[gone]
-  try {
+  if (await isThere(end, signal))
     await withMover(end, { signal }, (client) =>
       client.query(
         `update tenancy.placement set state = 'retired', fence = greatest(fence, ${fence}), updated_at = now()
           where ${rowOf(move, end)} and state not in ('active', 'suspended', 'retired')`,
       ),
-    )
-  } catch (error) {
-    if (!isMissing(error)) throw error
-  }
+    ).catch(unlessUnprepared)
   await cleanMove(move, signal)
 }
 
-/** The database, or the mover's right there, is not there yet or any more. */
-export function isMissing(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && /^(3D000|28P01|28000|42501|42P01|3F000)$/.test(error.code ?? '')
+/** A database that was made and not prepared has no such table yet, or lets nobody see it. */
+function unlessUnprepared(error: unknown): void {
+  if (!(error instanceof pg.DatabaseError && /^(42501|42P01|3F000)$/.test(error.code ?? ''))) throw error
 }

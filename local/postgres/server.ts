@@ -18,6 +18,14 @@ const always = [
   'listen_addresses=127.0.0.1',
   'unix_socket_directories=',
   'wal_level=logical',
+  // Each move has a stream both ways; a slot that nobody reads must not fill the disk; and who applies comes back at once.
+  'max_replication_slots=50',
+  'max_wal_senders=50',
+  'max_active_replication_origins=50',
+  'max_logical_replication_workers=50',
+  'max_worker_processes=64',
+  'max_slot_wal_keep_size=8GB',
+  'wal_retrieve_retry_interval=100ms',
   // For the platform's own logins; tenants share the rest.
   'reserved_connections=20',
   'timezone=UTC',

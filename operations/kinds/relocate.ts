@@ -44,6 +44,15 @@ export const relocate: Kind = {
     const { operation, tenant } = held
     const relocation = await findRelocation(sql, tenant.id, operation.id)
     const { environment, target } = relocation
+    const [serving] = await sql({
+      text: `select from placements where tenant_id = $1 and environment = $2 and number = $3 and state in ('active', 'suspended')`,
+      values: [tenant.id, environment, target],
+    })
+    if (serving !== undefined) {
+      // It was cut, and could not be taken back: that can be tried again, or it is completed.
+      await settleRelocation(sql, relocation.id, 'soaking', 'not proven', foreverSeconds)
+      return []
+    }
     await settleRelocation(sql, relocation.id, 'failed', 'undone')
     const left = await sql({
       text: 'select from resources where tenant_id = $1 and environment = $2 and placement = $3 limit 1',
@@ -60,6 +69,9 @@ export const relocate: Kind = {
     })
   },
 }
+
+/** A move that was not proven is never completed by itself. */
+const foreverSeconds = 100 * 365 * 86_400
 
 /** As the API has checked them. */
 function optionsOf({ operation }: Pick<Facts, 'operation'>): RelocationOptions {

@@ -77,7 +77,8 @@ describe('relocate', () => {
       expect(looks).toBeLessThan(300)
       await sleep(100)
     }
-    const { databases, schemas, roles, sides, ledger } = await remainsOf(world, tenant)
+    const { databases, schemas, roles, sides, ledger, secrets } = await remainsOf(world, tenant)
+    expect(secrets.filter((name) => name.includes('database'))).toEqual([`secrets/${tenant.code}/prod/database-3`])
     expect({ databases, schemas, roles, sides, ledger }).toEqual({
       databases: [`warehouse_${tenant.code}_prod`],
       schemas: [],
