@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { FreeholdError } from '../domain/errors.ts'
 import type { EventType, NewEvent } from '../domain/events.ts'
 import type { JsonObject } from '../domain/json.ts'
-import type { OperationError, OperationInput } from '../domain/operation.ts'
+import type { OperationError, OperationInput, StepAction } from '../domain/operation.ts'
 import { closeDelivery, openDelivery } from '../registry/deliveries.ts'
 import { eventsJson } from '../registry/events.ts'
 import { sqlOf, transaction } from '../registry/pool.ts'
@@ -35,7 +35,7 @@ export async function finishStep(pool: pg.Pool, claim: Claim, { facts = {}, even
         claim.step.key,
         removes ? 'removing' : phases[claim.step.action],
         eventsJson(events),
-        ...(removes ? [] : [JSON.stringify(facts), claim.step.action !== 'freeze']),
+        ...(removes ? [] : [JSON.stringify(facts), !leavesAsItIs.has(claim.step.action)]),
       ],
     })
     if (row?.finished === true) return
@@ -57,6 +57,9 @@ export function superseded({ spec }: Pick<Claim, 'spec'>): FreeholdError {
     `the claim of ${spec.key} has gone to another try, or its operation was settled; nothing was recorded`,
   )
 }
+
+/** What is not made by them. */
+const leavesAsItIs: ReadonlySet<StepAction> = new Set<StepAction>(['freeze', 'revert', 'release'])
 
 const phases = {
   ensure: 'resources',
@@ -105,7 +108,7 @@ const statement = (state: 'done' | 'undone', held: string) => `with locked as (
 
 const finish = statement(
   'done',
-  // To close what was not made yet makes it no more present.
+  // To close what was not made yet, or to take it back, makes it no more present.
   `update resources r set state = case when $9 then 'present' else r.state end, facts = facts || $8::jsonb, failures = 0, claimed_by = null,
       claimed_attempt = null, claimed_until = null, updated_at = now()
     from locked where r.tenant_id = $2 and r.key = $3 and r.fence = $4 and r.claimed_by = $1

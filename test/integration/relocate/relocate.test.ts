@@ -113,6 +113,37 @@ describe('relocate', () => {
     expect([other.status, other.body['code']]).toEqual([409, 'placement_unchanged'])
   })
 
+  it('refuses a schema that cannot move, by name, and one whose new place is a stranger’s; nothing is left', async () => {
+    const { operation: born, tenant } = await world.apply('stuck')
+    await world.until(born.id, 'succeeded')
+    const admin = new pg.Client({ connectionString: world.adminUrl('warehouse') })
+    admin.on('error', () => {})
+    await admin.connect()
+    const [schema, owner] = [`t_${tenant.code}_prod`, `t_${tenant.code}_prod_1_owner`]
+    await admin.query(`create table ${schema}.loose (id int); alter table ${schema}.loose owner to ${owner}`)
+    const blocked = await relocate('stuck')
+    const failed = await world.until(blocked.id, 'failed')
+    expect(failed.error).toMatchObject({
+      code: 'move_unsupported',
+      message: expect.stringContaining(`${schema}.loose`) as string,
+    })
+    expect(failed.error?.unresolved).toBeUndefined()
+    await admin.query(`drop table ${schema}.loose`)
+    await admin.query(`create database warehouse_${tenant.code}_prod`)
+    const foreign = await relocate('stuck')
+    const refused = await world.until(foreign.id, 'failed')
+    expect(refused.error).toMatchObject({ code: 'resource_not_owned' })
+    expect(refused.error?.unresolved).toBeUndefined()
+    const { databases, roles, sides } = await remainsOf(world, tenant)
+    expect({ databases, roles, sides }).toEqual({
+      databases: [`warehouse_${tenant.code}_prod`],
+      roles: ['app', 'owner'].map((role) => `t_${tenant.code}_prod_1_${role}`),
+      sides: ['prod/1 active'],
+    })
+    await admin.query(`drop database warehouse_${tenant.code}_prod`)
+    await admin.end()
+  })
+
   it('waits for the word before the cut, and ends where it was when the word is to give it up', async () => {
     const { operation: born } = await world.apply('waiter')
     await world.until(born.id, 'succeeded')
