@@ -15,13 +15,15 @@ const endings = [
   ['abort', 'give up a move that is under way: the tenant is where it was'],
 ] as const
 
-/** Gives the command `relocate` its options, and the commands to a move that is there already. */
+/**
+ * Gives the command `relocate` what is below it. To begin a move is a command of its own, which is meant where none is named: options of
+ * `relocate` itself would be taken from those below it.
+ */
 export function addRelocate(relocating: Command, to: To): void {
   const waiting = (command: Command) => command.option('--wait', 'follow the operation to its end')
-  // Without it, an option behind `status` would be taken for one of `relocate`.
-  waiting(relocating.enablePositionalOptions())
-    // Not a required one: commander would ask for it behind `status`, too.
-    .option('--to <profile>', 'profile of the new placement, as st-dedicated; needed')
+  waiting(relocating.usage('[command] <tenant>').command('begin <tenant>', { isDefault: true }))
+    .description('begin to move a tenant; meant where no command is named')
+    .requiredOption('--to <profile>', 'profile of the new placement, as st-dedicated')
     .option('--environment <name>', 'which environment (default: prod)')
     .option('--cell <name>', 'the cell to move to (default: one that has room)')
     .option('--pause-budget-ms <count>', 'how long writers may wait for one try of the cut (default: 500)', positive)

@@ -1,5 +1,5 @@
 import type { Operation, Relocation, RelocationAccepted } from '@freehold/sdk'
-import { CliError, exitCodes, nextLines } from '../failures.ts'
+import { nextLines } from '../failures.ts'
 import { moveProgress } from '../move-progress.ts'
 import { awaitOperation } from '../outcome.ts'
 import { print } from '../output.ts'
@@ -9,7 +9,7 @@ import type { Session } from '../session.ts'
 
 type Given = { wait?: true; reason?: string }
 type Wanted = Given & {
-  to?: string
+  to: string
   cell?: string
   environment?: string
   pauseBudgetMs?: number
@@ -19,10 +19,6 @@ type Wanted = Given & {
 
 /** `relocate TENANT`: begins a move; with `wait`, shows how it goes on, and what the cut took and what was proven. */
 export async function relocate(session: Session, tenant: string, { wait, to, soak, ...wanted }: Wanted): Promise<void> {
-  if (to === undefined)
-    throw new CliError(exitCodes.usage, 'say where the tenant is to move: --to PROFILE', {
-      next: `as in: freehold relocate ${tenant} --to st-dedicated --wait`,
-    })
   const accepted = await session.client.relocateTenant(tenant, { profile: to, soakSeconds: soak, ...wanted })
   await showAccepted(session, accepted, { wait, wanted: 'succeeded' })
 }
