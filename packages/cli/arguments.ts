@@ -44,6 +44,14 @@ export function byteRate(text: string): number {
   return Math.round(Number(count) * each)
 }
 
+/** Two times in ISO 8601 with a slash between them. */
+export function between(text: string): { from: string; until: string } {
+  const [from = '', until = '', ...more] = text.split('/')
+  if (more.length > 0 || [from, until].some((time) => Number.isNaN(Date.parse(time))))
+    throw new InvalidArgumentError('It is two times with / between, such as 2026-12-01T02:00:00Z/2026-12-01T04:00:00Z.')
+  return { from: new Date(from).toISOString(), until: new Date(until).toISOString() }
+}
+
 function atLeast(least: number, text: string): number {
   const isEnough = /^\d{1,15}$/.test(text) && Number(text) >= least
   if (!isEnough) throw new InvalidArgumentError(`It is a whole number, ${least} or more.`)

@@ -32,15 +32,21 @@ export function moveProgress(now: () => number = () => performance.now()): (relo
       if (count === undefined || all === undefined) return { text: phase, mark: phase }
       return { text: `verify: ${count} of ${all} tables, ${table}`, mark: `${phase} ${tenth(count, all)}` }
     }
+    if (typeof progress['waitsFor'] === 'string' && phase === 'ready') {
+      const text = `ready: the cut waits for ${progress['waitsFor'] === 'window' ? 'its window' : 'approval'}`
+      return { text, mark: text }
+    }
     const bytes = phase === 'copy' ? numberIn(progress, 'bytes') : undefined
     if (bytes === undefined) return { text: phase, mark: phase }
     const all = numberIn(progress, 'bytesInAll') ?? 0
+    const rows = numberIn(progress, 'rows') ?? 0
     const rate = rateAt(bytes)
     const left = rate === undefined ? undefined : Math.max(0, all - bytes) / rate
     const parts = [
       table,
       `${size(bytes)} of about ${size(Math.max(all, bytes))}`,
-      `${(numberIn(progress, 'rows') ?? 0).toLocaleString('en')} rows`,
+      // They are known once a table is done.
+      rows === 0 ? '' : `${rows.toLocaleString('en')} rows`,
       rate === undefined ? '' : `${size(rate)}/s`,
       left === undefined ? '' : `${span(left)} left`,
     ]

@@ -76,6 +76,9 @@ const steps: Readonly<Record<string, string>> = {
   move_schema_changed: 'let migrations wait until the move is over, then: freehold retry TENANT --wait',
   move_rights_missing:
     'have the operator of Freehold give or take the right that is named, then: freehold retry TENANT --wait',
+  move_waiting:
+    'give the word, where it waits for approval: freehold relocate approve TENANT; a window opens by itself',
+  move_window_over: 'begin anew with a later window: freehold relocate TENANT --to PROFILE --window FROM/UNTIL',
   move_over_budget:
     'end long transactions of the tenant, or give the command again with a larger --pause-budget-ms; writers were not harmed',
   move_differs: 'the tenant is where it was, and nothing is lost; this is for who runs the platform: its log says more',

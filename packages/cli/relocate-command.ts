@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { byteRate, duration, positive } from './arguments.ts'
-import { endRelocation, relocate, relocationStatus } from './commands/relocate.ts'
+import { between, byteRate, duration, positive } from './arguments.ts'
+import { commandRelocation, relocate, relocationStatus } from './commands/relocate.ts'
 import { showRelocationReport } from './commands/relocation-report.ts'
 import type { Session } from './session.ts'
 
@@ -9,7 +9,8 @@ type To = <A extends unknown[]>(
   act: (session: Session, ...given: A) => Promise<number | void>,
 ) => (...given: A) => Promise<void>
 
-const endings = [
+const commands = [
+  ['approve', 'give the word for the cut of a move that waits for it'],
   ['rollback', 'take the tenant back to where it was, with every write made since'],
   ['complete', 'end the move for good: the old placement goes, and there is no way back any more'],
   ['abort', 'give up a move that is under way: the tenant is where it was'],
@@ -29,17 +30,19 @@ export function addRelocate(relocating: Command, to: To): void {
     .option('--pause-budget-ms <count>', 'how long writers may wait for one try of the cut (default: 500)', positive)
     .option('--throttle <rate>', 'what the copy may take, as 20MiB/s (default: no limit)', byteRate)
     .option('--soak <time>', 'how long the move can be rolled back, as 90s, 30m or 7d (default: 24h)', duration)
+    .option('--approval', 'let the cut wait until somebody approves it')
+    .option('--window <from/until>', 'make the cut between these times alone', between)
     .option('--reason <text>', 'for the audit trail')
     .action(to(relocate))
   const below = (name: string, description: string) =>
     relocating.command(`${name} <tenant> [relocation]`).description(description)
   waiting(below('status', 'how a move goes on, or how it ended')).action(to(relocationStatus))
-  for (const [name, description] of endings)
+  for (const [name, description] of commands)
     waiting(below(name, description))
       .option('--reason <text>', 'for the audit trail')
       .action(
         to((session, tenant: string, relocation: string | undefined, given: { wait?: true; reason?: string }) =>
-          endRelocation(session, name, tenant, relocation, given),
+          commandRelocation(session, name, tenant, relocation, given),
         ),
       )
   relocating

@@ -14,6 +14,10 @@ export type RelocationRequest = Reasoned & {
   readonly throttle?: number | undefined
   /** How long the move can be rolled back after the cut, in seconds. */
   readonly soakSeconds?: number | undefined
+  /** The cut waits until somebody approves it. */
+  readonly approval?: boolean | undefined
+  /** The cut is made between these times alone, in ISO 8601. */
+  readonly window?: { readonly from: string; readonly until: string } | undefined
 }
 
 /** A move, and the operation that a command to it has become. */
@@ -22,7 +26,7 @@ export type RelocationAccepted = { relocation: Relocation; operation: Operation 
 /** Moves of tenants, as methods of the client. */
 export function relocationMethods(api: Api) {
   const command =
-    (name: 'abort' | 'complete' | 'rollback') =>
+    (name: 'abort' | 'approve' | 'complete' | 'rollback') =>
     (idOrSlug: string, relocation: string, reasoned: Reasoned = {}): Promise<RelocationAccepted> =>
       bodyOf(
         api.POST(`/v1/tenants/{idOrSlug}/relocations/{relocation}/${name}`, {
@@ -34,8 +38,8 @@ export function relocationMethods(api: Api) {
   return {
     /** Begins to move one environment to another placement, by default prod, while it is written to. */
     relocateTenant: (idOrSlug: string, wanted: RelocationRequest): Promise<RelocationAccepted> => {
-      const { profile, cell, environment, pauseBudgetMs, throttle, soakSeconds } = wanted
-      const limits = said({ environment, pauseBudgetMs, throttle, soakSeconds })
+      const { profile, cell, environment, pauseBudgetMs, throttle, soakSeconds, approval, window } = wanted
+      const limits = said({ environment, pauseBudgetMs, throttle, soakSeconds, approval, window })
       return bodyOf(
         api.POST('/v1/tenants/{idOrSlug}/relocations', {
           params: { path: { idOrSlug }, ...guards(wanted) },
@@ -53,6 +57,9 @@ export function relocationMethods(api: Api) {
       const params = { path: { idOrSlug, relocation } }
       return (await bodyOf(api.GET('/v1/tenants/{idOrSlug}/relocations/{relocation}', { params }))).relocation
     },
+
+    /** Gives the word for the cut of a move that waits for it. */
+    approveRelocation: command('approve'),
 
     /** Takes a tenant back to where it was before a move, with every write made since. */
     rollbackRelocation: command('rollback'),

@@ -15,6 +15,8 @@ type Wanted = Given & {
   pauseBudgetMs?: number
   throttle?: number
   soak?: number
+  approval?: true
+  window?: { from: string; until: string }
 }
 
 /** `relocate TENANT`: begins a move; with `wait`, shows how it goes on, and what the cut took and what was proven. */
@@ -38,10 +40,10 @@ export async function relocationStatus(
   else await show(session, relocation, operation)
 }
 
-/** `relocate rollback | complete | abort`: ends a move, by default the open one. */
-export async function endRelocation(
+/** A command to a move that is there already, by default the open one. */
+export async function commandRelocation(
   session: Session,
-  command: 'rollback' | 'complete' | 'abort',
+  command: 'approve' | 'rollback' | 'complete' | 'abort',
   tenant: string,
   id: string | undefined,
   { wait, reason }: Given,
@@ -49,6 +51,7 @@ export async function endRelocation(
   const { client } = session
   const relocation = id ?? (await openRelocation(client, tenant)).id
   const commands = {
+    approve: client.approveRelocation,
     rollback: client.rollbackRelocation,
     complete: client.completeRelocation,
     abort: client.abortRelocation,

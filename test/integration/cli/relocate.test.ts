@@ -6,6 +6,7 @@ import { serve, type ServerType } from '@hono/node-server'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCommandLine } from '../../support/command-line.ts'
+import { tries } from '../../support/timing.ts'
 import { createWorld, type World } from '../../support/world.ts'
 
 /** A move as somebody at a terminal makes it. */
@@ -14,7 +15,7 @@ describe('freehold relocate', () => {
   let server: ServerType
   let url: string
   beforeAll(async () => {
-    world = await createWorld({ timing: { heartbeatMs: 5_000 } })
+    world = await createWorld({ timing: { heartbeatMs: 5_000, tryMs: tries(30_000) } })
     await world.worker()
     server = serve({ fetch: world.api().fetch, port: 0, hostname: '127.0.0.1' })
     await once(server, 'listening')
@@ -73,7 +74,6 @@ describe('freehold relocate', () => {
     }
     expect(await refusal('relocate', 'mover', '--to', 'st-dedicated')).toEqual([3, 'operation_in_progress'])
     const { exitCode, stdout, stderr } = await moving
-    console.log(stderr, stdout)
     expect([exitCode, stderr]).toEqual([0, expect.stringMatching(/^relocate mover: copy: \w+, .*iB of about .*iB/m)])
     expect(stdout).toMatch(/^fence +[\d.]+ ms, try \d+, epoch 2$/m)
     expect(stdout).toMatch(/^verified +\d+ tables, 5,\d{3} rows, equal on both sides/m)
