@@ -71,7 +71,7 @@ export function size(bytes: number): string {
 }
 
 /** Seconds for people, as `4 min 10 s`. */
-function span(seconds: number): string {
+export function span(seconds: number): string {
   const whole = Math.ceil(seconds)
   if (whole < 60) return `${whole} s`
   const minutes = Math.floor(whole / 60)

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { between, byteRate, duration, positive } from './arguments.ts'
 import { commandRelocation, relocate, relocationStatus } from './commands/relocate.ts'
+import { planRelocation } from './commands/relocation-plan.ts'
 import { showRelocationReport } from './commands/relocation-report.ts'
 import type { Session } from './session.ts'
 
@@ -22,18 +23,24 @@ const commands = [
  */
 export function addRelocate(relocating: Command, to: To): void {
   const waiting = (command: Command) => command.option('--wait', 'follow the operation to its end')
-  waiting(relocating.usage('[command] <tenant>').command('begin <tenant>', { isDefault: true }))
+  const whereTo = (command: Command) =>
+    command
+      .requiredOption('--to <profile>', 'profile of the new placement, as st-dedicated')
+      .option('--environment <name>', 'which environment (default: prod)')
+      .option('--cell <name>', 'the cell to move to (default: one that has room)')
+      .option('--throttle <rate>', 'what the copy may take, as 20MiB/s (default: no limit)', byteRate)
+  const begin = relocating.usage('[command] <tenant>').command('begin <tenant>', { isDefault: true })
+  waiting(whereTo(begin))
     .description('begin to move a tenant; meant where no command is named')
-    .requiredOption('--to <profile>', 'profile of the new placement, as st-dedicated')
-    .option('--environment <name>', 'which environment (default: prod)')
-    .option('--cell <name>', 'the cell to move to (default: one that has room)')
     .option('--pause-budget-ms <count>', 'how long writers may wait for one try of the cut (default: 500)', positive)
-    .option('--throttle <rate>', 'what the copy may take, as 20MiB/s (default: no limit)', byteRate)
     .option('--soak <time>', 'how long the move can be rolled back, as 90s, 30m or 7d (default: 24h)', duration)
     .option('--approval', 'let the cut wait until somebody approves it')
     .option('--window <from/until>', 'make the cut between these times alone', between)
     .option('--reason <text>', 'for the audit trail')
     .action(to(relocate))
+  whereTo(relocating.command('plan <tenant>'))
+    .description('what a move would have to do, and what stands in its way; nothing is changed')
+    .action(to(planRelocation))
   const below = (name: string, description: string) =>
     relocating.command(`${name} <tenant> [relocation]`).description(description)
   waiting(below('status', 'how a move goes on, or how it ended')).action(to(relocationStatus))

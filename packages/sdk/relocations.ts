@@ -1,6 +1,6 @@
 import { bodyOf, type Api } from './api.ts'
 import { because, guards, type Reasoned } from './changes.ts'
-import type { Operation, Relocation } from './types.ts'
+import type { Operation, Relocation, RelocationPlan } from './types.ts'
 
 /** Where a tenant is to move, and how; what is left out is as the API has it by default. */
 export type RelocationRequest = Reasoned & {
@@ -36,6 +36,20 @@ export function relocationMethods(api: Api) {
       )
 
   return {
+    /** What a move would have to do, and what stands in its way; nothing is changed. */
+    planRelocation: (
+      idOrSlug: string,
+      wanted: Pick<RelocationRequest, 'profile' | 'cell' | 'environment' | 'throttle'>,
+    ): Promise<RelocationPlan> => {
+      const { profile, cell, environment, throttle } = wanted
+      return bodyOf(
+        api.POST('/v1/tenants/{idOrSlug}/relocations:plan', {
+          params: { path: { idOrSlug } },
+          body: { target: { profile, ...said({ cell }) }, ...said({ environment, throttle }) },
+        }),
+      )
+    },
+
     /** Begins to move one environment to another placement, by default prod, while it is written to. */
     relocateTenant: (idOrSlug: string, wanted: RelocationRequest): Promise<RelocationAccepted> => {
       const { profile, cell, environment, pauseBudgetMs, throttle, soakSeconds, approval, window } = wanted

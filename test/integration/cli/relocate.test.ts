@@ -55,6 +55,11 @@ describe('freehold relocate', () => {
     expect([exitCode, stderr]).toEqual([3, expect.stringContaining('--pause-budget-ms')])
   })
 
+  it('tells what there is to move before it does', async () => {
+    const { exitCode, stdout } = await freehold('relocate', 'plan', 'mover', '--to', 'st-dedicated')
+    expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^customers +1\.\d MiB +\S+$/m)])
+  })
+
   it('moves a tenant with its progress shown, proves it, and takes it back once', async () => {
     const moving = freehold(
       'relocate',

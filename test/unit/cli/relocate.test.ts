@@ -84,6 +84,40 @@ test.each([
   expect(fake.received).toEqual([])
 })
 
+const inTheWay = { code: 'no_replica_identity', object: 't.logs', message: 'no row can be found', remedy: 'add a key' }
+
+test.each([
+  [{ movable: true, blockers: [{ ...inTheWay, isWarning: true }] }, 0, ''],
+  [{ movable: false, blockers: [inTheWay] }, 3, '  t.logs: no row can be found; add a key\n'],
+])(
+  'a plan says how much there is to copy, and is refused only for what stands in the way',
+  async (found, code, said) => {
+    const tables = [
+      { name: 'logs', rows: 10, bytes: 2_048 },
+      { name: 'orders', rows: 1_234, bytes: 3 * 1024 ** 2 },
+    ]
+    const rate = { bytesPerSecond: 1024 ** 2, estimatedSeconds: 65 }
+    const plan = { environment: 'prod', target: { profile: 'st-dedicated' }, tables, sequences: 1, bytes: 3_147_776 }
+    await using fake = await startFake((_, response) => json(response, 200, { ...plan, ...rate, ...found }))
+    const { exitCode, stdout, stderr } = await fake.freehold([
+      'relocate',
+      'plan',
+      'acme',
+      '--to',
+      'st-dedicated',
+      '--throttle',
+      '1MiB/s',
+    ])
+    expect(fake.received).toMatchObject([
+      { path: `${at}:plan`, body: '{"target":{"profile":"st-dedicated"},"throttle":1048576}' },
+    ])
+    expect([exitCode, stderr]).toEqual([code, expect.stringContaining(said)])
+    expect(stdout).toMatch(/^to copy +3\.0 MiB in 2 tables, with 1 sequences\ntakes about +1 min 5 s, at 1\.0 MiB\/s/m)
+    expect(stdout).toMatch(/\norders +3\.0 MiB +1,234\nlogs +2\.0 KiB +10\n/)
+    expect(stdout.includes('it may take longer: t.logs')).toBe(code === 0)
+  },
+)
+
 test('without a destination it is wrong usage, and commands below take no option of another', async () => {
   await using fake = await startMoves([])
   expect((await fake.freehold(['relocate', 'acme'])).stderr).toContain(`'--to <profile>' not specified`)
