@@ -98,14 +98,20 @@ describe('freehold relocate', () => {
     expect(await refusal('relocate', 'complete', 'mover')).toEqual([3, 'relocation_not_found'])
   })
 
-  it('gives up a move that is under way, and ends another for good', async () => {
+  it('gives up a move that is under way, approves another, and ends that for good', async () => {
     await freehold('relocate', 'mover', '--to', 'st-dedicated', '--throttle', '64KiB/s')
     const aborted = await freehold('relocate', 'abort', 'mover', '--wait', '--output', 'json')
     expect([aborted.exitCode, JSON.parse(aborted.stdout)]).toMatchObject([
       0,
       { relocation: { state: 'failed', cut: null }, operation: { state: 'aborted' }, report: null },
     ])
-    expect((await freehold('relocate', 'mover', '--to', 'st-dedicated', '--wait')).exitCode).toBe(0)
+    await freehold('relocate', 'mover', '--to', 'st-dedicated', '--approval')
+    for (let looks = 0; ; looks += 1) {
+      expect(looks).toBeLessThan(200)
+      if ((await freehold('relocate', 'status', 'mover')).stdout.includes('the cut waits for approval')) break
+      await sleep(50)
+    }
+    expect((await freehold('relocate', 'approve', 'mover', '--wait')).stdout).toMatch(/^state +soaking$/m)
     const { exitCode, stdout } = await freehold('relocate', 'complete', 'mover', '--wait', '--reason', 'done')
     expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^state +completed$/m)])
   })
