@@ -3,7 +3,9 @@ import { FreeholdError, type ErrorDetail } from './errors.ts'
 import { sameJson } from './json.ts'
 import type { ResolvedManifest } from './manifest-resolve.ts'
 
-const moves = 'move it with the command relocate once this release has it; until then, make a new tenant'
+const moves =
+  'move its environments with the command relocate; the manifest keeps the profile that the tenant was made with'
+const anew = 'make a new tenant'
 
 /**
  * Throws `field_immutable`, with each place and what to do instead, when a manifest changes what cannot change in a tenant that
@@ -18,8 +20,8 @@ export function assertChangeable(
   const details = [
     ...fixed('metadata.slug', current.metadata.slug, wished.metadata.slug, 'make a new tenant under the other slug'),
     ...fixed('spec.profile', current.spec.profile, wished.spec.profile, moves),
-    ...fixed('spec.region', current.spec.region, wished.spec.region, moves),
-    ...fixed('spec.isolation', current.spec.isolation, wished.spec.isolation, moves),
+    ...fixed('spec.region', current.spec.region, wished.spec.region, anew),
+    ...fixed('spec.isolation', current.spec.isolation, wished.spec.isolation, anew),
     ...environments(current, wished),
     ...(wasMade ? downgrade(current.spec.schema.appVersion, wished.spec.schema.appVersion) : []),
   ]
@@ -42,9 +44,7 @@ function environments(current: ResolvedManifest, wished: ResolvedManifest): Erro
     if (from === undefined) return []
     const [one, other]: Record<string, unknown>[] = [from, to]
     const fields = new Set([...Object.keys(from), ...Object.keys(to)])
-    return [...fields].flatMap((field) =>
-      fixed(`spec.environments.${at}.${field}`, one?.[field], other?.[field], moves),
-    )
+    return [...fields].flatMap((field) => fixed(`spec.environments.${at}.${field}`, one?.[field], other?.[field], anew))
   })
 }
 

@@ -34,10 +34,24 @@ function refusal({ status, code, message, errors, instance, path }: ApiError, io
   })
 }
 
+/** Options that have another name than the part of a request that they are. */
+const options: Readonly<Record<string, string>> = {
+  'target.profile': 'to',
+  'target.cell': 'cell',
+  pauseBudgetMs: 'pause-budget-ms',
+  soakSeconds: 'soak',
+}
+
 /** Names a part of a request as the command line has it: `query.label.0` is `--label`. */
 function asGiven(text: string): string {
-  return text.replace(/^(?:query|body)\.([a-z]+)(?:\.\d+)*(?=$|:)/, (_, name: string) =>
-    name === 'tenant' ? name : `--${name}`,
+  return text.replace(/^(?:query|body)\.([A-Za-z]+(?:\.[a-z]+)?)(?:\.\d+)*(?=$|:)/, (all, name: string) =>
+    name === 'tenant'
+      ? name
+      : Object.hasOwn(options, name)
+        ? `--${options[name]}`
+        : /^[a-z]+$/.test(name)
+          ? `--${name}`
+          : all,
   )
 }
 

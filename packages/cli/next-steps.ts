@@ -62,6 +62,28 @@ const steps: Readonly<Record<string, string>> = {
     'have the statement that is named in the operation give fewer rows, then: freehold retry TENANT --wait',
   migration_failed: 'correct the migration, then: freehold retry TENANT --wait',
   migration_changed: 'restore the migration, then: freehold retry TENANT --wait',
+  relocation_not_found: 'see the newest: freehold relocate status TENANT',
+  relocation_not_possible: 'see where it is, and what is possible now: freehold relocate status TENANT',
+  relocation_soaking:
+    'end the move first: freehold relocate complete TENANT --wait, or freehold relocate rollback TENANT --wait',
+  placement_unchanged: 'name another profile or cell, with --to and --cell; nothing was changed',
+  move_unsupported:
+    'change what is named by a migration, as each line says, then give the command again; the tenant is where it was',
+  move_blocked:
+    'have the transactions that are named end; it is tried again by itself: freehold relocate status TENANT',
+  move_stream_broken:
+    'the copy is begun anew by itself: freehold relocate status TENANT; what stays broken is for who runs the platform',
+  move_schema_changed: 'let migrations wait until the move is over, then: freehold retry TENANT --wait',
+  move_rights_missing:
+    'have the operator of Freehold give or take the right that is named, then: freehold retry TENANT --wait',
+  move_waiting:
+    'give the word, where it waits for approval: freehold relocate approve TENANT; a window opens by itself',
+  move_window_over: 'begin anew with a later window: freehold relocate TENANT --to PROFILE --window FROM/UNTIL',
+  move_over_budget:
+    'end long transactions of the tenant, or give the command again with a larger --pause-budget-ms; writers were not harmed',
+  move_differs: 'the tenant is where it was, and nothing is lost; this is for who runs the platform: its log says more',
+  mover_missing:
+    'have the operator of Freehold run its setup anew (deploy/setup.ts), then: freehold retry TENANT --wait',
   operation_superseded: 'see what came after it: freehold operations TENANT',
   operation_aborted: 'see what happened: freehold events TENANT',
   workflow_lost: 'roll it forward again: freehold retry TENANT --wait',

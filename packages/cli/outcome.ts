@@ -1,6 +1,7 @@
-import type { Operation } from '@freehold/sdk'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { atRest, type Operation } from '@freehold/sdk'
 import { CliError, exitCodes, nextLines } from './failures.ts'
-import { progress } from './progress.ts'
+import { progress, type Detail } from './progress.ts'
 import type { Session } from './session.ts'
 
 type Options = {
@@ -8,7 +9,12 @@ type Options = {
   shown?: 'stdout' | 'stderr'
   /** Told every state that is seen, the last one too, whichever way it ends. */
   seen?: (operation: Operation) => void
+  /** Tells in a line what the operation is doing; asked again and again beside it. */
+  look?: () => Promise<Detail>
 }
+
+/** How often `look` is asked. */
+const lookEveryMs = 500
 
 /**
  * Follows an operation with its progress shown, and gives its end. Progress goes to standard error, except where it is
@@ -17,19 +23,38 @@ type Options = {
 export async function awaitOperation(
   { client, io, timeoutMs }: Session,
   id: string,
-  { wanted = 'succeeded', shown = 'stderr', seen = () => {} }: Options = {},
+  { wanted = 'succeeded', shown = 'stderr', seen = () => {}, look }: Options = {},
 ): Promise<Operation> {
   const { show, say } = progress(io[shown], { redraw: io.env['TERM'] !== 'dumb' })
-  const operation = await client.waitForOperation(id, {
-    timeoutMs,
-    onUpdate: (state) => {
-      show(state)
-      seen(state)
-    },
-    onCut: () => say('the connection is lost; trying again, while the operation goes on'),
-  })
+  const ended = new AbortController()
+  let [last, detail]: [Operation?, Detail?] = []
+  if (look !== undefined)
+    void lookAgain(look, ended, (told) => {
+      detail = told
+      if (last !== undefined) show(last, told)
+    })
+  const operation = await client
+    .waitForOperation(id, {
+      timeoutMs,
+      onUpdate: (state) => {
+        last = state
+        show(state, atRest(state) ? undefined : detail)
+        seen(state)
+      },
+      onCut: () => say('the connection is lost; trying again, while the operation goes on'),
+    })
+    .finally(() => ended.abort())
   if (operation.state !== wanted) throw otherEnd(operation)
   return operation
+}
+
+async function lookAgain(look: () => Promise<Detail>, { signal }: AbortController, tell: (told: Detail) => void) {
+  while (!signal.aborted) {
+    // The stream of the operation tells what is wrong; this is beside it.
+    const told = await look().catch(() => undefined)
+    if (told !== undefined && !signal.aborted) tell(told)
+    await sleep(lookEveryMs, undefined, { signal }).catch(() => {})
+  }
 }
 
 /** Tells people that what was accepted goes on by itself, and how to see its end. */

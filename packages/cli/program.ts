@@ -1,5 +1,6 @@
 import { createClient, transitions, type Client } from '@freehold/sdk'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
+import { collect, positive, seconds, whole } from './arguments.ts'
 import { apply } from './commands/apply.ts'
 import { exportAudit, listAudit, verifyTrail } from './commands/audit.ts'
 import { showCertificate } from './commands/certificate.ts'
@@ -14,12 +15,10 @@ import { getTenant, listTenants, tenantContext, tenantEvents } from './commands/
 import { exitCodesHelp, usageLine } from './failures.ts'
 import type { Io } from './io.ts'
 import { formats, type Format } from './output.ts'
+import { addRelocate } from './relocate-command.ts'
 import { deleteSecret, listSecrets, putSecret } from './commands/secrets.ts'
 import type { Session } from './session.ts'
 import { apiKey, apiUrl, settingsHelp } from './settings.ts'
-
-/** A timer holds no more than 2^31 milliseconds. */
-const longestTimeout = 2_000_000
 
 /** The command tree. `done` is told the exit code of an action that did not throw. */
 export function buildProgram(io: Io, done: (exitCode: number) => void): Command {
@@ -177,6 +176,7 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     .description('lift the legal hold of a tenant')
     .option('--reason <text>', 'for the audit trail')
     .action(to(liftHold))
+  addRelocate(command('relocate <tenant>', 'move a tenant to another placement while it is written to'), to)
   for (const plain of transitions) {
     const described = change(
       `${plain.command} <tenant>`,
@@ -191,27 +191,4 @@ export function buildProgram(io: Io, done: (exitCode: number) => void): Command 
     )
   }
   return program
-}
-
-function collect(value: string, earlier: string[] = []): string[] {
-  return [...earlier, value]
-}
-
-function whole(text: string): number {
-  return atLeast(0, text)
-}
-
-function positive(text: string): number {
-  return atLeast(1, text)
-}
-
-function atLeast(least: number, text: string): number {
-  const isEnough = /^\d{1,15}$/.test(text) && Number(text) >= least
-  if (!isEnough) throw new InvalidArgumentError(`It is a whole number, ${least} or more.`)
-  return Number(text)
-}
-
-function seconds(text: string): number {
-  if (positive(text) > longestTimeout) throw new InvalidArgumentError(`It is ${longestTimeout} at most.`)
-  return Number(text)
 }

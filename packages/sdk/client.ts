@@ -1,8 +1,10 @@
 import { bodyOf, createApi, type Api } from './api.ts'
 import { exportAudit, type AuditFilters } from './audit-export.ts'
+import { because, guards, type ChangeOptions, type Reasoned } from './changes.ts'
 import { NoAnswerError } from './errors.ts'
 import { followOperation, waitForOperation, type FollowOptions, type WaitOptions } from './operations.ts'
 import { listPages, type Listed } from './pages.ts'
+import { relocationMethods } from './relocations.ts'
 import type { ClientOptions } from './settings.ts'
 import type {
   ListedAuditEvent,
@@ -25,17 +27,6 @@ import type {
   TenantManifest,
   TenantState,
 } from './types.ts'
-
-export type ChangeOptions = {
-  /** The generation that the tenant must have, as `tenant.generation` was when it was read. */
-  readonly ifMatch?: number
-  /** The same change under the same key takes effect once. Default: a key of its own for each call. */
-  readonly idempotencyKey?: string
-}
-export type Reasoned = ChangeOptions & {
-  /** For the audit trail. */
-  readonly reason?: string | undefined
-}
 
 /** `confirm`: the slug of the tenant, for what cannot be undone; `cell`: to live in, for what chooses one. */
 export type Confirmed = Reasoned & { readonly confirm?: string | undefined; readonly cell?: string | undefined }
@@ -225,6 +216,8 @@ export function createClient(options: ClientOptions) {
         return { items, next: nextCursor }
       }),
 
+    ...relocationMethods(api),
+
     /** The rules that every command is judged by: those in force, or of a version. */
     getPolicy: ({ version }: { version?: number } = {}): Promise<Policy> =>
       bodyOf(api.GET('/v1/policies', { params: { query: version === undefined ? {} : { version } } })),
@@ -270,20 +263,6 @@ function askCredentials(
     params: { path: { idOrSlug }, ...guards(reasoned) },
     body: { ...(environment === undefined ? {} : { environment }), ...more, ...because(reasoned) },
   })
-}
-
-/** The headers that guard a change; the transport adds an idempotency key where none is given. */
-function guards({ ifMatch, idempotencyKey }: ChangeOptions) {
-  return {
-    header: {
-      ...(ifMatch === undefined ? {} : { 'If-Match': `"${ifMatch}"` }),
-      ...(idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey }),
-    },
-  }
-}
-
-function because({ reason }: Reasoned) {
-  return reason === undefined ? {} : { reason }
 }
 
 /** A text is sent as it is, because the API counts its lines. */

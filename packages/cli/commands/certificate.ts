@@ -1,11 +1,9 @@
-import { isGenuine, type Client, type Report, type Signed } from '@freehold/sdk'
+import type { Client, Report, Signed } from '@freehold/sdk'
 import { CliError, exitCodes } from '../failures.ts'
-import { readJson } from '../json-file.ts'
 import { print, table, time } from '../output.ts'
 import type { Session } from '../session.ts'
+import { genuine, type SavedOptions } from '../signed-document.ts'
 
-type Options = { file?: string; keys?: string }
-type Keys = Awaited<ReturnType<Client['signingKeys']>>
 /** What a certificate says. */
 type Certificate = {
   version: 1
@@ -23,23 +21,17 @@ type Certificate = {
  * or one in a file, with keys of a file if they are given, which needs no network. Throws CliError with exit code 1 for one that
  * does not verify.
  */
-export async function showCertificate(session: Session, tenant: string | undefined, options: Options): Promise<void> {
+export async function showCertificate(
+  session: Session,
+  tenant: string | undefined,
+  options: SavedOptions,
+): Promise<void> {
   const { io, format } = session
-  const { file, keys } = options
+  const { file } = options
   if ((tenant === undefined) === (file === undefined))
     throw new CliError(exitCodes.usage, 'name a tenant by its id, or a file with --file')
-  const report = file === undefined ? await newest(session.client, tenant ?? '') : (readJson(file, io.cwd) as Signed)
-  const known =
-    keys === undefined ? await session.client.signingKeys() : (readJson(keys, io.cwd) as { keys: Keys }).keys
-  if (!isGenuine(report, known))
-    throw new CliError(
-      exitCodes.operationFailed,
-      'the certificate is NOT GENUINE: its signature is of no key of the platform',
-      {
-        code: 'signature_invalid',
-        next: 'ask the platform for the certificate again, and compare the keys with those that you know to be its own',
-      },
-    )
+  const asked = file === undefined ? await newest(session.client, tenant ?? '') : undefined
+  const report = await genuine(session, 'certificate', asked, options)
   const certificate = certificateIn(report)
   if (tenant !== undefined && certificate.tenant.id !== tenant.toLowerCase())
     throw new CliError(

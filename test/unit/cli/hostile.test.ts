@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { json, operation, startFake, tenant } from './support.ts'
+import { json, operation, relocation, startFake, tenant } from './support.ts'
 
 /** What answers may be no API of ours: it takes over no terminal, fills no memory, and ends no program unheard. */
 const evil = '\u001b]0;x\u0007\u009b31m\u202eevil'
@@ -18,6 +18,8 @@ test.each([
   [['diff', 'acme'], 200, { tenant: { id: evil, slug: evil }, generation: 1, drift: [] }],
   [['secrets', 'delete', 'a-b'], 200, { deleted: { name: evil } }],
   [['hold', 'set', 'acme', '--reason', 'x'], 200, { tenant: tenant(evil) }],
+  [['relocate', 'status', 'acme'], 200, { items: [relocation({ phase: evil, profile: evil })], ...operation() }],
+  [['relocate', 'acme', '--to', 'x'], 200, { relocation: relocation({ environment: evil }), operation: operation() }],
   [['policies', 'get'], 200, { version: evil, rules: [{ name: evil }] }],
   [['operations'], 200, { items: [operation({ phase: evil, reason: evil })], nextCursor: null }],
 ])('%j shows what it is told without what takes a terminal over (%i)', async (args, status, body) => {

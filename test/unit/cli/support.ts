@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { runCommandLine } from '../../support/command-line.ts'
 import { startFakeApi, type Answer } from '../sdk/fake-api.ts'
 
-export { json, operation, tenant } from '../sdk/fake-api.ts'
+export { json, operation, relocation, tenant } from '../sdk/fake-api.ts'
 
 /** A stand-in for the API on a port of its own, a folder to work in, and the program run against both. */
 export async function startFake(answer: Answer) {

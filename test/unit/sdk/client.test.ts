@@ -42,6 +42,23 @@ test('a change has an idempotency key of its own or the one that is given, a gen
   expect(new Set(keys.map(([key]) => key)).size).toBe(transitions.length + 1)
 })
 
+test('commands to a move are guarded as every change is', async () => {
+  await using api = await startFakeApi((_, response) => json(response, 202, { operation: operation() }))
+  const client = createClient({ url: api.url, apiKey })
+  const change = { reason: 'why', ifMatch: 3, idempotencyKey: 'once' }
+  await client.relocateTenant('acme', { profile: 'st-dedicated', ...change })
+  await client.approveRelocation('acme', 'r-1', change)
+  await client.completeRelocation('acme', 'r-1')
+  const moves = '/v1/tenants/acme/relocations'
+  expect(api.received.map(({ path, body }) => [path, body])).toEqual([
+    [moves, '{"target":{"profile":"st-dedicated"},"reason":"why"}'],
+    [`${moves}/r-1/approve`, '{"reason":"why"}'],
+    [`${moves}/r-1/complete`, '{}'],
+  ])
+  expect(api.received.map(({ headers }) => headers['if-match'])).toEqual(['"3"', '"3"', undefined])
+  expect(api.received.map(({ headers }) => headers['idempotency-key']).slice(0, 2)).toEqual(['once', 'once'])
+})
+
 test('what has no method goes by `api`, sent as everything else', async () => {
   await using api = await startFakeApi((_, response) => {
     if (api.received.length === 1) response.destroy()

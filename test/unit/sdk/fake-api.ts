@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { Operation, Tenant } from '../../../packages/sdk/index.ts'
+import type { Operation, Relocation, Tenant } from '../../../packages/sdk/index.ts'
 
 export type Received = { method: string; path: string; headers: IncomingMessage['headers']; body: string }
 export type Answer = (request: Received, response: ServerResponse) => void
@@ -65,6 +65,28 @@ export function operation(change: Partial<Operation> = {}): Operation {
     createdAt: '2026-01-01T00:00:00.000Z',
     startedAt: null,
     finishedAt: null,
+    ...change,
+  }
+}
+
+/** A move of tenant acme as the API shows it. */
+export function relocation(change: Partial<Relocation> = {}): Relocation {
+  return {
+    id: '019a0000-0000-7000-8000-00000000000d',
+    environment: 'prod',
+    source: 1,
+    target: 2,
+    profile: 'st-dedicated',
+    state: 'moving',
+    phase: 'preflight',
+    progress: {},
+    cut: null,
+    rollback: null,
+    verified: null,
+    soakUntil: null,
+    createdAt: '2026-01-01T00:00:00.000Z',
+    updatedAt: '2026-01-01T00:00:00.000Z',
+    allowed: ['abort'],
     ...change,
   }
 }
