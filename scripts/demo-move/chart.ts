@@ -16,12 +16,12 @@ export function sparkline(values: readonly number[], width: number): string {
 
 /** One line for a person, never wider than `columns`: phase, latency, throughput, errors. */
 export function chartLine(ticks: readonly Tick[], { phase, note, errors }: Scene, columns: number): string {
-  const width = Math.max(4, Math.min(30, Math.floor((columns - 66) / 2)))
+  const width = Math.max(4, Math.min(30, Math.floor((columns - 68) / 2)))
   const worst = ticks.map(({ worstMs }) => worstMs)
   const rates = ticks.map(({ count, ms }) => (count * 1_000) / ms)
   const now = (values: readonly number[]) => Math.round(values.at(-1) ?? 0)
   const line = [
-    phase.padEnd(9),
+    phase.padEnd(11),
     `ms ${sparkline(worst, width)} ${String(now(worst)).padStart(4)}`,
     `tx/s ${sparkline(rates, width)} ${String(now(rates)).padStart(4)}`,
     `errors ${errors}`,

@@ -163,7 +163,7 @@ async function printReport({ client }: MoveStack, display: Display): Promise<boo
   for (const { name, rows, hash } of verified.tables)
     display.say(`     ${name.padEnd(18)} ${rows.padStart(9)} rows  ${hash.slice(0, 24)}  equal`)
   const isSigned = isGenuine(report, await client.signingKeys())
-  say(
+  display.say(
     `   ✓ every row of ${verified.tables.length} tables compared in ${Math.round(verified.ms)} ms while it served, and signed`,
   )
   return isSigned
