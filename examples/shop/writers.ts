@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { TenantDatabase } from '@freehold/sdk/database'
 import { placeOrder } from './place-order.ts'
 
@@ -19,8 +20,12 @@ const products = 500
 /**
  * Starts writers, each with one order after the other, every order under an idempotency key.
  * @param name begins the references of their orders
+ * @param pauseMs between two orders of one writer
  */
-export function startWriters(database: TenantDatabase, { name, many }: { name: string; many: number }): Writers {
+export function startWriters(
+  database: TenantDatabase,
+  { name, many, pauseMs = 0 }: { name: string; many: number; pauseMs?: number },
+): Writers {
   const acknowledged: Acknowledged[] = []
   const errors: unknown[] = []
   let isOver = false
@@ -39,6 +44,7 @@ export function startWriters(database: TenantDatabase, { name, many }: { name: s
       } catch (error) {
         errors.push(error)
       }
+      if (pauseMs > 0) await sleep(pauseMs)
     }
   }
   const running = Array.from({ length: many }, (_, number) => write(number))
