@@ -11,15 +11,19 @@ import { findLeftovers } from './leftovers.ts'
 import { createMoves, type Relocation } from './moves.ts'
 import type { MoveStack } from './stack.ts'
 
-export type Wanted = { readonly megabytes: number; readonly writers: number }
+export type Wanted = {
+  readonly megabytes: number
+  readonly writers: number
+  /** How long the writers are watched before and after a move, in milliseconds; half a second of it is for them to begin. */
+  readonly quietMs: number
+}
 
 const slug = 'shop'
-/** How long the writers are watched before and after a move. */
-const quietMs = 3_000
 
 /** Moves a shop there, back, and there for good, under writers. Gives the figures, and what is not as it should be. */
 export async function demonstrate(stack: MoveStack, display: Display, wanted: Wanted, closing: Closing) {
   const { client, api } = stack
+  const { quietMs } = wanted
   const wrong: string[] = []
   const must = (isSo: boolean, what: string) => void (isSo || wrong.push(what))
   const head = (title: string) => display.say(`\n${title}`)
@@ -91,8 +95,11 @@ export async function demonstrate(stack: MoveStack, display: Display, wanted: Wa
   const isSigned = await printReport(stack, display)
   must(isSigned, 'the report is missing, or its signature is not genuine')
   const rowsVerified = Number(verified?.rows ?? 0)
-  const shared = { code: (await client.getTenant(slug)).code, placement: there.moved.target }
-  must((await findLeftovers(stack.superuserUrl, shared)).length > 0, 'the search for leftovers finds nothing in a move')
+  const tenant = await client.getTenant(slug)
+  const leftBy = (moves: readonly Relocation[], placement: number) =>
+    findLeftovers(stack.superuserUrl, tenant, { moves: moves.map(({ id }) => id), placement })
+  const inMove = await leftBy([there.moved], there.moved.target)
+  must(inMove.length > 0, 'the search for leftovers finds nothing in the middle of a move')
 
   head('4. It goes back, with all that was written since, while they write')
   const back = await timed(() => moves.rollBack(there.moved.id))
@@ -115,7 +122,7 @@ export async function demonstrate(stack: MoveStack, display: Display, wanted: Wa
   const last = await ledger()
   const context = await client.getTenantContext(slug)
   must(context.profile === 'st-dedicated' && context.state === 'active', 'the context says something else')
-  const leftovers = await findLeftovers(stack.superuserUrl, { ...shared, placement: second.moved.target })
+  const leftovers = await leftBy([there.moved, second.moved], second.moved.target)
   must(leftovers.length === 0, `there are leftovers: ${leftovers.slice(0, 5).join('; ')}`)
   done(
     `it is complete after a cut of ${round(second.moved.cut?.fenceMs ?? 0)} ms; leftovers of the moves: ${leftovers.length}`,

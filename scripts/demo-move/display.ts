@@ -10,8 +10,8 @@ const everyTicks = 20
 const columnsOfPipe = 120
 
 /** Opens the display on a stream; `close` ends the line. */
-export function openDisplay(out: NodeJS.WriteStream) {
-  const isTerminal = out.isTTY
+export function openDisplay(out: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }) {
+  const isTerminal = out.isTTY === true
   const ticks: Tick[] = []
   let scene: Scene = { phase: '', note: '', errors: 0 }
   let timer: NodeJS.Timeout | undefined
@@ -43,7 +43,7 @@ export function openDisplay(out: NodeJS.WriteStream) {
         const now = performance.now()
         look(writers, seen, now - last)
         ;[seen, last, count] = [writers.acknowledged.length, now, count + 1]
-        if (isTerminal) out.write(`\r\u001B[K${chartLine(ticks, scene, out.columns)}`)
+        if (isTerminal) out.write(`\r\u001B[K${chartLine(ticks, scene, out.columns ?? columnsOfPipe)}`)
         else if (count % everyTicks === 0) out.write(`   ${chartLine(ticks, scene, columnsOfPipe)}\n`)
       }, tickMs)
     },

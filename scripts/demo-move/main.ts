@@ -37,7 +37,7 @@ let wrong: string[] = []
 try {
   display.say('Starting PostgreSQL, Temporal, a bus, the API and a worker of its own …')
   const stack = await startMoveStack(closing)
-  ;({ figures, wrong } = await demonstrate(stack, display, { megabytes, writers }, closing))
+  ;({ figures, wrong } = await demonstrate(stack, display, { megabytes, writers, quietMs: 3_000 }, closing))
 } catch (error) {
   wrong = [errorText(error)]
 }
