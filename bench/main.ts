@@ -5,13 +5,22 @@ import { benchFairness } from './fairness.ts'
 import { benchIdle } from './idle.ts'
 import { benchProvision } from './provision.ts'
 import { benchRelay } from './relay.ts'
+import { benchRelocate } from './relocate.ts'
 import { benchServiceBus } from './service-bus.ts'
 import { benchSuspend } from './suspend.ts'
 
-/** `npm run bench -- NAME [--json]`: measures one thing and prints the figures; nothing is asserted. */
+/**
+ * `npm run bench -- NAME [--json]`: measures one thing and prints the figures; nothing is asserted. `relocate` takes `--size` in megabytes,
+ * `--writers` and `--cuts` as well.
+ */
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    size: { type: 'string', default: '200' },
+    writers: { type: 'string', default: '6' },
+    cuts: { type: 'string', default: '20' },
+  },
 })
 const benches = {
   archive: () => benchArchive([50, 500]),
@@ -20,6 +29,8 @@ const benches = {
   idle: benchIdle,
   provision: benchProvision,
   relay: () => benchRelay({ tenants: 20, eventsOfEach: 250 }),
+  relocate: () =>
+    benchRelocate({ megabytes: Number(values.size), writers: Number(values.writers), cuts: Number(values.cuts) }),
   suspend: () => benchSuspend({ tenants: 200, queued: 50 }),
   'service-bus': () => benchServiceBus({ messages: 5_000 }),
 }

@@ -41,17 +41,19 @@ export async function withClosing<T>(work: (closing: Closing) => Promise<T>): Pr
   }
 }
 
+type Variables = Readonly<Record<string, string>>
+
 /** New, durable servers with the standard configuration on free ports, prepared; their state is removed at the end. */
-export function startBenchServers(closing: Closing): Promise<LocalStack> {
+export function startBenchServers(closing: Closing, variables: Variables = {}): Promise<LocalStack> {
   // Counts statements; costs what it measures next to nothing.
   const postgresSettings = ['shared_preload_libraries=pg_stat_statements', 'pg_stat_statements.track=top']
-  return startOwnStack(closing, { LOG_LEVEL: 'warn' }, { log, postgresSettings })
+  return startOwnStack(closing, { LOG_LEVEL: 'warn', ...variables }, { log, postgresSettings })
 }
 
 /** Runs `work` on a new stack; the stack is gone afterwards, also when interrupted. */
-export async function withStack<T>(work: (stack: Stack) => Promise<T>): Promise<T> {
+export async function withStack<T>(work: (stack: Stack) => Promise<T>, variables?: Variables): Promise<T> {
   return withClosing(async (closing) => {
-    const { environment, stateDir, adminKey, temporalAddress } = await startBenchServers(closing)
+    const { environment, stateDir, adminKey, temporalAddress } = await startBenchServers(closing, variables)
     const deps = await compose(environment, { parts: ['api'] }, closing)
     installSdkRuntime(deps.log)
     // As in production, so that the API's answers do not wait for the worker's work.

@@ -1,4 +1,5 @@
-import { refusing } from './capture.ts'
+import { together } from '../mappers/database/connections.ts'
+import { markerStatement, namesOf, refusing } from './capture.ts'
 import { connectMover, type Move, type MoveEnd, type MoverClient } from './end.ts'
 
 type Refusal = Awaited<ReturnType<typeof refusing>>
@@ -70,4 +71,17 @@ export async function openCutSessions(
     end()
     throw error
   }
+}
+
+/**
+ * Has each session do what it can of its part of the cut, before the pause: for the first time it takes several times as long, because
+ * the server reads its catalogues and loads PL/pgSQL. Nothing of it stays. Needs what a move makes at both ends.
+ */
+export async function warmUp(move: Move, { fence, marker, opening }: CutSessions): Promise<void> {
+  const block = 'do $$ begin end $$'
+  await Promise.all([
+    together(fence, block),
+    together(opening, block, markerStatement(move, `''`)),
+    together(marker, 'begin', `insert into ${namesOf(move).schema}.marker (id) values ('')`, 'rollback'),
+  ])
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { FreeholdError } from '../../domain/errors.ts'
 import { streamsOf, requireSound } from './capture.ts'
-import { openCutSessions, type CutSessions } from './cut-sessions.ts'
+import { openCutSessions, warmUp, type CutSessions } from './cut-sessions.ts'
 import { close, fence, open, TryAgain, type Cut, type Fenced } from './cut.ts'
 import type { Move, MoveEnd, MoverClient } from './end.ts'
 import { readSequenceValues } from './sequences.ts'
@@ -126,6 +126,7 @@ async function cutInTries(
   const { signal, tries } = options
   const stream = wanted === 'target' ? streamsOf(move).forward : streamsOf(move).reverse
   const { stamp, structure } = await compareSides(from, to, sessions)
+  await warmUp(move, sessions)
   const cut: Cut = { ...options, move, from, to, stamp }
   for (let count = 1; ; count += 1) {
     await requireSound(stream, options.tables + 1, sessions.opening)

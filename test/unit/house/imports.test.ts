@@ -30,8 +30,12 @@ const rules: Record<string, string[]> = {
   deploy: [...core, 'registry', 'isolation'],
   local: [...product, 'deploy', ...packages, 'examples'],
   // The API describes itself: its OpenAPI document, and from it the types of its clients, are written by a script. Another
-  // records histories on a stack of its own, and one runs the model of the cut.
-  scripts: ['domain', 'base', 'registry', 'worker', 'api', 'local', 'packages/sdk', ...formal],
+  // records histories on a stack of its own, one moves the shop of the examples, and one runs the model of the cut.
+  scripts: [
+    ...['domain', 'base', 'registry', 'worker', 'api', 'local', 'packages/sdk', 'examples'],
+    ...['bench/quantile.ts', 'bench/service-process.ts'],
+    ...formal,
+  ],
   bench: [...product, 'deploy', 'local', ...packages, 'examples'],
 }
 
