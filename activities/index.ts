@@ -2,6 +2,7 @@ import { createArchiveActivities } from './archives.ts'
 import type { ActivityDeps } from './deps.ts'
 import { createGovernanceActivities } from './governance.ts'
 import { createMoveActivities } from './moves.ts'
+import { createObjectMoveActivities } from './object-moves.ts'
 import { createObserveActivities } from './observe.ts'
 import { createOperationActivities } from './operations.ts'
 import { createResourceActivities } from './resources.ts'
@@ -14,6 +15,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createResourceActivities(deps),
     ...createArchiveActivities(deps),
     ...createMoveActivities(deps),
+    ...createObjectMoveActivities(deps),
     ...createObserveActivities(deps),
   }
 }

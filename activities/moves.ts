@@ -2,7 +2,6 @@ import { cancellationSignal } from '@temporalio/activity'
 import { moverPassword } from '../crypto/envelope.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/json.ts'
-import { textAt } from '../domain/json.ts'
 import type { Target } from '../isolation/mapper.ts'
 import { cutOver, type CutOutcome, type EndName } from '../isolation/move/cutover.ts'
 import type { Move } from '../isolation/move/end.ts'
@@ -22,12 +21,13 @@ import { translated } from '../isolation/mappers/database/errors.ts'
 import { isSuspended, publishCut } from '../operations/publish-cut.ts'
 import type { Claim } from '../operations/claim.ts'
 import type { RelocationRow } from '../registry/entities/relocation.ts'
-import { findPlacedDatabase, findRelocation, noteRelocation, waitsFor } from '../registry/relocations.ts'
+import { noteRelocation, waitsFor } from '../registry/relocations.ts'
 import { sqlOf } from '../registry/pool.ts'
 import { readSpec } from '../domain/resources.ts'
 import { carryOut, type StepInput } from './carry-out.ts'
 import type { ActivityDeps } from './deps.ts'
 import { createHolders } from './snapshot-holders.ts'
+import { placesOf } from './places-of.ts'
 import { targetOf } from './target.ts'
 
 /** How long the copy waits for transactions that were open before it, in one try. */
@@ -51,20 +51,7 @@ export function createMoveActivities(deps: ActivityDeps) {
   /** The move that a step belongs to, with both of its ends as they can be reached just now. */
   async function movingOf(claim: Claim, target: Target) {
     if (target.spec.kind !== 'database') throw new TypeError(`${claim.step.key} moves no database`)
-    const relocation = await findRelocation(sql, claim.tenantId, await relocationId(claim))
-    const at = async (number: number): Promise<Target<'database'>> => {
-      if (number === target.spec.placement) return { ...target, spec: target.spec as Target<'database'>['spec'] }
-      const found = await findPlacedDatabase(sql, claim.tenantId, relocation.environment, number)
-      const spec = readSpec(found.spec, found.specVersion)
-      const other = await targetOf(
-        deps,
-        { ...claim, spec, cell: found.cell, bus: null, birth: target.birth },
-        target.timeoutMs,
-        target.signal,
-      )
-      return other as Target<'database'>
-    }
-    const [source, to] = [await at(relocation.source), await at(relocation.target)]
+    const { relocation, source, target: to } = await placesOf(deps, claim, target, 'database')
     const move: Move = {
       id: relocation.id.replaceAll('-', ''),
       tenantId: claim.tenantId,
@@ -73,17 +60,6 @@ export function createMoveActivities(deps: ActivityDeps) {
       target: endOf(to, passwordOf),
     }
     return { relocation, move, targets: { source, target: to } }
-  }
-
-  /** A move is named by the operation that began it, and in what those that end it are recorded with. */
-  async function relocationId({ kind, operationId }: Claim): Promise<string> {
-    if (kind === 'relocate') return operationId
-    const [row] = await sql<{ parameters: JsonObject }>({
-      name: 'parameters-of',
-      text: 'select parameters from operations where id = $1',
-      values: [operationId],
-    })
-    return textAt(row?.parameters ?? {}, 'relocation')
   }
 
   /** Notes for people where it is, not more often than they can read. */

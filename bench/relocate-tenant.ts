@@ -7,7 +7,7 @@ import { moverRole } from '../isolation/mappers/database/mover-needs.ts'
 import type { Move, MoveEnd } from '../isolation/move/end.ts'
 import { sqlOf } from '../registry/pool.ts'
 import type { RelocationRow } from '../registry/entities/relocation.ts'
-import { findPlacedDatabase, findRelocation } from '../registry/relocations.ts'
+import { findPlaced, findRelocation } from '../registry/relocations.ts'
 import type { Stack } from './stack.ts'
 
 export const shopSchemas = join(import.meta.dirname, '../examples/shop/schemas')
@@ -51,7 +51,7 @@ async function succeeded(client: Client, operation: string): Promise<void> {
 export async function moveOf({ deps, environment }: Stack, relocation: RelocationRow): Promise<Move> {
   const end = async (number: number): Promise<MoveEnd> => {
     const { tenant, environment: name } = relocation
-    const { spec } = await findPlacedDatabase(sqlOf(deps.orm.pool), tenant, name, number)
+    const { spec } = await findPlaced(sqlOf(deps.orm.pool), tenant, { environment: name, number, kind: 'database' })
     if (spec.kind !== 'database') throw new Error(`${spec.key} is no database`)
     const { schema, ownerRole, appRole, ownDatabase } = spec.properties
     const url = new URL(environment['FREEHOLD_WAREHOUSE_URL'] ?? '')

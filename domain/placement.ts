@@ -7,8 +7,8 @@ export type Placement = {
   /** 1, 2, … one per move. */
   readonly number: number
   readonly profile: string
-  /** Profile of what the placements of its environment share, where that is another: a move has left it where it was. */
-  readonly sharedAs?: string | null | undefined
+  /** Its objects are in an area of its own, and not in one that the placements of the environment share: a move brought them there. */
+  readonly ownStore?: boolean | undefined
   readonly cell: string
   /** Namespace of the bus; null where events go by webhooks alone. */
   readonly bus?: string | null | undefined

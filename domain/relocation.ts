@@ -36,6 +36,8 @@ export type RelocationFacts = {
   /** What puts triggers to sleep that fire for replicated rows, and wakes them again. */
   readonly triggers?: { readonly quiet: readonly string[]; readonly wake: readonly string[] }
   readonly copy?: { readonly bytes: number; readonly ms: number; readonly lsn: string }
+  /** Objects, once both areas were compared with both of them closed; from then on they are at the target. */
+  readonly objects?: { readonly count: number; readonly bytes: number }
   readonly approved?: { readonly by: string; readonly at: string }
   readonly cut?: CutFacts
   readonly back?: CutFacts

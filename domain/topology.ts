@@ -6,7 +6,7 @@ export type Site = { readonly cell: Cell; readonly bus: Bus | undefined; readonl
 /** What a topology is made from. */
 export type TopologyInput = {
   readonly tenant: { readonly code: string }
-  readonly placement: Pick<Placement, 'environment' | 'number' | 'profile' | 'sharedAs' | 'segment' | 'server'>
+  readonly placement: Pick<Placement, 'environment' | 'number' | 'profile' | 'ownStore' | 'segment' | 'server'>
   readonly site: Site
 }
 

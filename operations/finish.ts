@@ -59,7 +59,7 @@ export function superseded({ spec }: Pick<Claim, 'spec'>): FreeholdError {
 }
 
 /** What is not made by them. */
-const leavesAsItIs: ReadonlySet<StepAction> = new Set<StepAction>(['freeze', 'revert', 'release'])
+const leavesAsItIs: ReadonlySet<StepAction> = new Set<StepAction>(['freeze', 'revert', 'takeBack', 'release'])
 
 const phases = {
   ensure: 'resources',
@@ -71,6 +71,9 @@ const phases = {
   verify: 'verifying',
   import: 'importing',
   compare: 'comparing',
+  carry: 'copying',
+  handOver: 'objects',
+  takeBack: 'returning',
   copy: 'copying',
   await: 'ready',
   cut: 'cutting',

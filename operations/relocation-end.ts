@@ -70,13 +70,35 @@ export async function scheduleComplete(
   return [operationEvent(scheduled, 'system:retention', 'TENANCY_OPERATION_ACCEPTED', data)]
 }
 
+/** What a move has changed of what placements share is so for good, or is as it was. */
+export async function forgetBefore(sql: Sql, tenant: string): Promise<void> {
+  await sql({
+    name: 'forget-before',
+    text: 'update resources set spec_before = null where tenant_id = $1 and spec_before is not null',
+    values: [tenant],
+  })
+}
+
 /** What the ledger has of one placement alone. */
-export function ofPlacement(
+export function ofPlacement(ledger: readonly LedgerEntry[], environment: string, number: number): ResourceSpec[] {
+  return placed(ledger, environment, (spec) => spec.placement === number)
+}
+
+/** What a move leaves behind: all of the old placement, and objects in an area that placements shared before. */
+export function leftBehind(
   ledger: readonly LedgerEntry[],
-  { environment, number }: { environment: string; number: number },
+  { environment, source, target }: { environment: string; source: number; target: number },
 ): ResourceSpec[] {
+  return placed(
+    ledger,
+    environment,
+    (spec) => spec.placement === source || (spec.kind === 'object-store' && spec.placement !== target),
+  )
+}
+
+function placed(ledger: readonly LedgerEntry[], environment: string, isIt: (spec: ResourceSpec) => boolean) {
   return ledger.flatMap(({ spec }) =>
-    spec.environment === environment && spec.placement === number && spec.kind !== 'archive' ? [spec] : [],
+    spec.environment === environment && spec.kind !== 'archive' && isIt(spec) ? [spec] : [],
   )
 }
 

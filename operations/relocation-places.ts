@@ -73,19 +73,10 @@ export async function enterTarget(
   if (place === undefined) throw new Error('no place was chosen, and no error told why')
   const [{ number } = { number: 0 }] = await sql<{ number: number }>({
     name: 'enter-target',
-    text: `insert into placements (tenant_id, environment, number, profile, shared_as, cell, bus, segment, epoch)
-      select $1, $2, max(number) + 1, $3, $4, $5, $6, $7::cidr, $8 from placements where tenant_id = $1 and environment = $2
+    text: `insert into placements (tenant_id, environment, number, profile, own_store, cell, bus, segment, epoch)
+      select $1, $2, max(number) + 1, $3, true, $4, $5, $6::cidr, $7 from placements where tenant_id = $1 and environment = $2
       returning number`,
-    values: [
-      tenant.id,
-      environment,
-      options.profile,
-      source.sharedAs ?? source.profile,
-      place.cell,
-      source.bus ?? null,
-      place.segment,
-      source.epoch,
-    ],
+    values: [tenant.id, environment, options.profile, place.cell, source.bus ?? null, place.segment, source.epoch],
   })
   const row = await enterRelocation(sql, {
     id: operation.id,

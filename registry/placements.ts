@@ -15,7 +15,7 @@ export type PlacementWithRows = { placement: Placement; cell: CellRow; bus: BusR
 export const placementsWithRows = `(select coalesce(jsonb_agg(jsonb_build_object(
     'placement', jsonb_build_object('environment', p.environment, 'number', p.number, 'profile', p.profile,
       'cell', p.cell, 'bus', p.bus, 'segment', p.segment, 'state', p.state, 'epoch', p.epoch,
-      'sharedAs', p.shared_as, 'server', case when s.name is not null then s.address || jsonb_build_object('secret', s.name) end),
+      'ownStore', p.own_store, 'server', case when s.name is not null then s.address || jsonb_build_object('secret', s.name) end),
     'cell', to_jsonb(c), 'bus', to_jsonb(b)) order by p.environment, p.number), '[]')
   from placements p join cells c on c.name = p.cell left join buses b on b.name = p.bus
     left join platform_secrets s on s.name = p.server_secret

@@ -85,21 +85,21 @@ export async function settleRelocation(
   })
 }
 
-/** The database of one placement as the ledger has it, with its cell. Throws `not_found`. */
-export async function findPlacedDatabase(
+/** What the ledger has of one placement and kind, with its cell; objects may be in an area that the placements shared. Throws `not_found`. */
+export async function findPlaced(
   sql: Sql,
   tenant: string,
-  environment: string,
-  number: number,
+  { environment, number, kind }: { environment: string; number: number; kind: 'database' | 'object-store' },
 ): Promise<{ spec: ResourceSpec; specVersion: number; cell: CellRow }> {
   const [row] = await sql<{ spec: ResourceSpec; specVersion: number; cell: CellRow }>({
-    name: 'placed-database',
+    name: 'find-placed',
     text: `select r.spec, r.spec_version as "specVersion", to_jsonb(c) as cell from resources r join cells c on c.name = r.cell
-      where r.tenant_id = $1 and r.environment = $2 and r.placement = $3 and r.kind = 'database'`,
-    values: [tenant, environment, number],
+      where r.tenant_id = $1 and r.environment = $2 and r.kind = $4 and (r.placement = $3 or $4 = 'object-store' and r.placement = 0)
+      order by r.placement desc limit 1`,
+    values: [tenant, environment, number, kind],
   })
   if (row !== undefined) return row
-  throw new FreeholdError('not_found', `placement ${number} of ${environment} has no database in the ledger`)
+  throw new FreeholdError('not_found', `placement ${number} of ${environment} has no ${kind} in the ledger`)
 }
 
 /** Gives the word for the cut of a move. @returns false when it is not one that waits for it */

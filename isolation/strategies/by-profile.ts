@@ -1,5 +1,5 @@
 import { FreeholdError } from '../../domain/errors.ts'
-import type { ResourceSpec } from '../../domain/resources.ts'
+import { resourceKey, type ResourceSpec } from '../../domain/resources.ts'
 import type { Topology, TopologyInput } from '../../domain/topology.ts'
 import type { Strategy, StrategyInput } from '../strategy.ts'
 import { mtStandard } from './mt-standard.ts'
@@ -16,28 +16,21 @@ const strategies: Readonly<Record<string, Strategy>> = {
 /** The profiles that there is a strategy for. */
 export const profiles: readonly string[] = Object.keys(strategies)
 
-/** Resources of one environment by the profile of its placement. Throws `profile_not_configured` for a profile nobody registered. */
+/**
+ * Resources of one environment by the profile of its placement. Objects that were moved are in an area of the placement, and no
+ * longer in one that placements of the environment share. Throws `profile_not_configured` for a profile nobody registered.
+ */
 export function resourcesOf(input: StrategyInput): ResourceSpec[] {
-  const own = strategyOf(input.placement.profile).resources(input)
-  const shared = sharedBy(input)
-  if (shared === undefined) return own
-  // Keys are the same whatever the profile.
-  const stayed = new Map(shared.resources(input).flatMap((spec) => (spec.placement === 0 ? [[spec.key, spec]] : [])))
-  return own.map((spec) => stayed.get(spec.key) ?? spec)
+  const { environment, number, profile, ownStore } = input.placement
+  const specs = strategyOf(profile).resources(input)
+  if (ownStore !== true) return specs
+  const key = resourceKey(environment, 'object-store', number)
+  return specs.map((spec) => (spec.kind === 'object-store' ? { ...spec, key, placement: number } : spec))
 }
 
 /** Topology of one environment by the profile of its placement. Throws `profile_not_configured`. */
 export function topologyOf(input: TopologyInput): Topology {
-  const own = strategyOf(input.placement.profile).topology(input)
-  const shared = sharedBy(input)?.topology(input)
-  if (shared === undefined) return own
-  const { objectStore, runtime, secrets, events } = shared
-  return { ...own, objectStore, runtime, secrets, events }
-}
-
-/** The strategy of what a move has left where it was; undefined where there is nothing of the kind. */
-function sharedBy({ placement: { profile, sharedAs } }: TopologyInput): Strategy | undefined {
-  return sharedAs === null || sharedAs === undefined || sharedAs === profile ? undefined : strategyOf(sharedAs)
+  return strategyOf(input.placement.profile).topology(input)
 }
 
 /** Whether tenants of a profile have a master key of their own. Throws `profile_not_configured`. */

@@ -1,7 +1,7 @@
 import { textAt } from '../../domain/json.ts'
 import { completeSteps } from '../../domain/relocation-steps.ts'
 import { findRelocation, settleRelocation } from '../../registry/relocations.ts'
-import { ofPlacement, requireSoaking } from '../relocation-end.ts'
+import { leftBehind, ofPlacement, requireSoaking } from '../relocation-end.ts'
 import { releasePlacement } from '../relocation-places.ts'
 import type { Kind } from './kind.ts'
 
@@ -10,12 +10,10 @@ export const complete: Kind = {
   accepted: requireSoaking,
   prepare({ ledger, operation }) {
     const environment = textAt(operation.parameters, 'environment')
-    const [source, target] = ['source', 'target'].map((end) =>
-      ofPlacement(ledger, { environment, number: Number(operation.parameters[end]) }),
-    )
-    const database = target?.find(({ kind }) => kind === 'database')
+    const [source = 0, target = 0] = ['source', 'target'].map((end) => Number(operation.parameters[end]))
+    const database = ofPlacement(ledger, environment, target).find(({ kind }) => kind === 'database')
     if (database === undefined) throw new Error(`environment ${environment} has no database where it was moved to`)
-    return { specs: [], steps: completeSteps(source ?? [], database) }
+    return { specs: [], steps: completeSteps(leftBehind(ledger, { environment, source, target }), database) }
   },
   async succeed(sql, held) {
     const { operation, tenant } = held

@@ -19,11 +19,17 @@ export function presentOf(ledger: readonly LedgerEntry[]): ResourceSpec[] {
 
 /** The same without what a move has left behind, which is closed and stays so. */
 export function inUse({ ledger, placements }: Pick<Facts, 'ledger' | 'placements'>): LedgerEntry[] {
-  const left = new Set(
-    placements.filter(({ state }) => state === 'moved').map(({ environment, number }) => `${environment}/${number}`),
+  const left = placements.filter(({ state }) => state === 'moved')
+  return ledger.filter(
+    ({ spec: { environment, placement, kind } }) =>
+      !left.some(
+        (one) => one.environment === environment && (one.number === placement || isSharedArea(kind, placement)),
+      ),
   )
-  return ledger.filter(({ spec }) => !left.has(`${spec.environment}/${spec.placement}`))
 }
+
+/** Objects of an environment that was moved are in an area of the new placement, or of the one before. */
+const isSharedArea = (kind: ResourceSpec['kind'], placement: number) => kind === 'object-store' && placement === 0
 
 /** What a kind prepares from: everything that is recorded, and the platform file. */
 export type Facts = {

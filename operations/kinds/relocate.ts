@@ -1,9 +1,10 @@
+import { sameSpec } from '../../domain/changes.ts'
 import { textAt } from '../../domain/json.ts'
 import { relocateSteps, revertSteps } from '../../domain/relocation-steps.ts'
 import type { RelocationOptions } from '../../domain/relocation.ts'
 import { findRelocation, settleRelocation } from '../../registry/relocations.ts'
 import { enterTarget, releasePlacement } from '../relocation-places.ts'
-import { scheduleComplete } from '../relocation-end.ts'
+import { forgetBefore, scheduleComplete } from '../relocation-end.ts'
 import { reportRelocation } from '../report-relocation.ts'
 import { wantedResources } from '../wanted-resources.ts'
 import type { Facts, Kind } from './kind.ts'
@@ -16,27 +17,29 @@ export const relocate: Kind = {
   prepare(facts) {
     const target = targetOf(facts)
     const wanted = wantedResources({ ...facts, placements: [target] })
-    const specs = wanted.filter(({ placement }) => placement === target.number)
-    const database = specs.find(({ kind }) => kind === 'database')
-    if (database === undefined) throw new Error(`placement ${target.number} has no database`)
+    const known = new Map(facts.ledger.map(({ key, spec }) => [key, spec]))
+    const changed = wanted.filter((spec) => {
+      const now = known.get(spec.key)
+      return spec.placement === 0 && now !== undefined && !sameSpec(now, spec)
+    })
+    const made = wanted.filter(({ placement }) => placement === target.number)
     const { appVersion } = facts.manifest.spec.schema
     const { approval, window } = optionsOf(facts)
     const waits = approval === true || window !== undefined
-    return { specs, steps: relocateSteps(specs, database, { appVersion, waits }) }
+    return { specs: [...made, ...changed], steps: relocateSteps({ made, changed }, { appVersion, waits }) }
   },
 
   undo({ ledger, operation }) {
-    const specs = ledger.filter(({ createdBy }) => createdBy === operation.id).map(({ spec }) => spec)
-    return revertSteps(
-      specs,
-      specs.find(({ kind }) => kind === 'database'),
-    )
+    const made = ledger.filter(({ createdBy }) => createdBy === operation.id).map(({ spec }) => spec)
+    const changed = ledger.filter(({ createdBy, before }) => createdBy !== operation.id && before !== null)
+    return revertSteps({ made, changed: changed.map(({ spec }) => spec) })
   },
 
   async succeed(sql, held) {
     const { operation, tenant } = held
     const relocation = await findRelocation(sql, tenant.id, operation.id)
     await settleRelocation(sql, relocation.id, 'soaking', 'soak', relocation.options.soakSeconds)
+    await forgetBefore(sql, tenant.id)
     return [...(await reportRelocation(sql, held, relocation)), ...(await scheduleComplete(sql, held, relocation))]
   },
 
@@ -54,6 +57,7 @@ export const relocate: Kind = {
       return []
     }
     await settleRelocation(sql, relocation.id, 'failed', 'undone')
+    await forgetBefore(sql, tenant.id)
     const left = await sql({
       text: 'select from resources where tenant_id = $1 and environment = $2 and placement = $3 limit 1',
       values: [tenant.id, environment, target],

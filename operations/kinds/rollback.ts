@@ -1,29 +1,33 @@
+import { sameSpec } from '../../domain/changes.ts'
 import { textAt } from '../../domain/json.ts'
 import { revertSteps } from '../../domain/relocation-steps.ts'
 import { findRelocation, settleRelocation } from '../../registry/relocations.ts'
-import { ofPlacement, requireSoaking } from '../relocation-end.ts'
+import { forgetBefore, ofPlacement, requireSoaking } from '../relocation-end.ts'
 import { releasePlacement } from '../relocation-places.ts'
+import { wantedResources } from '../wanted-resources.ts'
 import type { Kind } from './kind.ts'
 
 /** Takes a tenant back to where it was before its move, with every write that was made since; the new place goes. */
 export const rollback: Kind = {
   accepted: requireSoaking,
-  prepare({ ledger, operation }) {
+  prepare(facts) {
+    const { ledger, placements, operation } = facts
     const environment = textAt(operation.parameters, 'environment')
-    const number = Number(operation.parameters['target'])
-    const specs = ofPlacement(ledger, { environment, number })
-    return {
-      specs: [],
-      steps: revertSteps(
-        specs,
-        specs.find(({ kind }) => kind === 'database'),
-      ),
-    }
+    const [source, target] = ['source', 'target'].map((end) => Number(operation.parameters[end]))
+    const before = placements.filter((one) => one.environment === environment && one.number === source)
+    const known = new Map(ledger.map(({ key, spec }) => [key, spec]))
+    const changed = wantedResources({ ...facts, placements: before }).filter((spec) => {
+      const now = known.get(spec.key)
+      return spec.placement === 0 && spec.kind !== 'object-store' && now !== undefined && !sameSpec(now, spec)
+    })
+    const made = ofPlacement(ledger, environment, target ?? 0)
+    return { specs: changed, steps: revertSteps({ made, changed }) }
   },
   async succeed(sql, held) {
     const { operation, tenant } = held
     const relocation = await findRelocation(sql, tenant.id, textAt(operation.parameters, 'relocation'))
     await settleRelocation(sql, relocation.id, 'rolled-back', 'rolled back')
+    await forgetBefore(sql, tenant.id)
     return releasePlacement(sql, held, { environment: relocation.environment, number: relocation.target })
   },
 }

@@ -50,8 +50,8 @@ export const Placement = defineEntity({
     environment: p.text().primary(),
     number: p.integer().primary(),
     profile: p.text(),
-    /** Of what the placements of the environment share; that of the placement where it is null. */
-    sharedAs: p.text().nullable(),
+    /** Its objects are in an area of its own: a move brought them there. */
+    ownStore: p.boolean().default(false),
     cell: () => p.manyToOne(Cell).mapToPk().joinColumn('cell'),
     bus: () => p.manyToOne(Bus).mapToPk().joinColumn('bus').nullable().deleteRule('no action'),
     /** Of the tenant's own database server; null where the cell's is used. */

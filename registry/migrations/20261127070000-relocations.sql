@@ -3,9 +3,8 @@ alter table placements drop constraint placements_state_check;
 alter table placements
   add constraint placements_state_check check (state in ('standby', 'active', 'suspended', 'moved', 'released'));
 
--- Profile by which what the placements of an environment share is laid out, where that is not the profile of the placement: a move
--- takes the database and the network along, and leaves objects, queue and topic where they are.
-alter table placements add column shared_as text null;
+-- Whether the objects are in an area of the placement: those of the first placement are in one that the environment shares.
+alter table placements add column own_store boolean not null default false;
 
 -- Moves of an environment from one placement to another. The id is that of the operation that moves. `facts` is what its steps
 -- tell each other and the report; `progress` is for people.

@@ -11,7 +11,7 @@ import { storeOf } from './stores.ts'
 type ObjectTarget = Target<'object-store'>
 
 /** What a verb works with: the store of the target's cell, the area in it, and under which claim. */
-function locate(target: ObjectTarget): [store: ObjectStore, area: Area, claim: AreaClaim] {
+export function locate(target: ObjectTarget): [store: ObjectStore, area: Area, claim: AreaClaim] {
   const { spec, cell, tenantId: owner, epoch, fence } = target
   const { container, prefix } = spec.properties
   return [storeOf(cell.objectStore), { container, prefix }, { owner, placement: spec.placement, epoch, fence }]
