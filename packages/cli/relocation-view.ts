@@ -14,9 +14,12 @@ export function relocationForPeople(tenant: string, relocation: Relocation, repo
     ['state', state],
     ['phase', state === 'moving' ? moveProgress()(relocation).text : undefined],
     ['fence', fenceOf(cut)],
-    ['verified', verified === null ? undefined : verifiedOf(verified)],
+    ['verified', verified === null ? unproven(relocation) : verifiedOf(verified)],
     ['rolled back', fenceOf(rollback)],
-    ['can be undone', state === 'soaking' && soakUntil !== null ? `until ${time(soakUntil)} (UTC)` : undefined],
+    [
+      'can be undone',
+      state === 'soaking' && verified !== null && soakUntil !== null ? `until ${time(soakUntil)} (UTC)` : undefined,
+    ],
     ['report', report ?? undefined],
     ['possible now', allowed.map((command) => `freehold relocate ${command} ${tenant}`).join('; ') || undefined],
   ]
@@ -31,6 +34,13 @@ function fenceOf(cut: Cut): string | undefined {
   const { fenceMs, tries, epoch } = cut
   const waited = fenceMs === undefined ? 'made by an earlier try' : `${fenceMs.toFixed(1)} ms`
   return `${waited}${tries === undefined ? '' : `, try ${tries}`}, epoch ${epoch}`
+}
+
+/** A move that was cut and could not be taken back stays as it is until somebody decides. */
+function unproven({ state }: Relocation): string | undefined {
+  return state === 'soaking'
+    ? 'NOT PROVEN to be equal; it stays so until it is rolled back, or completed by hand'
+    : undefined
 }
 
 function verifiedOf({ tables, rows, taken }: NonNullable<Relocation['verified']>): string {

@@ -168,6 +168,13 @@ test('relocate --wait ends with what the cut took, what was proven, and until wh
   ])
 })
 
+test('a move that was cut and not proven says so, and names no time', async () => {
+  await using fake = await startMoves([{ ...soaking, verified: null, phase: 'not proven' }])
+  const { stdout } = await fake.freehold(['relocate', 'status', 'acme'])
+  expect(stdout).toMatch(/^verified +NOT PROVEN/m)
+  expect(stdout).not.toContain('can be undone')
+})
+
 test('a move that failed is 1, and is shown as it is', async () => {
   await using fake = await startMoves([relocation({ state: 'failed', phase: 'undone', allowed: [] })], 'failed')
   const { exitCode, stdout, stderr } = await fake.freehold(['relocate', 'acme', '--to', 'x', '--wait', '-o', 'json'])
