@@ -6,10 +6,26 @@ export function tries(ms: number): Timing['tryMs'] {
   return { ...byAction, operation: ms }
 }
 
+/** What copies is not tried again when its time is over, or begun anew, and a busy machine is slow. */
+const copying = [
+  'export',
+  'verify',
+  'import',
+  'compare',
+  'copy',
+  'cut',
+  'prove',
+  'revert',
+  'release',
+  'carry',
+  'handOver',
+  'takeBack',
+]
+const withTime = Object.fromEntries(copying.map((action) => [action, 30_000]))
+
 /** Steps give up after seconds, so a killed worker's work is taken up within a test. */
 export const testTiming: Timing = {
-  // What copies is not tried again when its time is over, and a busy machine is slow.
-  tryMs: { ...tries(2_000), export: 30_000, verify: 30_000, import: 30_000, compare: 30_000 },
+  tryMs: { ...tries(2_000), ...withTime },
   heartbeatMs: 1_000,
   initialRetryMs: 50,
   maximumRetryMs: 500,

@@ -41,8 +41,11 @@ export function createFileSystemStore(root: string): ObjectStore {
     inventory: (area) =>
       guarded(area, async (place) => {
         const entries = []
-        for (const listing of await listObjects(place))
-          entries.push({ ...listing, sha256: await hashFile(join(place.folder, listing.key)) })
+        for (const listing of await listObjects(place)) {
+          // In an area that is open, it may be deleted since it was listed.
+          const sha256 = await unless(['ENOENT'], hashFile(join(place.folder, listing.key)), undefined)
+          if (sha256 !== undefined) entries.push({ ...listing, sha256 })
+        }
         return entries
       }),
     usage: (area) =>

@@ -87,7 +87,7 @@ describe('relocate', () => {
       ledger: [
         'prod/3/database present',
         'prod/3/network present',
-        'prod/object-store present',
+        'prod/3/object-store present',
         'prod/runtime present',
         'prod/secrets present',
         'prod/topic present',
