@@ -10,6 +10,8 @@ import { measureCuts } from './relocate-cuts.ts'
 import { moveOf, openShop, relocate, rollBack, shopSchemas, type Shop } from './relocate-tenant.ts'
 import { withStack, type Stack } from './stack.ts'
 
+type Figures = Readonly<Record<string, number | string>>
+
 const megabyte = 1_000_000
 /** The copy beside others is held to this part of its rate. */
 const throttled = 0.25
@@ -28,7 +30,7 @@ export async function benchRelocate(wanted: { megabytes: number; writers: number
       superuser.username = 'postgres'
       superuser.password = readFileSync(join(stack.stateDir, 'postgres-superuser.password'), 'utf8').trim()
       const shops: Shop[] = []
-      const figures: Record<string, unknown> = {}
+      const figures: Record<string, Figures> = {}
       try {
         say(`shops of ${wanted.megabytes / 4} and ${wanted.megabytes} MB`)
         const small = await openShop(stack, client, 'small', wanted.megabytes / 4)
@@ -77,7 +79,7 @@ export async function benchRelocate(wanted: { megabytes: number; writers: number
       } finally {
         for (const { database } of shops) await database.close()
       }
-      return figures
+      return flat(figures)
     },
     { FREEHOLD_MIGRATIONS_DIR: shopSchemas },
   )
@@ -87,7 +89,7 @@ async function measureMove(
   stack: Stack,
   client: Client,
   shop: Shop,
-): Promise<{ relocation: RelocationRow; figures: object }> {
+): Promise<{ relocation: RelocationRow; figures: Figures }> {
   const growth = watchGrowth(stack.workerPid)
   const relocation = await relocate(stack, client, shop)
   const workerGrownMB = growth()
@@ -106,26 +108,36 @@ async function measureMove(
   }
 }
 
-/** Latencies of another tenant's writers on the same server: alone, and while each of these goes on; ratios to those alone. */
-async function measureNeighbour(shop: Shop, during: Record<string, () => Promise<void>>) {
+/**
+ * Latencies of another tenant's writers on the same server while each of these goes on, as ratios to those before and after all of
+ * them, when nothing moved.
+ */
+async function measureNeighbour(shop: Shop, during: Record<string, () => Promise<void>>): Promise<Figures> {
   const writers = startWriters(shop.database, { name: 'beside', many: neighbour.writers, pauseMs: neighbour.pauseMs })
   const latencies = async (work: () => Promise<unknown>) => {
     const from = writers.acknowledged.length
     await work()
-    const took = writers.acknowledged.slice(from).map(({ ms }) => ms)
-    return { p50: quantile(took, 0.5), p99: quantile(took, 0.99) }
+    return writers.acknowledged.slice(from).map(({ ms }) => ms)
   }
   await sleep(1_000)
   const alone = await latencies(() => sleep(neighbour.quietMs))
-  const figures: Record<string, number> = { aloneP50Ms: alone.p50, aloneP99Ms: alone.p99 }
-  for (const [name, work] of Object.entries(during)) {
-    const { p50, p99 } = await latencies(work)
-    Object.assign(figures, { [`${name}P50Ms`]: p50, [`${name}P99Ms`]: p99, [`${name}P99Ratio`]: p99 / alone.p99 })
-  }
+  const beside: [name: string, took: number[]][] = []
+  for (const [name, work] of Object.entries(during)) beside.push([name, await latencies(work)])
   await sleep(500)
-  const again = await latencies(() => sleep(neighbour.quietMs))
+  alone.push(...(await latencies(() => sleep(neighbour.quietMs))))
   await writers.stop()
-  return rounded({ ...figures, aloneAgainP99Ms: again.p99, clientErrors: writers.errors.length })
+  const figures = beside.map(([name, took]) => ({
+    [`${name}P50Ms`]: quantile(took, 0.5),
+    [`${name}P99Ms`]: quantile(took, 0.99),
+    [`${name}P50Ratio`]: quantile(took, 0.5) / quantile(alone, 0.5),
+    [`${name}P99Ratio`]: quantile(took, 0.99) / quantile(alone, 0.99),
+  }))
+  return rounded({
+    aloneP50Ms: quantile(alone, 0.5),
+    aloneP99Ms: quantile(alone, 0.99),
+    ...Object.assign({}, ...figures),
+    clientErrors: writers.errors.length,
+  })
 }
 
 /** Looks often at the memory of another process; gives how much it had grown at most, in MB. `NaN` where there is no /proc. */
@@ -146,7 +158,16 @@ function watchGrowth(pid: number): () => number {
   }
 }
 
-function rounded(figures: Readonly<Record<string, number | string>>): Record<string, number | string> {
+/** One line a figure, under `<what>.<figure>`. */
+function flat(figures: Readonly<Record<string, Figures>>): Figures {
+  return Object.fromEntries(
+    Object.entries(figures).flatMap(([what, all]) =>
+      Object.entries(all).map(([name, value]) => [`${what}.${name}`, value] as const),
+    ),
+  )
+}
+
+function rounded(figures: Figures): Figures {
   return Object.fromEntries(
     Object.entries(figures).map(([name, value]) => [
       name,

@@ -125,7 +125,7 @@ export async function demonstrate(stack: MoveStack, display: Display, wanted: Wa
   const leftovers = await leftBy([there.moved, second.moved], second.moved.target)
   must(leftovers.length === 0, `there are leftovers: ${leftovers.slice(0, 5).join('; ')}`)
   done(
-    `it is complete after a cut of ${round(second.moved.cut?.fenceMs ?? 0)} ms; leftovers of the moves: ${leftovers.length}`,
+    `it is complete after a cut of ${round(second.moved.cut?.fenceMs ?? 0)} ms; of ${inMove.length} traces in the middle of a move ${leftovers.length} are left`,
   )
 
   const gaps = [longestGapMs(all, firstSpan), longestGapMs(all, secondSpan)]
