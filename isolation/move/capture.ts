@@ -155,13 +155,21 @@ async function blocked({ from }: Stream, signal: AbortSignal): Promise<FreeholdE
   )
 }
 
-/** Makes the subscription that applies a stream. The slot is there. */
+/** Owners of tables with forced policies may not apply rows to them; the mover, whom no policy binds, may. */
+const forcedStatement = `select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = $1 and c.relrowsecurity and c.relforcerowsecurity limit 1`
+
+/**
+ * Makes the subscription that applies a stream, as the owner of the tables where that may apply to all of them. The slot is there.
+ */
 export async function subscribe({ name, from, to }: Stream, signal: AbortSignal): Promise<void> {
   await withMover(to, { signal }, async (client) => {
     if ((await subscription(client, name)) !== undefined) return
+    const { rowCount } = await client.query(forcedStatement, [to.names.schema])
     await client.query(`create subscription ${name} connection ${pg.escapeLiteral(conninfo(from.moverUrl))}
       publication ${name} with (create_slot = false, slot_name = '${name}', copy_data = false, origin = none,
-        disable_on_error = true, streaming = on, synchronous_commit = off)`)
+        disable_on_error = true, streaming = on, synchronous_commit = off,
+        run_as_owner = ${rowCount !== 0})`)
   })
 }
 

@@ -27,13 +27,27 @@ export const startApplication = (cell: TestCell, moving: Movable, { write }: Liv
   })
 
 /** What is not as it should be at one side after so many operations: nothing, by name. */
-export async function wrongAt(cell: TestCell, moving: Movable, name: EndName, schema: LiveSchema, done: number) {
+export async function wrongAt(cell: TestCell, moving: Movable, name: EndName, { wrong }: LiveSchema, done: number) {
   const client = await cell.adminIn(databaseOf(moving.tenantOf(name), cell)).connect()
   try {
     await client.query(`set search_path = ${moving.move[name].names.schema}`)
-    const { rows } = await client.query<Record<string, string>>(schema.wrong, [done])
+    const { rows } = await client.query<Record<string, string>>(wrong, [done])
     const keys = await client.query<{ many: string }>('select count(*) - $1 as many from operations', [done])
-    return Object.entries({ operations: keys.rows[0]?.many, ...rows[0] }).filter(([, found]) => Number(found) !== 0)
+    return unlikeZero({ operations: keys.rows[0]?.many, ...rows[0] })
+  } finally {
+    client.release(true)
+  }
+}
+
+const unlikeZero = (row: object) => Object.entries(row).filter(([, found]) => Number(found) !== 0)
+
+/** What the move should have filled on the target, and has not. */
+async function staleAt(cell: TestCell, moving: Movable, { stale = 'select' }: LiveSchema) {
+  const client = await cell.adminIn(databaseOf(moving.target, cell)).connect()
+  try {
+    await client.query(`set search_path = ${moving.move.target.names.schema}`)
+    const { rows } = await client.query<Record<string, string>>(stale)
+    return unlikeZero(rows[0] ?? {})
   } finally {
     client.release(true)
   }
@@ -77,13 +91,14 @@ export async function rehearse(cell: TestCell, moving: Movable, schema: LiveSche
     await moving.fill()
     await sleep(200)
     await cutAndProve(moving, 'target', 2)
+    expect(await staleAt(cell, moving, schema)).toEqual([])
     await sleep(200)
     await cutAndProve(moving, 'source', 3)
     await sleep(200)
   } finally {
     await writers.stop()
   }
-  expect(writers.errors).toEqual([])
+  expect(writers.errors.map(String)).toEqual([])
   expect(writers.acknowledged.length).toBeGreaterThan(20)
   expect(await wrongAt(cell, moving, 'source', schema, writers.acknowledged.length)).toEqual([])
   await cleanMove(moving.move, moving.signal)

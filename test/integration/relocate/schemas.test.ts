@@ -1,6 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { cleanMove } from '../../../isolation/move/clean.ts'
 import { bank, keylessBank } from '../../support/schemas/bank.ts'
+import { rental } from '../../support/schemas/rental.ts'
+import { trading } from '../../support/schemas/trading.ts'
+import { workspaces } from '../../support/schemas/workspaces.ts'
 import { testCell, type TestCell } from '../isolation/support.ts'
 import { movableSchema, rehearse } from './rehearse.ts'
 import type { Movable } from './support.ts'
@@ -33,6 +36,9 @@ describe('a move of', () => {
   it.each([
     ['a bank whose history is found by all of its columns', bank('replica identity full')],
     ['a bank whose history has got a key', bank('a primary key')],
+    ['a shop that rents out films', rental],
+    ['a trader', trading],
+    ['software for teams', workspaces],
   ])('%s', async (_, schema) => {
     const moving = await movableSchema(cell, schema)
     begun.push(moving)

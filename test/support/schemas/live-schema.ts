@@ -10,6 +10,8 @@ export type LiveSchema = {
   write(client: pg.Client, key: string): Promise<void>
   /** SQL for what one row of numbers must be once `$1` transactions are done: a column for each, `0` where all is well. */
   readonly wrong: string
+  /** The same for what the move itself fills on the target: materialized views. */
+  readonly stale?: string
 }
 
 /** The key of each operation is inserted in its transaction; this is the table for it. */
