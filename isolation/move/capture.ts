@@ -57,12 +57,15 @@ async function writableTables(client: pg.ClientBase, schema: string): Promise<st
   return rows.map(({ name }) => nameIn(schema, name))
 }
 
-/** Statements that make every table of a schema refuse writes, and those that make it take them again. */
+/**
+ * Statements that make every table of a schema refuse writes, and one that makes all take them again. That leaves the triggers there,
+ * asleep: to drop one waits for everybody who reads its table, and they may read for hours.
+ */
 export async function refusing(
   client: pg.ClientBase,
   move: Move,
   { names: { schema } }: MoveEnd,
-): Promise<{ tables: string[]; refuse: string[]; accept: string[] }> {
+): Promise<{ tables: string[]; refuse: string[]; accept: string }> {
   const tables = await writableTables(client, schema)
   const moved = `${quoteIdentifier(namesOf(move).schema)}.moved()`
   return {
@@ -71,7 +74,12 @@ export async function refusing(
       (table) => `create or replace trigger ${movedTrigger} before insert or update or delete or truncate on ${table}
         for each statement execute function ${moved}`,
     ),
-    accept: tables.map((table) => `drop trigger if exists ${movedTrigger} on ${table}`),
+    accept: `do $accept$ declare refusing record; begin
+      for refusing in select t.tgrelid::pg_catalog.regclass as name from pg_catalog.pg_trigger t
+          join pg_catalog.pg_class c on c.oid = t.tgrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+          where t.tgname = '${movedTrigger}' and n.nspname = ${pg.escapeLiteral(schema)} order by c.relname collate "C" loop
+        execute pg_catalog.format('alter table only %s disable trigger ${movedTrigger}', refusing.name);
+      end loop; end $accept$`,
   }
 }
 
