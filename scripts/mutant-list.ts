@@ -4,6 +4,7 @@ import { byocMutants } from './byoc-mutants.ts'
 import { faultMutants } from './fault-mutants.ts'
 import { governanceMutants } from './governance-mutants.ts'
 import { lifeMutants } from './life-mutants.ts'
+import { relocationMutants } from './relocation-mutants.ts'
 import { sdkMutants } from './sdk-mutants.ts'
 import { updateMutants } from './update-mutants.ts'
 
@@ -391,6 +392,7 @@ export const mutants: readonly Mutant[] = [
   ...governanceMutants,
   ...faultMutants,
   ...lifeMutants,
+  ...relocationMutants,
   ...archiveMutants,
   ...updateMutants,
   ...sdkMutants,

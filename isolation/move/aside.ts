@@ -117,6 +117,8 @@ export async function buildAside(
 ): Promise<void> {
   const settings = [
     'set max_parallel_maintenance_workers = 0',
+    // A materialized view is filled by its owner, whom a policy may be forced on: it sees what it saw on the source.
+    'set row_security = on',
     ...(maintenanceWorkMem === undefined ? [] : [`set maintenance_work_mem = ${pg.escapeLiteral(maintenanceWorkMem)}`]),
   ]
   await untilAborted(signal, together(target, ...settings))
@@ -126,7 +128,7 @@ export async function buildAside(
       onProgress?.({ title, done: index + 1, all: list.length })
     }
   } finally {
-    const names = ['max_parallel_maintenance_workers', 'maintenance_work_mem']
+    const names = ['max_parallel_maintenance_workers', 'row_security', 'maintenance_work_mem']
     if (!signal.aborted) await together(target, ...names.map((name) => `reset ${name}`))
   }
 }

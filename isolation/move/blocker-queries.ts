@@ -87,7 +87,7 @@ const elsewhere = `
 const code = `
   select 'untrusted_function', f.printed, pg_catalog.format('only a superuser makes functions in language %I, so the target has none', l.lanname),
     pg_catalog.format('drop function %s', f.printed)
-  from functions f join pg_catalog.pg_language l on l.oid = f.prolang where not l.lanpltrusted
+  from functions f join pg_catalog.pg_language l on l.oid = f.prolang where not l.lanpltrusted and f.prokind <> 'a'
   union all
   select 'function_needs_search_path', u.printed,
     pg_catalog.format('%s calls it, and it names %s without a schema: replication finds no name that way', u.users, u.named),

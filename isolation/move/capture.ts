@@ -57,12 +57,15 @@ async function writableTables(client: pg.ClientBase, schema: string): Promise<st
   return rows.map(({ name }) => nameIn(schema, name))
 }
 
-/** Statements that make every table of a schema refuse writes, and those that make it take them again. */
+/**
+ * Statements that make every table of a schema refuse writes, and one that makes all take them again. That leaves the triggers there,
+ * asleep: to drop one waits for everybody who reads its table, and they may read for hours.
+ */
 export async function refusing(
   client: pg.ClientBase,
   move: Move,
   { names: { schema } }: MoveEnd,
-): Promise<{ tables: string[]; refuse: string[]; accept: string[] }> {
+): Promise<{ tables: string[]; refuse: string[]; accept: string }> {
   const tables = await writableTables(client, schema)
   const moved = `${quoteIdentifier(namesOf(move).schema)}.moved()`
   return {
@@ -71,7 +74,12 @@ export async function refusing(
       (table) => `create or replace trigger ${movedTrigger} before insert or update or delete or truncate on ${table}
         for each statement execute function ${moved}`,
     ),
-    accept: tables.map((table) => `drop trigger if exists ${movedTrigger} on ${table}`),
+    accept: `do $accept$ declare refusing record; begin
+      for refusing in select t.tgrelid::pg_catalog.regclass as name from pg_catalog.pg_trigger t
+          join pg_catalog.pg_class c on c.oid = t.tgrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+          where t.tgname = '${movedTrigger}' and n.nspname = ${pg.escapeLiteral(schema)} order by c.relname collate "C" loop
+        execute pg_catalog.format('alter table only %s disable trigger ${movedTrigger}', refusing.name);
+      end loop; end $accept$`,
   }
 }
 
@@ -155,13 +163,21 @@ async function blocked({ from }: Stream, signal: AbortSignal): Promise<FreeholdE
   )
 }
 
-/** Makes the subscription that applies a stream. The slot is there. */
+/** Owners of tables with forced policies may not apply rows to them; the mover, whom no policy binds, may. */
+const forcedStatement = `select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = $1 and c.relrowsecurity and c.relforcerowsecurity limit 1`
+
+/**
+ * Makes the subscription that applies a stream, as the owner of the tables where that may apply to all of them. The slot is there.
+ */
 export async function subscribe({ name, from, to }: Stream, signal: AbortSignal): Promise<void> {
   await withMover(to, { signal }, async (client) => {
     if ((await subscription(client, name)) !== undefined) return
+    const { rowCount } = await client.query(forcedStatement, [to.names.schema])
     await client.query(`create subscription ${name} connection ${pg.escapeLiteral(conninfo(from.moverUrl))}
       publication ${name} with (create_slot = false, slot_name = '${name}', copy_data = false, origin = none,
-        disable_on_error = true, streaming = on, synchronous_commit = off)`)
+        disable_on_error = true, streaming = on, synchronous_commit = off,
+        run_as_owner = ${rowCount !== 0})`)
   })
 }
 

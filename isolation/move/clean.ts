@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { FreeholdError } from '../../domain/errors.ts'
 import { quoteIdentifier } from '../../domain/names.ts'
@@ -37,8 +38,34 @@ export async function isThere(end: MoveEnd, signal: AbortSignal): Promise<boolea
   }
 }
 
-/** With the triggers that stand on it. */
+/** How long everybody else may wait for us while we wait for who reads a table. */
+const lockWait = '100ms'
+
+/** The triggers first, one at a time: each waits for who reads its table, and everybody else waits for it. */
 async function cleanEnd(move: Move, end: MoveEnd, signal: AbortSignal): Promise<void> {
-  const schema = quoteIdentifier(namesOf(move).schema)
-  await withMover(end, { signal }, (client) => client.query(`drop schema if exists ${schema} cascade`))
+  const schema = namesOf(move).schema
+  await withMover(end, { signal, settings: { lock_timeout: lockWait } }, async (client) => {
+    const { rows } = await client.query<{ drop: string }>(
+      `select pg_catalog.format('drop trigger if exists %I on %s', t.tgname, t.tgrelid::pg_catalog.regclass) as drop
+        from pg_catalog.pg_trigger t join pg_catalog.pg_proc f on f.oid = t.tgfoid
+        join pg_catalog.pg_namespace n on n.oid = f.pronamespace join pg_catalog.pg_class c on c.oid = t.tgrelid
+        where n.nspname = $1 and pg_catalog.pg_has_role(c.relowner, 'USAGE')`,
+      [schema],
+    )
+    for (const { drop } of rows) await patiently(signal, () => client.query(drop))
+    await patiently(signal, () => client.query(`drop schema if exists ${quoteIdentifier(schema)} cascade`))
+  })
+}
+
+/** Tries until nobody is in the way. */
+async function patiently(signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    try {
+      await work()
+      return
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError && error.code === '55P03')) throw error
+    }
+    await sleep(500, undefined, { signal })
+  }
 }

@@ -41,6 +41,11 @@ export type Fenced = {
 /** A try that did no harm and may be made again; `why` is for people. */
 export class TryAgain extends Error {}
 
+/** Who waits for a lock, or was ended by its own time limit, has done no harm. */
+export function passes(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^(55P03|40P01|40001|57014|25P03|25P04)$/.test(error.code ?? '')
+}
+
 /** Postgres ends a fence by itself when we are gone: no worker is needed for writers to go on. */
 const deadMan = { idleMs: 1_500, transactionMs: 3_000 }
 const lockMs = 250
@@ -61,8 +66,17 @@ export async function fence(cut: Cut, sessions: CutSessions, marker: string, sig
     await sessions.fence.query('rollback').catch(() => {})
     if (limit.aborted && !signal.aborted)
       throw new TryAgain(`the other side was not there within ${cut.budgetMs} ms`, { cause: error })
+    if (error instanceof pg.DatabaseError && error.code === '42501') throw rightsMissing(cut.from, error)
     throw error
   }
+}
+
+function rightsMissing({ names: { ownerRole, schema }, moverUrl }: MoveEnd, error: pg.DatabaseError): FreeholdError {
+  const mover = decodeURIComponent(new URL(moverUrl).username)
+  return new FreeholdError(
+    'move_rights_missing',
+    `schema ${schema} cannot be closed, and nothing was cut: ${error.message}. Somebody has revoked what the move was granted: grant ${ownerRole} to ${mover} with inherit true, set true; then retry`,
+  )
 }
 
 async function raise(cut: Cut, sessions: CutSessions, marker: string, signal: AbortSignal): Promise<Fenced> {
@@ -195,6 +209,9 @@ export async function open(
       sessions.opening,
       'begin',
       'set local synchronous_commit = on',
+      // Whoever is in the way is waited for again: both sides are closed meanwhile.
+      `set local lock_timeout = '${lockMs}ms'`,
+      `set local deadlock_timeout = '5ms'`,
       deciding(
         `update tenancy.placement set state = '${state}', epoch = ${epoch}, updated_at = now()
           where ${rowOf(move, to)} and state in ('standby', 'moved') and epoch < ${epoch};`,
@@ -202,7 +219,7 @@ export async function open(
         orRefuse(`not exists (${markerStatement(move, pg.escapeLiteral(marker))})`, refusals.lost),
       ),
       ...setSequenceStatements(schema, sequences, margin),
-      ...sessions.refusalTo.accept,
+      sessions.refusalTo.accept,
       ...cut.triggers.wake,
       `grant usage on schema ${quoteIdentifier(schema)} to ${quoteIdentifier(appRole)}`,
       'commit',
@@ -212,6 +229,7 @@ export async function open(
     await sessions.opening.query('rollback').catch(() => {})
     const code = error instanceof pg.DatabaseError ? error.code : undefined
     if (code === refusals.lost) throw new TryAgain('the side that opens has lost what it had applied', { cause: error })
+    if (passes(error)) throw new TryAgain('somebody is in the way of the side that opens', { cause: error })
     if (code !== refusals.changed) throw error
     const found = await readSide(sessions.opening, move, to)
     if (found !== undefined && found.epoch === epoch && (found.state === 'active' || found.state === 'suspended'))

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
 import { FreeholdError } from '../../domain/errors.ts'
 import { streamsOf, requireSound } from './capture.ts'
 import { openCutSessions, warmUp, type CutSessions } from './cut-sessions.ts'
-import { close, fence, open, TryAgain, type Cut, type Fenced } from './cut.ts'
+import { close, fence, open, passes, TryAgain, type Cut, type Fenced } from './cut.ts'
 import type { Move, MoveEnd, MoverClient } from './end.ts'
 import { readSequenceValues } from './sequences.ts'
 import { requireSameStructure } from './same-structure.ts'
@@ -195,11 +194,6 @@ async function cutOnce(
       holders: [sessions.snapshotFrom, sessions.snapshotTo],
     },
   }
-}
-
-/** Who waits for a lock, or was ended by its own time limit, has done no harm. */
-function passes(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && /^(55P03|40P01|40001|57014|25P03|25P04)$/.test(error.code ?? '')
 }
 
 function overBudget({ budgetMs }: CutoverOptions, tries: number, error: unknown): FreeholdError {

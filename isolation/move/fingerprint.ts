@@ -11,6 +11,12 @@ export type Fingerprint = { readonly hash: string; readonly lines: readonly stri
 /** The platform's own: the trigger that refuses writes on a side that is closed, and its function. */
 const isRefusal = (line: string) => /^trigger CREATE TRIGGER _moved |^function _moved\(\)/.test(line)
 
+/** What rows are found by decides whether they can be changed once a table is published, and both sides publish. */
+const identities = `select pg_catalog.format('relation %I: replica identity %s', c.relname,
+    case c.relreplident when 'f' then 'full' when 'n' then 'nothing' end) as line
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = $1 and c.relkind in ('r', 'p') and c.relreplident in ('f', 'n') order by c.relname collate "C"`
+
 /**
  * Reads what a schema is made of, for comparing the two sides of a move. What a move itself has changed is left out: its refusing
  * triggers, and whether a trigger fires for replicated rows, because such a trigger sleeps while rows are replicated to its side.
@@ -19,7 +25,8 @@ const isRefusal = (line: string) => /^trigger CREATE TRIGGER _moved |^function _
 export async function readFingerprint(client: Client, schema: string): Promise<Fingerprint> {
   await together(client, 'set search_path = pg_catalog', ...textSettings)
   const structure = await readStructure(client, schema)
-  const lines = structure
+  const found = await client.query<{ line: string }>(identities, [schema])
+  const lines = [...structure, ...found.rows.map(({ line }) => line)]
     .filter((line) => !isRefusal(line))
     .map((line) => (line.startsWith('trigger ') ? line.replace(/, [ARD]$/, ', not for ordinary writes alone') : line))
   return { hash: createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 32), lines }
