@@ -1,0 +1,28 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { planOf } from './chaos/plan.ts'
+import { run } from './chaos/run.ts'
+import { openStage, type Stage } from './chaos/stage.ts'
+
+/**
+ * Moves of a tenant under writers with one fault in each, drawn from a seed; afterwards nothing is lost, doubled, open twice or left.
+ * `npm run chaos` sets the variables, and leads as many as one likes.
+ */
+const { CHAOS_SEED = '1', CHAOS_RUNS = '2', CHAOS_AT, CHAOS_WRITERS = '3', CHAOS_KEEP } = process.env
+const seeds = Array.from({ length: Number(CHAOS_RUNS) }, (_, index) => Number(CHAOS_SEED) + index)
+
+let stage: Stage
+beforeAll(async () => {
+  stage = await openStage()
+})
+afterAll(() => stage.close())
+
+it.each(seeds)('a move of seed %i comes through its fault', { timeout: 0 }, async (seed) => {
+  const { broken, course, sprung } = await run(stage, planOf(seed, CHAOS_AT), Number(CHAOS_WRITERS))
+  console.log(`${broken.length === 0 ? 'well' : 'BROKEN'}${sprung ? '' : ', not hit'}: ${course}`)
+  if (broken.length > 0 && CHAOS_KEEP !== undefined) {
+    console.log(`${broken.join('\n')}\nkept at ${stage.server.adminUrl} and ${stage.world.adminUrl('registry')}`)
+    await sleep(3_600_000)
+  }
+  expect(broken).toEqual([])
+})
