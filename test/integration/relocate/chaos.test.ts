@@ -20,8 +20,9 @@ afterAll(() => stage.close())
 it.each(seeds)('a move of seed %i comes through its fault', { timeout: 0 }, async (seed) => {
   const { broken, course, sprung } = await run(stage, planOf(seed, CHAOS_AT), Number(CHAOS_WRITERS))
   console.log(`${broken.length === 0 ? 'well' : 'BROKEN'}${sprung ? '' : ', not hit'}: ${course}`)
+  for (const one of broken) console.log(`  ${one}`)
   if (broken.length > 0 && CHAOS_KEEP !== undefined) {
-    console.log(`${broken.join('\n')}\nkept at ${stage.server.adminUrl} and ${stage.world.adminUrl('registry')}`)
+    console.log(`kept at ${stage.server.adminUrl} and ${stage.world.adminUrl('registry')}`)
     await sleep(3_600_000)
   }
   expect(broken).toEqual([])

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { sqlOf } from '../../../../registry/pool.ts'
 import type { Stage } from './stage.ts'
 
 export type Of = { readonly id: string; readonly code: string; readonly slug: string }
@@ -87,27 +88,32 @@ export async function sidesOf(stage: Stage, of: Of): Promise<FoundSide[]> {
   return found
 }
 
-/** What the whole server has of moves, of whichever tenant; and of this one, all that carries its name. */
+/** What the whole server has of the moves of a tenant, and all that carries its name. */
 export async function traces(stage: Stage, of: Of): Promise<Record<string, string[]>> {
   const databases = await databasesOf(stage, of)
+  const moves = await sqlOf(stage.world.deps.orm.pool)<{ own: string }>({
+    text: `select 'fh\\_' || replace(id::text, '-', '') || '%' as own from relocations where tenant_id = $1`,
+    values: [of.id],
+  })
+  const own = moves.map((move) => move.own)
   const inside = await Promise.all(
     databases.map((database) =>
       asking(stage, database, (client) =>
         texts(
           client,
-          `select 'publication ' || pubname from pg_publication union all
-            select 'schema ' || nspname from pg_namespace where nspname like 'fh\\_%' union all
+          `select 'publication ' || pubname from pg_publication where pubname like any ($2) union all
+            select 'schema ' || nspname from pg_namespace where nspname like any ($2) union all
             select 'trigger on ' || tgrelid::regclass from pg_trigger where tgname = '_moved' and tgrelid in
               (select c.oid from pg_class c where relnamespace = to_regnamespace($1))`,
-          [`t_${of.code}_prod`],
+          [`t_${of.code}_prod`, own],
         ),
       ),
     ),
   )
   return asking(stage, 'postgres', async (client) => ({
     inside: inside.flat(),
-    slots: await texts(client, 'select slot_name::text from pg_replication_slots'),
-    subscriptions: await texts(client, 'select subname::text from pg_subscription'),
+    slots: await texts(client, 'select slot_name::text from pg_replication_slots where slot_name like any ($1)', [own]),
+    subscriptions: await texts(client, 'select subname::text from pg_subscription where subname like any ($1)', [own]),
     rights: await texts(
       client,
       `select g.rolname::text from pg_auth_members m join pg_roles g on g.oid = m.roleid join pg_roles p on p.oid = m.member

@@ -54,7 +54,10 @@ async function moved(stage: Stage, plan: Plan, { of, operator, course, broken }:
   await sleep(200)
   let strike = isInMove ? armed() : undefined
   const first = await operator.relocate()
-  const others = [suspended(plan, operator), plan.phase === 'abort' ? aborted(plan, operator, first.id) : undefined]
+  const others = [
+    suspended(plan, operator, first.id),
+    plan.phase === 'abort' ? aborted(plan, operator, first.id) : undefined,
+  ]
   const end = await operator.settled(first.id)
   await strike?.over()
   await Promise.all(others)
@@ -87,11 +90,13 @@ async function aborted({ abortAt }: Plan, operator: Operator, id: string): Promi
   await operator.attempt(`relocations/${id}/abort`)
 }
 
-async function suspended({ suspendAt }: Plan, operator: Operator): Promise<void> {
+/** A suspend goes beside a move; its end waits for the move. */
+async function suspended({ suspendAt }: Plan, operator: Operator, move: string): Promise<void> {
   if (suspendAt === undefined) return
   await sleep(suspendAt)
   const suspend = await operator.attempt('suspend')
   if (suspend === undefined) return
   await operator.settled(suspend.id)
+  await operator.settled(move)
   await operator.settled((await operator.command('resume')).id)
 }
