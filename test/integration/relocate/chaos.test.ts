@@ -9,7 +9,10 @@ import { openStage, type Stage } from './chaos/stage.ts'
  * `npm run chaos` sets the variables, and leads as many as one likes.
  */
 const { CHAOS_SEED = '1', CHAOS_RUNS = '2', CHAOS_AT, CHAOS_WRITERS = '3', CHAOS_KEEP } = process.env
-const seeds = Array.from({ length: Number(CHAOS_RUNS) }, (_, index) => Number(CHAOS_SEED) + index)
+const at = CHAOS_AT?.split(',')
+const plans = Array.from({ length: Number(CHAOS_RUNS) }, (_, index) =>
+  planOf(Number(CHAOS_SEED) + index, at?.[index % at.length]),
+)
 
 let stage: Stage
 beforeAll(async () => {
@@ -17,8 +20,8 @@ beforeAll(async () => {
 })
 afterAll(() => stage.close())
 
-it.each(seeds)('a move of seed %i comes through its fault', { timeout: 0 }, async (seed) => {
-  const { broken, course, sprung } = await run(stage, planOf(seed, CHAOS_AT), Number(CHAOS_WRITERS))
+it.each(plans)('a move of seed $seed comes through its fault', { timeout: 0 }, async (plan) => {
+  const { broken, course, sprung } = await run(stage, plan, Number(CHAOS_WRITERS))
   console.log(`${broken.length === 0 ? 'well' : 'BROKEN'}${sprung ? '' : ', not hit'}: ${course}`)
   for (const one of broken) console.log(`  ${one}`)
   if (broken.length > 0 && CHAOS_KEEP !== undefined) {
