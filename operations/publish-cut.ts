@@ -9,8 +9,9 @@ import { placementEvents, type Side } from './doors.ts'
 export type Serving = { readonly number: number; readonly state: string; readonly epoch: number }
 
 /**
- * F4 of a cut: the registry says where the tenant is, unless it knows of a later epoch. The latch of suspend holds. Watchers of the
- * context are told by it. Telling it twice is telling it once.
+ * F4 of a cut: the registry says where the tenant is, unless it knows of a later epoch. A side that serves again may serve still
+ * for all that it knows: the cut away from there was undone before it was told. The latch of suspend holds. Watchers of the context
+ * are told by it. Telling it twice is telling it once.
  */
 export function publishCut(
   pool: pg.Pool,
@@ -28,7 +29,7 @@ export function publishCut(
         from tenants t
         where t.id = $1 and p.tenant_id = $1 and p.environment = $2 and p.number in ($3, $4)
           and exists (select from placements s where s.tenant_id = $1 and s.environment = $2 and s.number = $3
-            and s.state not in ('active', 'suspended', 'released') and s.epoch <= $5)
+            and s.state <> 'released' and (s.epoch < $5 or (s.epoch = $5 and s.state not in ('active', 'suspended'))))
         returning p.environment, p.number, new.state, new.epoch::float8 as epoch,
           jsonb_build_object('state', old.state, 'epoch', old.epoch) as before`,
       values: [tenant, environment, serving.number, left, serving.epoch, serving.state],

@@ -5,7 +5,8 @@ import { quoteIdentifier } from '../../domain/names.ts'
 import { movedState } from '../../domain/relocation.ts'
 import { together } from '../mappers/database/connections.ts'
 import { nameIn } from '../mappers/database/tables.ts'
-import { connectMover, withMover, type Move, type MoveEnd, type MoverClient } from './end.ts'
+import { connectMover, withMover, type Move, type MoveEnd } from './end.ts'
+import { subscription } from './subscription.ts'
 
 /** Names of what a move makes in the two databases: all of them carry its id, so that what is left is found by it. */
 export function namesOf({ id }: Pick<Move, 'id'>) {
@@ -169,6 +170,8 @@ const forcedStatement = `select from pg_catalog.pg_class c join pg_catalog.pg_na
 
 /**
  * Makes the subscription that applies a stream, as the owner of the tables where that may apply to all of them. The slot is there.
+ * It goes on after an error: a connection that breaks is one as well, and a stream that it stopped would keep the tenant from its
+ * way back. What cannot be applied is tried again, and nothing behind it arrives.
  */
 export async function subscribe({ name, from, to }: Stream, signal: AbortSignal): Promise<void> {
   await withMover(to, { signal }, async (client) => {
@@ -176,7 +179,7 @@ export async function subscribe({ name, from, to }: Stream, signal: AbortSignal)
     const { rowCount } = await client.query(forcedStatement, [to.names.schema])
     await client.query(`create subscription ${name} connection ${pg.escapeLiteral(conninfo(from.moverUrl))}
       publication ${name} with (create_slot = false, slot_name = '${name}', copy_data = false, origin = none,
-        disable_on_error = true, streaming = on, synchronous_commit = off,
+        disable_on_error = false, streaming = on, synchronous_commit = off,
         run_as_owner = ${rowCount !== 0})`)
   })
 }
@@ -211,37 +214,6 @@ function conninfo(url: string): string {
   return Object.entries(parts)
     .map(([key, value]) => `${key}='${value.replaceAll('\\', String.raw`\\`).replaceAll("'", String.raw`\'`)}'`)
     .join(' ')
-}
-
-type Subscription = { enabled: boolean; tables: number; errors: number; conflicts: number }
-
-const subscriptionStatement = `select s.subenabled as enabled,
-    (select pg_catalog.count(*)::int from pg_catalog.pg_subscription_rel r where r.srsubid = s.oid) as tables,
-    t.apply_error_count::int as errors, (t.confl_insert_exists + t.confl_update_origin_differs + t.confl_update_exists
-      + t.confl_update_missing + t.confl_delete_origin_differs + t.confl_delete_missing
-      + t.confl_multiple_unique_conflicts)::int as conflicts
-  from pg_catalog.pg_subscription s left join pg_catalog.pg_stat_subscription_stats t on t.subid = s.oid
-  where s.subname = $1 and s.subdbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())`
-
-async function subscription(client: pg.ClientBase, name: string): Promise<Subscription | undefined> {
-  const { rows } = await client.query<Subscription>(subscriptionStatement, [name])
-  return rows[0]
-}
-
-/** Throws `move_stream_broken` unless a stream applies everything, to as many tables as there are. */
-export async function requireSound({ name, to }: Stream, tables: number, client: MoverClient): Promise<void> {
-  const found = await subscription(client, name)
-  if (found?.enabled === true && found.errors === 0 && found.conflicts === 0 && found.tables === tables) return
-  const what =
-    found === undefined
-      ? 'is gone'
-      : found.enabled
-        ? `has ${found.errors} errors, ${found.conflicts} conflicts and ${found.tables} of ${tables} tables`
-        : 'was stopped by an error'
-  throw new FreeholdError(
-    'move_stream_broken',
-    `the stream of changes into ${to.names.schema} ${what}; the copy is begun anew. The log of that server says more`,
-  )
 }
 
 /** Writes a marker at one end. @returns when it is there */

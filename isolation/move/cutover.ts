@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FreeholdError } from '../../domain/errors.ts'
-import { streamsOf, requireSound } from './capture.ts'
+import { streamsOf } from './capture.ts'
 import { openCutSessions, warmUp, type CutSessions } from './cut-sessions.ts'
 import { close, fence, open, passes, TryAgain, type Cut, type Fenced } from './cut.ts'
 import type { Move, MoveEnd, MoverClient } from './end.ts'
@@ -8,6 +8,7 @@ import { readSequenceValues } from './sequences.ts'
 import { requireSameStructure } from './same-structure.ts'
 import { stampStatement } from './stamp.ts'
 import { takeSide, type Side } from './side.ts'
+import { awaitSound, requireSound } from './stream-health.ts'
 
 /** Which end of a move. */
 export type EndName = 'source' | 'target'
@@ -124,11 +125,15 @@ async function cutInTries(
 ): Promise<CutOutcome> {
   const { signal, tries } = options
   const stream = wanted === 'target' ? streamsOf(move).forward : streamsOf(move).reverse
+  const tables = options.tables + 1
   const { stamp, structure } = await compareSides(from, to, sessions)
+  // Of errors that are over it says nothing, and of one that is not, that there is no sense in a fence.
+  const reached = { from: sessions.marker, to: sessions.opening, tables, marker: `sound/${options.fence}`, signal }
+  await awaitSound(move, stream, reached)
   await warmUp(move, sessions)
   const cut: Cut = { ...options, move, from, to, stamp }
   for (let count = 1; ; count += 1) {
-    await requireSound(stream, options.tables + 1, sessions.opening)
+    await requireSound(stream, tables, sessions.opening)
     await Promise.all([sessions.snapshotFrom, sessions.snapshotTo].map((one) => one.query('rollback')))
     signal.throwIfAborted()
     try {

@@ -1,18 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { FreeholdError } from '../../domain/errors.ts'
 import { asideOf, buildAside, putAside, type Aside } from './aside.ts'
-import {
-  captureBack,
-  closeTarget,
-  createSlot,
-  dropStream,
-  hasMarker,
-  publish,
-  requireSound,
-  streamsOf,
-  subscribe,
-  writeMarker,
-} from './capture.ts'
+import { captureBack, closeTarget, createSlot, dropStream, publish, streamsOf, subscribe } from './capture.ts'
 import { copyTables, CopyError, type CopyProgress } from './copy.ts'
 import { connectMover, withMover, type Move } from './end.ts'
 import type { Blocker } from '../../domain/relocation.ts'
@@ -20,6 +8,7 @@ import { inspectSchema, type MoveTable } from './inspect.ts'
 import { grantMover } from './rights.ts'
 import { serverBlockers } from './server-blockers.ts'
 import { listed, requireSameStructure } from './same-structure.ts'
+import { awaitSound, requireSound } from './stream-health.ts'
 import { createTokenBucket } from './token-bucket.ts'
 
 /** Where a filling is, for people. */
@@ -151,13 +140,7 @@ async function catchUp(move: Move, tables: number, { fence, signal }: FillOption
   const marker = `ready/${fence}`
   await withMover(move.source, { signal }, (source) =>
     withMover(move.target, { signal }, async (target) => {
-      await writeMarker(source, move, marker)
-      while (!(await hasMarker(target, move, marker))) {
-        // One that was stopped brings nothing any more.
-        await requireSound(forward, tables, target)
-        await sleep(100, undefined, { signal })
-      }
-      await requireSound(forward, tables, target)
+      await awaitSound(move, forward, { from: source, to: target, tables, marker, signal })
       await requireSound(reverse, tables, source)
       await requireSameStructure(
         { client: source, schema: move.source.names.schema },

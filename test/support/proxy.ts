@@ -86,7 +86,8 @@ export async function startProxy(target: { host: string; port: number }) {
   }
 }
 
-function portOf(server: Server): number {
+/** The port that a server listens at. */
+export function portOf(server: Server): number {
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
   return address.port

@@ -12,12 +12,14 @@ export type TenantServer = Awaited<ReturnType<typeof startTenantServer>>
 /**
  * A PostgreSQL server of a tenant's own, as its administrator has prepared it: a login that may make roles and databases, and a
  * database for that login to come in by. Gone with `stop`.
+ * @param settings of the server beside the usual ones, as `name=value`
  */
-export async function startTenantServer() {
+export async function startTenantServer(settings: readonly string[] = []) {
   const stateDir = mkdtempSync(join(tmpdir(), `${temporaryPrefix}${process.pid}-`))
   const [port = 0] = await freePorts(1)
   const password = randomBytes(12).toString('hex')
-  const server = await startPostgres({ stateDir, port, password, maxConnections: 300, fsync: false, log: () => {} })
+  const common = { stateDir, port, password, maxConnections: 300, fsync: false, log: () => {} }
+  const server = await startPostgres({ ...common, settings })
   const role = `freehold_${randomBytes(4).toString('hex')}`
   const database = 'for_freehold'
   const opened: pg.Pool[] = []

@@ -72,6 +72,12 @@ describe('a move of a database under writers', () => {
     for (const holder of holders) await holder.end()
     expect(proof.taken).toBe('at-the-cut')
     await sleep(300)
+    // Connections of the streams break: the way back must stay open.
+    await cell.admin.query(
+      'select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name like $1',
+      [`fh_${move.id}%`],
+    )
+    await sleep(100)
     const back = await moving.cut('source')
     expect(back).toMatchObject({ serving: 'source', epoch: 3 })
     for (const holder of back.measured?.holders ?? []) await holder.end()
