@@ -20,10 +20,10 @@ export async function movableSchema(cell: TestCell, { migrations, rows }: LiveSc
 }
 
 /** Writers that do what the application does; each operation's key is a row of its own. */
-export const startApplication = (cell: TestCell, moving: Movable, { write }: LiveSchema, many = 3) =>
+export const startApplication = (cell: TestCell, moving: Movable, schema: LiveSchema, many = 3) =>
   startWriters(cell, moving, many, async (client, key) => {
     await client.query('insert into operations (key) values ($1)', [key])
-    await write(client, key)
+    await schema.write(client, key)
   })
 
 /** What is not as it should be at one side after so many operations: nothing, by name. */

@@ -42,6 +42,6 @@ describe('a move of', () => {
   ])('%s', async (_, schema) => {
     const moving = await movableSchema(cell, schema)
     begun.push(moving)
-    await rehearse(cell, moving, schema)
+    await expect(rehearse(cell, moving, schema)).resolves.toBeUndefined()
   })
 })

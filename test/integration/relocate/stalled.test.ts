@@ -81,7 +81,7 @@ describe('a cut', () => {
     await writer.query(`set statement_timeout = '10s'`)
     expect(await codeOf(writer.query(`insert into ${table()} values (1, 'waited')`))).toBe('done')
     await writer.end()
-    await expect(close(late.cut, late.sessions, fenced)).rejects.toThrow()
+    await expect(close(late.cut, late.sessions, fenced)).rejects.toBeInstanceOf(Error)
     expect(await sideOf('source')).toEqual({ state: 'active', epoch: 1 })
     late.sessions.end()
   })

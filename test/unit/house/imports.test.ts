@@ -32,8 +32,16 @@ const rules: Record<string, string[]> = {
   // The API describes itself: its OpenAPI document, and from it the types of its clients, are written by a script. Another
   // records histories on a stack of its own, one moves the shop of the examples, and one runs the model of the cut.
   scripts: [
-    ...['domain', 'base', 'registry', 'worker', 'api', 'local', 'packages/sdk', 'examples'],
-    ...['bench/quantile.ts', 'bench/service-process.ts'],
+    'domain',
+    'base',
+    'registry',
+    'worker',
+    'api',
+    'local',
+    'packages/sdk',
+    'examples',
+    'bench/quantile.ts',
+    'bench/service-process.ts',
     ...formal,
   ],
   bench: [...product, 'deploy', 'local', ...packages, 'examples'],

@@ -56,7 +56,7 @@ async function moved(stage: Stage, plan: Plan, { of, operator, course, broken }:
   const first = await operator.relocate()
   const others = [
     suspended(plan, operator, first.id),
-    plan.phase === 'abort' ? aborted(plan, operator, first.id) : undefined,
+    ...(plan.phase === 'abort' ? [aborted(plan, operator, first.id)] : []),
   ]
   const end = await operator.settled(first.id)
   await strike?.over()
