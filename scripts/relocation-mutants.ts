@@ -117,7 +117,10 @@ export const relocationMutants: readonly Mutant[] = [
   {
     name: 'a stream that has stopped is not cut over',
     file: 'isolation/move/cutover.ts',
-    swaps: [['    await requireSound(stream, options.tables + 1, sessions.opening)\n', '']],
+    swaps: [
+      ['  await awaitSound(move, stream, reached)\n', ''],
+      ['    await requireSound(stream, tables, sessions.opening)\n', ''],
+    ],
     test: meanwhile,
     only: 'a row that a superuser wrote at the target',
   },

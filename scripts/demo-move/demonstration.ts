@@ -33,7 +33,9 @@ export async function demonstrate(stack: MoveStack, display: Display, wanted: Wa
   const { operation } = await client.applyTenant(slug, manifest)
   const born = await client.waitForOperation(operation?.id ?? '')
   if (born.state !== 'succeeded') throw new Error(`provision is ${born.state}: ${born.error?.message ?? ''}`)
-  const database = createTenantDatabase({ api, tenant: slug, connectionsPerTenant: wanted.writers })
+  // One for each writer; at a cut those of the side that was left may still be closing.
+  const most = 2 * wanted.writers
+  const database = createTenantDatabase({ api, tenant: slug, maxConnections: most, connectionsPerTenant: most })
   closing.add('the connections of the shop', () => database.close())
   const size = await fillShop(database, wanted.megabytes)
   done(`${megabytes(size)} MB in customers, products, orders, payments, events and a partitioned audit table`)

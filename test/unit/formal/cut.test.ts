@@ -1,9 +1,12 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { cutSteps } from '../../../domain/relocation.ts'
 import type { Breach } from '../../formal/invariants.ts'
 import { type Safeguard, safeguards } from '../../formal/safeguards.ts'
 import { search } from '../../formal/search.ts'
 import type { Bounds } from '../../formal/state.ts'
+
+// A search takes what it takes on a busy machine.
+vi.setConfig({ testTimeout: 120_000 })
 
 /** Small bounds that together let every actor do everything; `npm run formal` has larger ones. */
 const writing: Bounds = { attempts: 1, clients: 1, cuts: 1, suspend: false, stop: false, claims: false }

@@ -10,6 +10,7 @@ const packages = globSync('packages/*', { cwd: root }).map((folder) => folder.re
 const core = ['domain', 'crypto', 'base']
 const product = [...core, 'registry', 'isolation', 'operations', 'events', 'activities', 'workflows', 'worker', 'api']
 const formal = ['invariants', 'safeguards', 'search'].map((name) => `test/formal/${name}.ts`)
+const stack = ['domain', 'base', 'registry', 'worker', 'api', 'local', 'packages/sdk', 'examples']
 /** Who may import whom; every folder may import itself. */
 const rules: Record<string, string[]> = {
   domain: [],
@@ -31,6 +32,7 @@ const rules: Record<string, string[]> = {
   local: [...product, 'deploy', ...packages, 'examples'],
   // The API describes itself: its OpenAPI document, and from it the types of its clients, are written by a script. Another
   // records histories on a stack of its own, one moves the shop of the examples, and one runs the model of the cut.
+<<<<<<< HEAD
   scripts: [
     'domain',
     'base',
@@ -44,6 +46,9 @@ const rules: Record<string, string[]> = {
     'bench/service-process.ts',
     ...formal,
   ],
+=======
+  scripts: [...stack, 'bench/quantile.ts', 'bench/service-process.ts', ...formal],
+>>>>>>> demo
   bench: [...product, 'deploy', 'local', ...packages, 'examples'],
 }
 
