@@ -32,23 +32,7 @@ const rules: Record<string, string[]> = {
   local: [...product, 'deploy', ...packages, 'examples'],
   // The API describes itself: its OpenAPI document, and from it the types of its clients, are written by a script. Another
   // records histories on a stack of its own, one moves the shop of the examples, and one runs the model of the cut.
-<<<<<<< HEAD
-  scripts: [
-    'domain',
-    'base',
-    'registry',
-    'worker',
-    'api',
-    'local',
-    'packages/sdk',
-    'examples',
-    'bench/quantile.ts',
-    'bench/service-process.ts',
-    ...formal,
-  ],
-=======
   scripts: [...stack, 'bench/quantile.ts', 'bench/service-process.ts', ...formal],
->>>>>>> demo
   bench: [...product, 'deploy', 'local', ...packages, 'examples'],
 }
 
