@@ -13,10 +13,20 @@ export async function reportRelocation(
   { id: relocation, environment, source, target, facts, options }: RelocationRow,
 ): Promise<NewEvent[]> {
   const { at } = await one(sql<{ at: string }>({ name: 'at', text: `select ${isoText('now()')} as at`, values: [] }))
-  const { copy, cut, proof } = facts
+  const { copy, cut, proof, objects } = facts
   // Snapshots are names inside of a server, and over by now.
   const { snapshots: _snapshots, ...told } = cut ?? {}
-  const moved = { relocation, environment, source, target, profile: options.profile, copy, cut: told, verified: proof }
+  const moved = {
+    relocation,
+    environment,
+    source,
+    target,
+    profile: options.profile,
+    copy,
+    objects,
+    cut: told,
+    verified: proof,
+  }
   const { id, hash } = await insertReport(sql, {
     tenant: tenant.id,
     operation: operation.id,
@@ -26,7 +36,7 @@ export async function reportRelocation(
       tenant: { id: tenant.id, code: tenant.code, slug: tenant.slug },
       operation: { id: operation.id, actor: operation.actor, reason: operation.reason ?? null },
       at,
-      proven: 'every table in full, on both sides, at the exact cut',
+      proven: `every table in full, on both sides, ${proof?.taken === 'later' ? 'at a moment after the cut' : 'at the exact cut'}`,
       move: JSON.parse(JSON.stringify(moved)) as JsonObject,
     },
   })
