@@ -350,7 +350,7 @@ it('what cannot change is refused with what to do instead, and nothing changes',
   await worker.stop()
   const { status, body } = await put('fixed', { ...first, region: 'eu-central' })
   expect([status, body]).toEqual([422, expect.objectContaining({ code: 'field_immutable' })])
-  expect(body).toMatchObject({ errors: [{ path: 'spec.region', remedy: expect.stringContaining('relocate') }] })
+  expect(body).toMatchObject({ errors: [{ path: 'spec.region', remedy: expect.stringContaining('new tenant') }] })
   expect(await world.tenant('fixed')).toMatchObject({ generation: 1, allowed: expect.arrayContaining(['update']) })
 })
 

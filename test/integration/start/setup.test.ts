@@ -160,6 +160,7 @@ describe('setup', () => {
         member: ['freehold_runtime', 'pg_use_reserved_connections'],
       },
       { rolname: 'freehold_provisioner', rolsuper: false, rolbypassrls: false },
+      { rolname: 'freehold_provisioner_mover', rolsuper: false, rolcreaterole: false, rolcreatedb: false },
       { rolname: 'freehold_runtime', rolcanlogin: false },
     ])
   })
