@@ -21,6 +21,15 @@ export async function requireSound({ name, to }: Stream, tables: number, client:
   throw broken(to.names.schema, what)
 }
 
+/** An administrator can drop a slot, and a server that runs out of room gives one up. The stream asks for it again for ever. */
+async function requireSlot({ name, to }: Stream, from: pg.ClientBase): Promise<void> {
+  const { rowCount } = await from.query(
+    `select from pg_catalog.pg_replication_slots where slot_name = $1 and wal_status is distinct from 'lost'`,
+    [name],
+  )
+  if (rowCount === 0) throw broken(to.names.schema, 'has lost its slot')
+}
+
 /**
  * Waits until a marker has come through a stream, and with it everything before it. Throws `move_stream_broken` when the stream is
  * not sound, or something cannot be applied.
@@ -45,6 +54,7 @@ export async function awaitSound(
   const before = await requireSound(stream, tables, to)
   await writeMarker(from, move, marker)
   while (!(await hasMarker(to, move, marker))) {
+    await requireSlot(stream, from)
     const { errors } = await requireSound(stream, tables, to)
     if (errors - before.errors >= mostErrors)
       throw broken(stream.to.names.schema, 'has something that cannot be applied')

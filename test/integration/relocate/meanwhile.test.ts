@@ -44,7 +44,7 @@ describe('between the copy and the cut', () => {
   afterAll(() => cell.drop())
 
   async function cut(wanted: 'source' | 'target' = 'target'): Promise<void> {
-    const { serving, measured } = await moving.cut(wanted)
+    const { serving, measured } = await moving.cut(wanted, { signal: AbortSignal.timeout(15_000) })
     for (const holder of measured?.holders ?? []) await holder.end()
     expect(serving).toBe(wanted)
   }
@@ -78,13 +78,14 @@ describe('between the copy and the cut', () => {
       undo: 'alter table pgbench_branches replica identity default',
       told: 'pgbench_branches: replica identity full',
     },
-  ])('nothing is cut when $what by hand, and it goes on once that is undone', async ({ change, undo, told }) => {
+  ])('nothing is cut when $what by hand, and it is begun anew once that is undone', async ({ change, undo, told }) => {
     await source.query(change)
     const refusal = moving.cut('target')
     await expect(refusal).rejects.toMatchObject({ code: 'move_schema_changed' })
     await expect(refusal).rejects.toThrow(told)
     expect(moving.context).toEqual({ serving: 'source', epoch: 1 })
     await source.query(undo)
+    await moving.fill()
     await arrives()
   })
 
@@ -167,13 +168,29 @@ describe('between the copy and the cut', () => {
     await arrives()
   })
 
+  it('a stream whose connection was cut goes on where it was, there and back', async () => {
+    for (const [wanted, stream] of [
+      ['target', 'forward'],
+      ['source', 'reverse'],
+    ] as const) {
+      const name = moveNamesOf(moving.move)[stream]
+      const { rowCount } = await source.query(
+        'select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1 and active',
+        [name],
+      )
+      expect(rowCount).toBe(1)
+      await cut(wanted)
+    }
+    await arrives()
+  })
+
   it('a row that a superuser wrote at the target stops the stream, and the copy is begun anew', async () => {
     await target.query(`set session_replication_role = replica; insert into operations (key) values ('rogue')`)
     await source.query(`insert into operations (key) values ('rogue')`)
     for (let looks = 0; (await codeOf(moving.cut('target', { tries: 1 }))) !== 'move_stream_broken'; looks += 1)
       expect(looks).toBeLessThan(20)
-    await source.query(`delete from operations where key = 'rogue'`)
     await moving.fill()
+    await source.query(`delete from operations where key = 'rogue'`)
     await arrives()
   })
 })

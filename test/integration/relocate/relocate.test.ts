@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { publishCut } from '../../../operations/publish-cut.ts'
 import { remainsOf } from '../../support/remains.ts'
 import { createWorld, type SeenOperation, type SeenTenant, type World } from '../../support/world.ts'
 
@@ -56,6 +57,11 @@ describe('relocate', () => {
     const there = await context('mover')
     expect(there).toMatchObject({ epoch: 2, state: 'active', profile: 'st-dedicated' })
     expect(there['topology']).not.toEqual(before['topology'])
+    // What a try from before the cut has to say comes late: the registry knows of a later epoch.
+    const both = { tenant: tenant.id, environment: 'prod', source: 1, target: 2 }
+    const word = { number: 1, state: 'active', epoch: 1 }
+    await publishCut(world.deps.orm.pool, { id: first.id, correlationId: 'late' }, both, word)
+    expect(await context('mover')).toEqual(there)
     const refusedNow = await world.request('POST', '/v1/tenants/mover/archive', {})
     expect([refusedNow.status, refusedNow.body['code']]).toEqual([409, 'relocation_soaking'])
     const back = await world.request('POST', `${relocations('mover')}/${first.id}/rollback`, {})

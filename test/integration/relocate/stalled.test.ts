@@ -74,6 +74,19 @@ describe('a cut', () => {
     for (const { sessions } of [late, next]) sessions.end()
   })
 
+  it('that has its fence up lets nobody write, and everybody once it has given up', async () => {
+    const given = await attempt()
+    await given.raise()
+    const writer = await loginAs(moving.source, cell)
+    const write = `insert into ${table()} values (0, 'beside')`
+    await writer.query(`set statement_timeout = '200ms'`)
+    expect(await codeOf(writer.query(write))).toBe('57014')
+    await given.sessions.fence.query('rollback')
+    expect(await codeOf(writer.query(write))).toBe('done')
+    await writer.end()
+    given.sessions.end()
+  })
+
   it('that stalls inside of its fence is let go by the server, and closes nothing', async () => {
     const late = await attempt()
     const fenced = await late.raise()
@@ -107,14 +120,18 @@ describe('a cut', () => {
   })
 
   it('waits while the other side is behind, and gives up without harm', async () => {
+    const given = await attempt()
     const slow = await target.connect()
     await slow.query(`begin; lock table ${table()} in exclusive mode`)
-    await source.query(`insert into ${table()} values (2, 'behind')`)
-    const signal = AbortSignal.timeout(8_000)
-    expect(await codeOf(moving.cut('target', { tries: 1, signal }))).toBe('move_over_budget')
-    expect(await sideOf('source')).toEqual({ state: 'active', epoch: 3 })
-    await slow.query('rollback')
-    slow.release()
+    try {
+      await source.query(`insert into ${table()} values (2, 'behind')`)
+      await expect(given.raise()).rejects.toThrow('the other side was not there within 2000 ms')
+      await source.query(`insert into ${table()} values (4, 'goes on')`)
+    } finally {
+      await slow.query('rollback')
+      slow.release()
+      given.sessions.end()
+    }
   })
 
   it('closes nothing while a grant of somebody else lets the tenant in', async () => {

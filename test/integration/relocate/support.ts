@@ -123,6 +123,11 @@ export function startWriters(
             errors.push(error)
             return
           }
+          // Where no side opens any more there is nobody to wait for.
+          if (isOver) {
+            await session.client.end()
+            return
+          }
           await sleep(1)
         }
       }

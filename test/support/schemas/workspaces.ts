@@ -26,12 +26,14 @@ const tables = script(
     during tstzrange not null, constraint no_overlap exclude using gist (room with &&, during with &&) deferrable initially deferred);
   create table audit (id bigint generated always as identity primary key, account_id uuid not null, what text not null, row jsonb);
   create table usage (account_id uuid primary key, events bigint not null default 0);
+  create table deliveries (id bigint generated always as identity primary key, audit_id bigint not null references audit);
   create statistics account_projects (dependencies) on account_id, name from projects;
   create function audited() returns trigger language plpgsql set search_path from current as $$ begin
     insert into audit (account_id, what, row) values (new.account_id, tg_op || ' ' || tg_table_name, to_jsonb(new)); return null; end $$;
   create constraint trigger audited after insert or update on projects deferrable initially deferred for each row execute function audited();
   create function metered() returns trigger language plpgsql set search_path from current as $$ begin
-    insert into usage as u values (new.account_id, 1) on conflict (account_id) do update set events = u.events + 1; return null; end $$;
+    insert into usage as u values (new.account_id, 1) on conflict (account_id) do update set events = u.events + 1;
+    insert into deliveries (audit_id) values (new.id); return null; end $$;
   create trigger metered after insert on audit for each row execute function metered();
   alter table audit enable always trigger metered`,
 )
@@ -91,6 +93,6 @@ export const workspaces: LiveSchema = {
   // A project is put in and changed once by each, and both are audited, and metered.
   wrong: `select (select count(*) from projects) - $1 as projects, (select count(*) from bookings) - $1 as bookings,
     (select count(*) from members) - ${accounts * members} - $1 as members, (select count(*) from audit) - 2 * $1 as audited,
-    (select sum(events) from usage) - 2 * $1 as metered, (select count(*) from projects where doc ->> 'state' <> 'open') as closed`,
+    (select sum(events) from usage) - 2 * $1 as metered, (select count(*) from deliveries) - 2 * $1 as delivered, (select count(*) from projects where doc ->> 'state' <> 'open') as closed`,
   stale: `select (select count(*) from projects_by_account) - ${accounts} as accounts, 1 - (select sign(sum(projects)) from projects_by_account) as projects`,
 }
