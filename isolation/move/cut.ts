@@ -125,7 +125,7 @@ export class SchemaChanged extends FreeholdError {
   constructor() {
     super(
       'move_schema_changed',
-      'the schema was changed while the tenant moves, so that the two sides differ; nothing was cut, and the copy is begun anew. Let the migration wait until the move is over',
+      'the schema was changed while the tenant moves, so that the two sides differ; nothing was cut. Undo it, or let it wait until the move is over',
     )
   }
 }
