@@ -18,7 +18,7 @@ import { openLogin } from '../isolation/move/rights.ts'
 import { mirrorSide } from '../isolation/move/mirror.ts'
 import { closeSource, withdraw } from '../isolation/move/withdraw.ts'
 import { translated } from '../isolation/mappers/database/errors.ts'
-import { isSuspended, publishCut } from '../operations/publish-cut.ts'
+import { highestEpoch, isSuspended, publishCut } from '../operations/publish-cut.ts'
 import type { Claim } from '../operations/claim.ts'
 import type { RelocationRow } from '../registry/entities/relocation.ts'
 import { noteRelocation, waitsFor } from '../registry/relocations.ts'
@@ -102,6 +102,7 @@ export function createMoveActivities(deps: ActivityDeps) {
     await noteRelocation(sql, relocation.id, { phase: wanted === 'target' ? 'cutover' : 'rollback' })
     const outcome = await cutOver(move, wanted, {
       fence: claim.fence,
+      floor: await highestEpoch(sql, relocation),
       budgetMs: relocation.options.pauseBudgetMs,
       tables: tables.length,
       triggers,

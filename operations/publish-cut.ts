@@ -48,3 +48,16 @@ export async function isSuspended(sql: Sql, tenant: string): Promise<boolean> {
   })
   return row?.suspended ?? true
 }
+
+/** The highest epoch that the registry has of the two placements of a move. */
+export async function highestEpoch(
+  sql: Sql,
+  { tenant, environment, source, target }: Pick<RelocationRow, 'tenant' | 'environment' | 'source' | 'target'>,
+): Promise<number> {
+  const [row] = await sql<{ epoch: number }>({
+    name: 'highest-epoch',
+    text: `select max(epoch)::float8 as epoch from placements where tenant_id = $1 and environment = $2 and number in ($3, $4)`,
+    values: [tenant, environment, source, target],
+  })
+  return row?.epoch ?? 0
+}

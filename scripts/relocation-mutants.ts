@@ -15,6 +15,13 @@ export const relocationMutants: readonly Mutant[] = [
     only: 'that has its fence up lets nobody write',
   },
   {
+    name: 'a side closes at an epoch at which the other can open',
+    file: 'isolation/move/cut.ts',
+    swaps: [['Math.max(side.epoch, floor) + 1', 'side.epoch + 1']],
+    test: `${relocate}/fence.test.ts`,
+    only: 'is closed at an epoch above',
+  },
+  {
     name: 'a fence is raised only by the last try',
     file: 'isolation/move/cut.ts',
     swaps: [['side.fence !== cut.fence || ', '']],

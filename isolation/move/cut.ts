@@ -21,6 +21,8 @@ export type Cut = {
   readonly fence: number
   /** How long writers may wait for one try, in milliseconds. */
   readonly budgetMs: number
+  /** The highest epoch that anybody knows of: the next is above it. */
+  readonly floor: number
   /** Stamp of the catalogue of `from` when both sides were last compared. */
   readonly stamp: string
   /** What puts triggers to sleep that fire for replicated rows, and wakes them again. */
@@ -140,6 +142,11 @@ async function snapshotOf(client: CutSessions['snapshotFrom']): Promise<string> 
   return snapshot
 }
 
+/** Epoch that both sides have after a cut. */
+export function epochAfter({ floor }: Pick<Cut, 'floor'>, { side }: Pick<Fenced, 'side'>): number {
+  return Math.max(side.epoch, floor) + 1
+}
+
 /** What a step refuses inside of its own transaction, and how it is told from errors of the server. */
 const refusals = { changed: 'FH011', lost: 'FH012', granted: 'FH013' } as const
 
@@ -165,7 +172,7 @@ export async function close(cut: Cut, sessions: CutSessions, fenced: Fenced): Pr
       `revoke usage on schema ${quoteIdentifier(schema)} from ${quoteIdentifier(appRole)}`,
       deciding(
         orRefuse(`pg_catalog.has_schema_privilege(${role}, ${pg.escapeLiteral(schema)}, 'USAGE')`, refusals.granted),
-        `update tenancy.placement set state = 'moved', epoch = epoch + 1, marker = '${fenced.marker}', updated_at = now()
+        `update tenancy.placement set state = 'moved', epoch = ${epochAfter(cut, fenced)}, marker = '${fenced.marker}', updated_at = now()
           where ${rowOf(move, from)} and epoch = ${fenced.side.epoch} and fence = ${mine} and state in ('active', 'suspended');`,
         orRefuse('not found', refusals.changed),
       ),

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { FreeholdError } from '../../domain/errors.ts'
 import { streamsOf } from './capture.ts'
 import { openCutSessions, warmUp, type CutSessions } from './cut-sessions.ts'
-import { close, fence, open, passes, TryAgain, type Cut, type Fenced } from './cut.ts'
+import { close, epochAfter, fence, open, passes, TryAgain, type Cut, type Fenced } from './cut.ts'
 import type { Move, MoveEnd, MoverClient } from './end.ts'
 import { readSequenceValues } from './sequences.ts'
 import { requireSameStructure } from './same-structure.ts'
@@ -19,6 +19,8 @@ export type CutoverOptions = Pick<Cut, 'fence' | 'budgetMs' | 'suspended' | 'tri
   readonly tables: number
   /** F4: tells the registry, unless that knows of a later epoch. */
   readonly publish: (serving: EndName, side: Pick<Side, 'state' | 'epoch'>) => Promise<void>
+  /** The highest epoch that the registry knows of; 0, unless it is said. */
+  readonly floor?: number
   /** How many tries there are before it is given up for now. */
   readonly tries: number
   readonly signal: AbortSignal
@@ -53,14 +55,15 @@ export async function resolve(
   move: Move,
   ends: { from: EndName; sessions: CutSessions },
   options: Pick<CutoverOptions, 'fence' | 'budgetMs' | 'suspended' | 'triggers' | 'publish' | 'signal'>,
-): Promise<{ serving: EndName; side: Side }> {
+): Promise<{ serving: EndName; side: Side; floor: number }> {
   const { sessions, from } = ends
   const clientOf = (name: EndName) => (name === from ? sessions.fence : sessions.opening)
   // Both always: a try that stalled on its way back must not close the other one later.
   const source = await takeSide(clientOf('source'), move, move.source, options.fence)
   const target = await takeSide(clientOf('target'), move, move.target, options.fence)
-  if (serves(source)) return { serving: 'source', side: source }
-  if (serves(target)) return { serving: 'target', side: target }
+  const floor = Math.max(source.epoch, target.epoch)
+  if (serves(source)) return { serving: 'source', side: source, floor }
+  if (serves(target)) return { serving: 'target', side: target, floor }
   // Both are closed: the one that closed last was to be followed by the other.
   const closed: EndName = source.epoch >= target.epoch ? 'source' : 'target'
   const side = closed === 'source' ? source : target
@@ -68,14 +71,14 @@ export async function resolve(
     throw new FreeholdError('internal', `both sides of move ${move.id} are closed, and none of them by a cut`)
   const opening = other(closed)
   const sequences = await readSequenceValues(clientOf(closed), move[closed].names.schema)
-  const cut = { ...options, move, from: move[closed], to: move[opening], stamp: '' }
+  const cut = { ...options, move, from: move[closed], to: move[opening], stamp: '', floor }
   const turned = closed === from ? sessions : await openCutSessions(move, cut, options.signal)
   const state = (await options.suspended()) ? 'suspended' : 'active'
   try {
     const opened = await persist(options.signal, () =>
       open(cut, turned, { epoch: side.epoch, marker: side.marker ?? '', sequences }, state),
     )
-    return { serving: opening, side: { state: opened, epoch: side.epoch, marker: side.marker } }
+    return { serving: opening, side: { ...side, state: opened }, floor }
   } finally {
     if (turned !== sessions) turned.end()
   }
@@ -104,12 +107,13 @@ export async function cutOver(move: Move, wanted: EndName, options: CutoverOptio
   const sessions = await openCutSessions(move, ends, options.signal)
   let kept: readonly MoverClient[] = []
   try {
-    const { serving, side } = await resolve(move, { from, sessions }, options)
+    const { serving, side, floor } = await resolve(move, { from, sessions }, options)
     if (serving === wanted) {
       await options.publish(wanted, side)
       return { serving, epoch: side.epoch }
     }
-    const outcome = await cutInTries(move, wanted, options, { ...ends, sessions })
+    const known = { ...options, floor: Math.max(floor, options.floor ?? 0) }
+    const outcome = await cutInTries(move, wanted, known, { ...ends, sessions })
     kept = outcome.measured?.holders ?? []
     return outcome
   } finally {
@@ -120,7 +124,7 @@ export async function cutOver(move: Move, wanted: EndName, options: CutoverOptio
 async function cutInTries(
   move: Move,
   wanted: EndName,
-  options: CutoverOptions,
+  options: CutoverOptions & Pick<Cut, 'floor'>,
   { from, to, sessions }: { from: MoveEnd; to: MoveEnd; sessions: CutSessions },
 ): Promise<CutOutcome> {
   const { signal, tries } = options
@@ -180,7 +184,7 @@ async function cutOnce(
   const fenced = await fence(cut, sessions, marker, how.signal)
   // From here on it is either closed or not, and whoever comes next finds out which; only the fence could be given up.
   await close(cut, sessions, fenced)
-  const epoch = fenced.side.epoch + 1
+  const epoch = epochAfter(cut, fenced)
   // Read now: a suspend that comes earlier is seen here, and one that comes later finds the side closed and waits for the other.
   const wanted = (await cut.suspended()) ? 'suspended' : 'active'
   const state = await persist(how.signal, () => open(cut, sessions, { ...fenced, epoch }, wanted))

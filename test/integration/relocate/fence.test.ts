@@ -108,6 +108,16 @@ describe('the side that a cut has closed', () => {
     expect(moving.context).toEqual({ serving: 'source', epoch: 5 })
   })
 
+  it('is closed at an epoch above all that anybody knows of, so that the other side can open', async () => {
+    const home = cell.adminIn(databaseOf(moving.target, cell))
+    await home.query(`update tenancy.placement set epoch = 40`)
+    const there = await moving.cut('target', { floor: 50 })
+    expect(there).toMatchObject({ serving: 'target', epoch: 51 })
+    const back = await moving.cut('source')
+    expect(back).toMatchObject({ serving: 'source', epoch: 52 })
+    for (const one of [there, back]) for (const client of one.measured?.holders ?? []) await client.end()
+  })
+
   it('is not left when the schema was changed after both sides were compared', async () => {
     const connect = await loginAs(moving.source, cell)
     await admin.query(`alter table ${table()} add column more text`)
