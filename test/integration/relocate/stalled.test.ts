@@ -55,10 +55,8 @@ describe('a cut', () => {
       signal,
     }
     await resolve(move, { from: 'source', sessions }, options)
-    const { rows } = await sessions.catalogue.query<{ floor: 0; stamp: string }>(
-      stampStatement(move.source.names.schema),
-    )
-    const cut: Cut = { ...options, move, ...ends, stamp: rows[0]?.stamp ?? '' }
+    const { rows } = await sessions.catalogue.query<{ stamp: string }>(stampStatement(move.source.names.schema))
+    const cut: Cut = { ...options, move, ...ends, floor: 0, stamp: rows[0]?.stamp ?? '' }
     return { cut, sessions, raise: () => fence(cut, sessions, `${options.fence}/1`, signal) }
   }
 
