@@ -12,6 +12,8 @@ export type MoveEnd = {
   readonly moverUrl: string
   /** Connection URL of the provisioner in the same database. */
   readonly provisionerUrl: string
+  /** The database is the tenant's alone: whoever else is in it as the mover is there for the same move. */
+  readonly isOwn?: true
 }
 
 /** What is moved, between which ends. Replication goes both ways; `source` is where the tenant lived when it began. */

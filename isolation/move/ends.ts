@@ -20,5 +20,6 @@ export function endOf(target: Target<'database'>, passwordOf: (role: string) => 
     names: { schema, ownerRole, appRole },
     moverUrl: mover.href,
     provisionerUrl: url.href,
+    ...(name === undefined ? {} : { isOwn: true as const }),
   }
 }

@@ -23,14 +23,23 @@ export async function closeSource({ source }: Move, signal: AbortSignal): Promis
 export async function withdraw(move: Move, gone: EndName, fence: number, signal: AbortSignal): Promise<void> {
   const end = move[gone]
   if (await isThere(end, signal))
-    await withMover(end, { signal }, (client) =>
-      client.query(
+    await withMover(end, { signal }, async (client) => {
+      if (end.isOwn === true) await client.query(endOthers)
+      await client.query(
         `update tenancy.placement set state = 'retired', fence = greatest(fence, ${fence}), updated_at = now()
           where ${rowOf(move, end)} and state not in ('active', 'suspended', 'retired')`,
-      ),
-    ).catch(unlessUnprepared)
+      )
+    }).catch(unlessUnprepared)
   await cleanMove(move, signal)
 }
+
+/**
+ * Ends what a worker that is cut off has left there, and the snapshots that another one holds: the provisioner may not, and the
+ * database cannot be dropped while they are in it.
+ */
+const endOthers = `select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity
+  where usename = current_user and datname = pg_catalog.current_database() and pid <> pg_catalog.pg_backend_pid()
+    and backend_type = 'client backend'`
 
 /** A database that was made and not prepared has no such table yet, or lets nobody see it. */
 function unlessUnprepared(error: unknown): void {

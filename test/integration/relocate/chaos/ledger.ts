@@ -55,23 +55,22 @@ export function startWriters(database: TenantDatabase, many: number) {
     const writer = `w${number}`
     for (let count = 0; !isOver; count += 1) {
       const key = `${writer}/${count}`
-      while (!(await done(writer, key, count))) await sleep(20)
-      acknowledged.set(writer, count + 1)
+      let answer = await done(writer, key, count)
+      for (; answer === 'later'; answer = await done(writer, key, count)) await sleep(20)
+      if (answer === 'done') acknowledged.set(writer, count + 1)
       await sleep(3)
     }
   }
-  async function done(writer: string, key: string, count: number): Promise<boolean> {
+  async function done(writer: string, key: string, count: number): Promise<'done' | 'later' | 'failed'> {
     try {
       await database.transaction((client) => operate(client, writer, key, count), { idempotencyKey: key })
-      return true
+      return 'done'
     } catch (error) {
-      if (!mayPass(error)) {
-        errors.push(`${key}: ${String(error)}`)
-        // Whoever goes on here would hide what was seen.
-        isOver = true
-        return true
-      }
-      return false
+      if (mayPass(error)) return 'later'
+      errors.push(`${key}: ${String(error)}`)
+      // Whoever goes on here would hide what was seen.
+      isOver = true
+      return 'failed'
     }
   }
   const running = Array.from({ length: many }, (_, number) => write(number))
