@@ -13,7 +13,7 @@ const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: String(Math.floor(Date.now() / 1_000) % 1_000_000) },
     runs: { type: 'string', default: 'Infinity' },
-    at: { type: 'string' },
+    at: { type: 'string', default: '' },
     writers: { type: 'string', default: '3' },
     keep: { type: 'boolean', default: false },
   },
@@ -35,7 +35,7 @@ for (let done = 0; done < runs; done += batch) {
       CHAOS_SEED: String(seed),
       CHAOS_RUNS: String(size),
       CHAOS_WRITERS: values.writers,
-      ...(values.at === undefined ? {} : { CHAOS_AT: values.at }),
+      CHAOS_AT: values.at,
       ...(values.keep ? { CHAOS_KEEP: 'yes' } : {}),
     },
   })

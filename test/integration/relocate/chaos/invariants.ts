@@ -101,7 +101,9 @@ export async function nothingLeft(stage: Stage, of: Of, { number, database }: Fo
     text: `select key, state from resources where tenant_id = $1 order by key`,
     values: [of.id],
   })
-  const wanted = [`${number}/database`, `${number}/network`, 'object-store', 'runtime', 'secrets', 'topic']
+  // Objects go along with a move, to a place of their own.
+  const objects = number === 1 ? 'object-store' : `${number}/object-store`
+  const wanted = [`${number}/database`, `${number}/network`, objects, 'runtime', 'secrets', 'topic']
   return [
     ...differs('left', left, {
       inside: [],
