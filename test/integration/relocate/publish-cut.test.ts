@@ -16,8 +16,8 @@ it('a cut that was undone before the registry had heard of it is told by the epo
   const { pool } = world.deps.orm
   const sql = sqlOf(pool)
   await sql({
-    text: `insert into placements (tenant_id, environment, number, profile, shared_as, cell, bus, segment, epoch)
-      select tenant_id, environment, 2, profile, shared_as, cell, bus, '10.79.0.0/26', epoch from placements where tenant_id = $1`,
+    text: `insert into placements (tenant_id, environment, number, profile, cell, bus, segment, epoch)
+      select tenant_id, environment, 2, profile, cell, bus, '10.79.0.0/26', epoch from placements where tenant_id = $1`,
     values: [tenant.id],
   })
   const publish = (number: number, epoch: number) =>
