@@ -1,5 +1,5 @@
 import type { z } from '@hono/zod-openapi'
-import { allowedCommands, commandsBeside, isAbortable } from '../domain/lifecycle.ts'
+import { allowedCommands, commandsBeside, isAbortable, runsWhileSoaking, type Command } from '../domain/lifecycle.ts'
 import { isOpen, workflowId } from '../domain/operation.ts'
 import { isYetToEnd } from '../operations/retry-and-abort.ts'
 import type { EventRow } from '../registry/entities/event.ts'
@@ -11,6 +11,15 @@ import type { eventSchema, operationSchema, resourceSchema, tenantSchema } from 
 
 export type TenantView = z.infer<typeof tenantSchema>
 export type OperationView = z.infer<typeof operationSchema>
+
+/**
+ * The commands that are possible now. An open operation holds the tenant: see the operation for whether it can be retried or aborted. So
+ * does a move that may still be undone: see the move.
+ */
+function allowedOf({ newest, placements, state }: TenantSummary): Command[] {
+  const allowed = newest !== null && isOpen(newest.state) ? commandsBeside(newest.kind) : allowedCommands(state)
+  return placements.some((side) => side.state === 'moved') ? allowed.filter(runsWhileSoaking) : allowed
+}
 
 /** A tenant as the API shows it, with where it lives and its newest operation. */
 export function tenantView(row: TenantSummary): TenantView {
@@ -39,8 +48,7 @@ export function tenantView(row: TenantSummary): TenantView {
     dataKey: row.dataKey,
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
-    // An open operation holds the tenant: see the operation for whether it can be retried or aborted.
-    allowed: newest !== null && isOpen(newest.state) ? commandsBeside(newest.kind) : allowedCommands(state),
+    allowed: allowedOf(row),
     operation: newest,
   }
 }

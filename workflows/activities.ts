@@ -36,10 +36,15 @@ export function resourceActivities(timing: Timing, step: WorkflowStep) {
     ...withoutEnd(timing),
     startToCloseTimeout: timing.tryMs[step.action],
     heartbeatTimeout: timing.heartbeatMs,
-    summary: `${step.action} ${step.title}`,
+    summary: ofMoves.has(step.action) ? step.title : `${step.action} ${step.title}`,
     ...(step.bus === undefined ? {} : { taskQueue: busQueue(workflowInfo().taskQueue, step.bus) }),
   })
 }
+
+/** Their titles say what they do. */
+const ofMoves: ReadonlySet<StepAction> = new Set<StepAction>([
+  ...(['carry', 'handOver', 'takeBack', 'copy', 'await', 'cut', 'prove', 'revert', 'release'] as const),
+])
 
 /** Tries have no bound of their own, and a cancel waits for what is under way: nothing is left running beside an undo. */
 function withoutEnd({ initialRetryMs, maximumRetryMs }: Timing) {

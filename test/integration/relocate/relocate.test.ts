@@ -62,6 +62,7 @@ describe('relocate', () => {
     const word = { number: 1, state: 'active', epoch: 1 }
     await publishCut(world.deps.orm.pool, { id: first.id, correlationId: 'late' }, both, word)
     expect(await context('mover')).toEqual(there)
+    expect((await world.request('GET', '/v1/tenants/mover')).body['allowed']).toEqual(['suspend'])
     const refusedNow = await world.request('POST', '/v1/tenants/mover/archive', {})
     expect([refusedNow.status, refusedNow.body['code']]).toEqual([409, 'relocation_soaking'])
     const back = await world.request('POST', `${relocations('mover')}/${first.id}/rollback`, {})
