@@ -43,7 +43,15 @@ export function resourceActivities(timing: Timing, step: WorkflowStep) {
 
 /** Their titles say what they do. */
 const ofMoves: ReadonlySet<StepAction> = new Set<StepAction>([
-  ...(['carry', 'handOver', 'takeBack', 'copy', 'await', 'cut', 'prove', 'revert', 'release'] as const),
+  'carry',
+  'handOver',
+  'takeBack',
+  'copy',
+  'await',
+  'cut',
+  'prove',
+  'revert',
+  'release',
 ])
 
 /** Tries have no bound of their own, and a cancel waits for what is under way: nothing is left running beside an undo. */
