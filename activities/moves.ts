@@ -2,32 +2,32 @@ import { cancellationSignal } from '@temporalio/activity'
 import { moverPassword } from '../crypto/envelope.ts'
 import { FreeholdError } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/json.ts'
+import { currentPlacement } from '../domain/placement.ts'
+import type { MovePlan } from '../domain/relocation.ts'
+import { readSpec } from '../domain/resources.ts'
 import type { Target } from '../isolation/mapper.ts'
+import { translated } from '../isolation/mappers/database/errors.ts'
 import { cutOver, type CutOutcome, type EndName } from '../isolation/move/cutover.ts'
 import type { Move } from '../isolation/move/end.ts'
 import { endOf } from '../isolation/move/ends.ts'
-import { currentPlacement } from '../domain/placement.ts'
-import type { MovePlan } from '../domain/relocation.ts'
-import { planMove } from '../isolation/move/plan.ts'
-import { readObservable } from '../operations/observable.ts'
-import { placementsOf } from '../registry/placements.ts'
-import { toApplicationFailure } from './failure.ts'
 import { fill } from '../isolation/move/fill.ts'
+import { mirrorSide } from '../isolation/move/mirror.ts'
+import { planMove } from '../isolation/move/plan.ts'
 import { prove } from '../isolation/move/prove.ts'
 import { openLogin } from '../isolation/move/rights.ts'
-import { mirrorSide } from '../isolation/move/mirror.ts'
 import { closeSource, withdraw } from '../isolation/move/withdraw.ts'
-import { translated } from '../isolation/mappers/database/errors.ts'
-import { highestEpoch, isSuspended, publishCut } from '../operations/publish-cut.ts'
 import type { Claim } from '../operations/claim.ts'
+import { readObservable } from '../operations/observable.ts'
+import { highestEpoch, isSuspended, publishCut } from '../operations/publish-cut.ts'
 import type { RelocationRow } from '../registry/entities/relocation.ts'
-import { noteRelocation, waitsFor } from '../registry/relocations.ts'
+import { placementsOf } from '../registry/placements.ts'
 import { sqlOf } from '../registry/pool.ts'
-import { readSpec } from '../domain/resources.ts'
+import { noteRelocation, waitsFor } from '../registry/relocations.ts'
 import { carryOut, type StepInput } from './carry-out.ts'
 import type { ActivityDeps } from './deps.ts'
-import { createHolders } from './snapshot-holders.ts'
+import { toApplicationFailure } from './failure.ts'
 import { placesOf } from './places-of.ts'
+import { createHolders } from './snapshot-holders.ts'
 import { targetOf } from './target.ts'
 
 /** How long the copy waits for transactions that were open before it, in one try. */
@@ -36,6 +36,11 @@ const slotWaitMs = 20_000
 const lookMs = 12_000
 /** Tries of a cut within one try of its step. */
 const cutTries = 8
+/** Where a cut to each end is noted, and the phases of it. */
+const cuts = {
+  target: { fact: 'cut', during: 'cutover', after: 'verify' },
+  source: { fact: 'back', during: 'rollback', after: 'rollback' },
+} as const satisfies Record<EndName, object>
 /** How often what people see of a copy is written. */
 const noteEveryMs = 500
 
@@ -99,7 +104,8 @@ export function createMoveActivities(deps: ActivityDeps) {
     const numbers = { source: relocation.source, target: relocation.target }
     const suspended = () => isSuspended(sql, claim.tenantId)
     if (!(await suspended())) await openLogin(move[wanted], signal)
-    await noteRelocation(sql, relocation.id, { phase: wanted === 'target' ? 'cutover' : 'rollback' })
+    const { fact, during, after } = cuts[wanted]
+    await noteRelocation(sql, relocation.id, { phase: during })
     const outcome = await cutOver(move, wanted, {
       fence: claim.fence,
       floor: await highestEpoch(sql, relocation),
@@ -121,12 +127,9 @@ export function createMoveActivities(deps: ActivityDeps) {
     holders.keep(relocation.id, held)
     const cut = { serving: outcome.serving, epoch: outcome.epoch, ...told }
     // Of one that an earlier try has made, what that has noted stays.
-    const known = wanted === 'target' ? relocation.facts.cut : relocation.facts.back
-    const facts = measured === undefined && known?.epoch === outcome.epoch ? known : cut
-    await noteRelocation(sql, relocation.id, {
-      phase: wanted === 'target' ? 'verify' : 'rollback',
-      facts: wanted === 'target' ? { cut: facts } : { back: facts },
-    })
+    const known = relocation.facts[fact]
+    const noted = measured === undefined && known?.epoch === outcome.epoch ? known : cut
+    await noteRelocation(sql, relocation.id, { phase: after, facts: { [fact]: noted } })
     return outcome
   }
 
@@ -239,16 +242,13 @@ export function createMoveActivities(deps: ActivityDeps) {
     /** Sees that the source serves, by the cut the other way where that is needed, and takes away what the move has made. */
     revert: (given: StepInput) =>
       moving('revert', given, async (claim, found, { signal }) => {
-        holders.end(found.relocation.id)
-        if (found.relocation.facts.copy === undefined) {
-          // It was never a copy: nothing can have been cut.
-          await withdraw(found.move, 'target', claim.fence, signal)
-          return { epoch: null }
-        }
-        const { epoch } = await cutTo(claim, found, 'source', signal)
-        holders.end(found.relocation.id)
+        const { id, facts } = found.relocation
+        holders.end(id)
+        // Of one that was never a copy, nothing can have been cut.
+        const cut = facts.copy === undefined ? undefined : await cutTo(claim, found, 'source', signal)
+        holders.end(id)
         await withdraw(found.move, 'target', claim.fence, signal)
-        return { epoch }
+        return { epoch: cut?.epoch ?? null }
       }),
 
     /** Closes the source for good, and takes away what the move has made. */

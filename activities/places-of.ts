@@ -1,5 +1,4 @@
-import type { JsonObject } from '../domain/json.ts'
-import { textAt } from '../domain/json.ts'
+import { textAt, type JsonObject } from '../domain/json.ts'
 import { readSpec } from '../domain/resources.ts'
 import type { Target } from '../isolation/mapper.ts'
 import type { Claim } from '../operations/claim.ts'

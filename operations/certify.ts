@@ -1,12 +1,12 @@
 import type { NewEvent } from '../domain/events.ts'
 import type { JsonObject } from '../domain/json.ts'
-import { insertReport } from '../registry/reports.ts'
-import { isoText, one, type Sql } from '../registry/sql.ts'
+import { one, type Sql } from '../registry/sql.ts'
 import type { Erased } from './erase.ts'
+import { keepReport } from './keep-report.ts'
 import { operationEvent } from './operation-event.ts'
 import type { LockedOperation } from './rows.ts'
 
-type Seen = { at: string; removed: JsonObject[]; seq: number | null; head: string | null }
+type Seen = { removed: JsonObject[]; seq: number | null; head: string | null }
 
 const backups =
   'Copies outside of Freehold, such as backups of the servers and topics that events were sent to, last as long as whoever runs those keeps them. What was sealed with the key of the tenant is unreadable there too.'
@@ -15,15 +15,12 @@ const backups =
  * Issues the certificate of a deletion: what was removed and looked for again, that the key is destroyed, and where the trail
  * stood. It is kept as a report, and its hash goes into the trail.
  */
-export async function certifyDeletion(
-  sql: Sql,
-  { operation, tenant }: LockedOperation,
-  erased: Erased,
-): Promise<NewEvent> {
-  const { at, removed, seq, head } = await one(
+export async function certifyDeletion(sql: Sql, held: LockedOperation, erased: Erased): Promise<NewEvent> {
+  const { operation, tenant } = held
+  const { removed, seq, head } = await one(
     sql<Seen>({
       name: 'seen-of-removal',
-      text: `select ${isoText('now()')} as at,
+      text: `select
           (select coalesce(jsonb_agg(body::jsonb -> 'data' order by seq), '[]') from events
             where stream = $1 and operation_id = $2 and type = 'TENANCY_RESOURCE_REMOVED') as removed,
           (select seq::float8 from event_streams where id = $1) as seq,
@@ -31,24 +28,15 @@ export async function certifyDeletion(
       values: [tenant.id, operation.id],
     }),
   )
-  const { id, hash } = await insertReport(sql, {
-    tenant: tenant.id,
-    operation: operation.id,
-    kind: 'deletion-certificate',
-    document: {
-      version: 1,
-      tenant: { id: tenant.id, code: tenant.code, slug: tenant.slug },
-      operation: { id: operation.id, actor: operation.actor, reason: operation.reason ?? null },
-      at,
-      removed,
-      key: {
-        destroyed: true,
-        fingerprint: erased.keyFingerprint,
-        ...(erased.masterKey === null ? {} : { masterKey: erased.masterKey }),
-      },
-      trail: { stream: tenant.id, seq, head },
-      backups,
+  const { id, hash } = await keepReport(sql, held, 'deletion-certificate', {
+    removed,
+    key: {
+      destroyed: true,
+      fingerprint: erased.keyFingerprint,
+      ...(erased.masterKey === null ? {} : { masterKey: erased.masterKey }),
     },
+    trail: { stream: tenant.id, seq, head },
+    backups,
   })
   return operationEvent(operation, 'system:worker', 'TENANCY_CERTIFICATE_ISSUED', { report: id, sha256: hash })
 }

@@ -1,13 +1,11 @@
 import { FreeholdError } from '../domain/errors.ts'
 import type { NewEvent } from '../domain/events.ts'
-import type { ResourceSpec } from '../domain/resources.ts'
 import type { OperationRow } from '../registry/entities/operation.ts'
 import type { RelocationRow } from '../registry/entities/relocation.ts'
 import { soakingOf } from '../registry/relocations.ts'
 import { one, type Sql } from '../registry/sql.ts'
 import { appendTo } from '../registry/events.ts'
 import type { Requester } from './accept.ts'
-import type { LedgerEntry } from './kinds/kind.ts'
 import { operationEvent } from './operation-event.ts'
 import { generationInForce, operationColumns, type LockedOperation, type TenantFacts } from './rows.ts'
 
@@ -77,29 +75,6 @@ export async function forgetBefore(sql: Sql, tenant: string): Promise<void> {
     text: 'update resources set spec_before = null where tenant_id = $1 and spec_before is not null',
     values: [tenant],
   })
-}
-
-/** What the ledger has of one placement alone. */
-export function ofPlacement(ledger: readonly LedgerEntry[], environment: string, number: number): ResourceSpec[] {
-  return placed(ledger, environment, (spec) => spec.placement === number)
-}
-
-/** What a move leaves behind: all of the old placement, and objects in an area that placements shared before. */
-export function leftBehind(
-  ledger: readonly LedgerEntry[],
-  { environment, source, target }: { environment: string; source: number; target: number },
-): ResourceSpec[] {
-  return placed(
-    ledger,
-    environment,
-    (spec) => spec.placement === source || (spec.kind === 'object-store' && spec.placement !== target),
-  )
-}
-
-function placed(ledger: readonly LedgerEntry[], environment: string, isIt: (spec: ResourceSpec) => boolean) {
-  return ledger.flatMap(({ spec }) =>
-    spec.environment === environment && spec.kind !== 'archive' && isIt(spec) ? [spec] : [],
-  )
 }
 
 /** Says on the trail who gave the word for the cut. */

@@ -102,16 +102,15 @@ export async function findPlaced(
   throw new FreeholdError('not_found', `placement ${number} of ${environment} has no ${kind} in the ledger`)
 }
 
-/** Gives the word for the cut of a move. @returns false when it is not one that waits for it */
-export async function approveRelocation(sql: Sql, id: string, by: string): Promise<boolean> {
-  const rows = await sql({
+/** Gives the word for the cut of a move; one that does not wait for it stays as it is. */
+export async function approveRelocation(sql: Sql, id: string, by: string): Promise<void> {
+  await sql({
     name: 'approve-relocation',
     text: `update relocations set updated_at = now(),
         facts = facts || jsonb_build_object('approved', jsonb_build_object('by', $2::text, 'at', now()))
-      where id = $1 and state = 'moving' and options -> 'approval' = 'true'::jsonb returning id`,
+      where id = $1 and state = 'moving' and options -> 'approval' = 'true'::jsonb`,
     values: [id, by],
   })
-  return rows.length > 0
 }
 
 /** What the cut of a move still waits for, by the database's clock; `over` when its window is. */

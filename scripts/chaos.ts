@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { parseArgs } from 'node:util'
+import { seededOptions, seededRuns } from './seeded-runs.ts'
 
 /**
  * `npm run chaos`: moves tenants under writers, with one fault in each move (test/integration/relocate/chaos), until one does not come
@@ -11,37 +10,21 @@ import { parseArgs } from 'node:util'
  */
 const { values } = parseArgs({
   options: {
-    seed: { type: 'string', default: String(Math.floor(Date.now() / 1_000) % 1_000_000) },
-    runs: { type: 'string', default: 'Infinity' },
+    ...seededOptions,
     at: { type: 'string', default: '' },
     writers: { type: 'string', default: '3' },
     keep: { type: 'boolean', default: false },
   },
 })
-/** As many as share one set of servers, so that these do not grow without end. */
-const batch = 20
-const runs = Number(values.runs)
-const first = Number(values.seed)
 
-for (let done = 0; done < runs; done += batch) {
-  const size = Math.min(batch, runs - done)
-  const seed = first + done
-  console.log(`moves ${done + 1} to ${done + size}, seeds ${seed} to ${seed + size - 1}`)
-  const command = ['vitest', 'run', '--project', 'integration', '--bail', '1', '--disableConsoleIntercept=true']
-  const run = spawn('npx', [...command, 'test/integration/relocate/chaos.test.ts'], {
-    stdio: 'inherit',
-    env: {
-      ...process.env,
-      CHAOS_SEED: String(seed),
-      CHAOS_RUNS: String(size),
-      CHAOS_WRITERS: values.writers,
-      CHAOS_AT: values.at,
-      ...(values.keep ? { CHAOS_KEEP: 'yes' } : {}),
-    },
-  })
-  const [code] = (await once(run, 'exit')) as [number | null]
-  if (code !== 0) {
-    process.exitCode = 1
-    break
-  }
-}
+await seededRuns(values, {
+  what: 'moves',
+  batch: 20,
+  prefix: 'CHAOS',
+  arguments: ['--bail', '1', '--disableConsoleIntercept=true', 'test/integration/relocate/chaos.test.ts'],
+  variables: {
+    CHAOS_WRITERS: values.writers,
+    CHAOS_AT: values.at,
+    ...(values.keep ? { CHAOS_KEEP: 'yes' } : {}),
+  },
+})

@@ -184,7 +184,7 @@ export async function subscribe({ name, from, to }: Stream, signal: AbortSignal)
   })
 }
 
-/** The way back: a slot at the target from now on, and its subscription at the source. `origin = none` keeps the two from looping. */
+/** The way back, of which there is nothing yet: a slot at the target from now on, and its subscription at the source. `origin = none` keeps the two from looping. */
 export async function captureBack(
   move: Move,
   tables: readonly string[],
@@ -192,7 +192,6 @@ export async function captureBack(
   signal: AbortSignal,
 ): Promise<void> {
   const { reverse } = streamsOf(move)
-  await dropStream(reverse, signal)
   await publish(move, reverse, tables, signal)
   const slot = await createSlot(reverse, waitMs, signal)
   await slot.end()

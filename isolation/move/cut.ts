@@ -10,6 +10,7 @@ import type { CutSessions } from './cut-sessions.ts'
 import type { Move, MoveEnd } from './end.ts'
 import { readSequenceValues, setSequenceStatements, type MoveSequence } from './sequences.ts'
 import { readSide, rowOf, type Side } from './side.ts'
+import { exportSnapshot } from './snapshot.ts'
 import { stampStatement } from './stamp.ts'
 
 /** What one cut is about: `from` closes, `to` opens. A rollback is the same with the two exchanged. */
@@ -51,6 +52,12 @@ export function passes(error: unknown): boolean {
 /** Postgres ends a fence by itself when we are gone: no worker is needed for writers to go on. */
 const deadMan = { idleMs: 1_500, transactionMs: 3_000 }
 const lockMs = 250
+/** Statements by which a transaction that stops writers ends by itself. */
+export const selfHealing = [
+  `set local lock_timeout = '${lockMs}ms'`,
+  `set local idle_in_transaction_session_timeout = '${deadMan.idleMs}ms'`,
+  `set local transaction_timeout = '${deadMan.transactionMs}ms'`,
+] as const
 
 /** A fence stops writers of tables, and not who takes a value of a sequence alone: as many are left out as a crash of PostgreSQL may leave out. */
 const margin = 32
@@ -89,11 +96,9 @@ async function raise(cut: Cut, sessions: CutSessions, marker: string, signal: Ab
   const results = await together(
     sessions.fence,
     'begin',
-    `set local lock_timeout = '${lockMs}ms'`,
+    ...selfHealing,
     // A running autovacuum gives way after this time; by default it would take a second.
     `set local deadlock_timeout = '5ms'`,
-    `set local idle_in_transaction_session_timeout = '${deadMan.idleMs}ms'`,
-    `set local transaction_timeout = '${deadMan.transactionMs}ms'`,
     `select pg_catalog.pg_advisory_xact_lock(${gateKey(tenant, environment)})`,
     locks,
     // Last: what was decided before the locks were had may be over by now.
@@ -106,7 +111,7 @@ async function raise(cut: Cut, sessions: CutSessions, marker: string, signal: Ab
     throw new FreeholdError('operation_superseded', 'a later try works on the cut; this one did nothing')
   const toldBy = readSequenceValues(sessions.sequences, from.names.schema)
   const stamped = sessions.catalogue.query<{ stamp: string }>(stampStatement(from.names.schema))
-  const before = snapshotOf(sessions.snapshotFrom)
+  const before = exportSnapshot(sessions.snapshotFrom)
   toldBy.catch(() => {})
   stamped.catch(() => {})
   before.catch(() => {})
@@ -116,7 +121,7 @@ async function raise(cut: Cut, sessions: CutSessions, marker: string, signal: Ab
     toldBy,
     stamped,
     before,
-    snapshotOf(sessions.snapshotTo),
+    exportSnapshot(sessions.snapshotTo),
   ])
   if (rows[0]?.stamp !== cut.stamp) throw new SchemaChanged()
   return { side, marker, sequences, snapshots: { from: fromSnapshot, to: toSnapshot } }
@@ -130,16 +135,6 @@ export class SchemaChanged extends FreeholdError {
       'the schema was changed while the tenant moves, so that the two sides differ; nothing was cut. Undo it, or let it wait until the move is over',
     )
   }
-}
-
-async function snapshotOf(client: CutSessions['snapshotFrom']): Promise<string> {
-  const results = await together(
-    client,
-    'begin isolation level repeatable read read only',
-    'select pg_catalog.pg_export_snapshot() as snapshot',
-  )
-  const [{ snapshot } = { snapshot: '' }] = (results[1]?.rows ?? []) as { snapshot: string }[]
-  return snapshot
 }
 
 /** Epoch that both sides have after a cut. */

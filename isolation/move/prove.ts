@@ -1,24 +1,19 @@
 import pg from 'pg'
 import { FreeholdError } from '../../domain/errors.ts'
+import type { ProofFacts } from '../../domain/relocation.ts'
 import { together } from '../mappers/database/connections.ts'
 import { nameIn } from '../mappers/database/tables.ts'
 import { awaitMarker, writeMarker } from './capture.ts'
+import { selfHealing } from './cut.ts'
 import type { EndName } from './cutover.ts'
 import { connectMover, withMover, type Move, type MoveEnd, type MoverClient } from './end.ts'
-import { compareHashes, hashTables, type TableHash } from './hash.ts'
+import { compareHashes, hashTables } from './hash.ts'
 import { inspectSchema } from './inspect.ts'
+import { exportSnapshot } from './snapshot.ts'
 import { listed } from './same-structure.ts'
 
 /** Exported snapshots of both sides at one moment between two writes. */
 export type SnapshotPair = { readonly source: string; readonly target: string }
-
-/** What was proven to be equal. */
-export type Proof = {
-  readonly tables: readonly TableHash[]
-  readonly lsn: { readonly source: string; readonly target: string }
-  readonly taken: 'at-the-cut' | 'later'
-  readonly ms: number
-}
 
 export type ProveOptions = {
   readonly fence: number
@@ -33,8 +28,8 @@ export type ProveOptions = {
  * Hashes every table in full on both sides, as they were at the exact cut, while the tenant goes on to write. Throws `move_differs`
  * with the tables that are not the same.
  */
-export async function prove(move: Move, options: ProveOptions): Promise<Proof> {
-  const { pair, signal } = options
+export async function prove(move: Move, options: ProveOptions): Promise<ProofFacts> {
+  const { pair } = options
   if (pair !== undefined) {
     try {
       return await compareAt(move, pair, 'at-the-cut', options)
@@ -45,7 +40,7 @@ export async function prove(move: Move, options: ProveOptions): Promise<Proof> {
   }
   const taken = await takePair(move, options)
   try {
-    return await compareAt(move, taken.pair, 'later', { ...options, signal })
+    return await compareAt(move, taken.pair, 'later', options)
   } finally {
     for (const holder of taken.holders) void holder.end().catch(() => {})
   }
@@ -57,9 +52,9 @@ const isGone = (error: unknown) =>
 async function compareAt(
   move: Move,
   pair: SnapshotPair,
-  taken: Proof['taken'],
+  taken: ProofFacts['taken'],
   { signal, onProgress }: ProveOptions,
-): Promise<Proof> {
+): Promise<ProofFacts> {
   const began = performance.now()
   const at = <T>(end: MoveEnd, snapshot: string, work: (client: MoverClient) => Promise<T>) =>
     withMover(end, { signal }, async (client) => {
@@ -124,14 +119,12 @@ async function takePair(
         await together(
           fencing,
           'begin',
-          `set local lock_timeout = '250ms'`,
-          `set local idle_in_transaction_session_timeout = '1500ms'`,
-          `set local transaction_timeout = '3s'`,
+          ...selfHealing,
           names.length === 0 ? 'select' : `lock table ${names.join(', ')} in share mode`,
         )
         await writeMarker(writing, move, marker)
         await awaitMarker(other, move, marker, signal)
-        const [here, there] = await Promise.all([exported(one), exported(other)])
+        const [here, there] = await Promise.all([exportSnapshot(one), exportSnapshot(other)])
         await fencing.query('commit')
         const pair = serving === 'source' ? { source: here, target: there } : { source: there, target: here }
         return { pair, holders }
@@ -141,14 +134,4 @@ async function takePair(
     for (const holder of holders) void holder.end().catch(() => {})
     throw error
   }
-}
-
-async function exported(client: MoverClient): Promise<string> {
-  const [, result] = await together(
-    client,
-    'begin isolation level repeatable read read only',
-    'select pg_catalog.pg_export_snapshot() as snapshot',
-  )
-  const [{ snapshot } = { snapshot: '' }] = (result?.rows ?? []) as { snapshot: string }[]
-  return snapshot
 }

@@ -3,7 +3,7 @@ import { fewIterations, scramVerifier } from '../../crypto/scram.ts'
 import { FreeholdError } from '../../domain/errors.ts'
 import { quoteIdentifier } from '../../domain/names.ts'
 import { together } from '../mappers/database/connections.ts'
-import { tenantsRoleHere } from '../mappers/database/tenants-role.ts'
+import { openStatements } from '../mappers/database/statements.ts'
 import { withMover, withProvisioner, type MoveEnd } from './end.ts'
 
 /** The role of the mover at an end. */
@@ -60,16 +60,8 @@ export async function revokeMover(end: MoveEnd, signal: AbortSignal): Promise<vo
 
 /** Lets the app role of the side that is going to open log in; what it finds there refuses it until the cut. */
 export async function openLogin(end: MoveEnd, signal: AbortSignal): Promise<void> {
-  const app = quoteIdentifier(end.names.appRole)
-  await withProvisioner(end, signal, async (client) => {
-    const [found] = await together(client, `select pg_catalog.quote_ident(${tenantsRoleHere}) as tenants`)
-    const [{ tenants } = { tenants: '' }] = (found?.rows ?? []) as { tenants: string }[]
-    await together(
-      client,
-      'begin',
-      `alter role ${app} login`,
-      `grant ${tenants} to ${app} with inherit true, set false`,
-      'commit',
-    )
-  })
+  const database = decodeURIComponent(new URL(end.provisionerUrl).pathname.slice(1))
+  await withProvisioner(end, signal, (client) =>
+    together(client, 'begin', ...openStatements({ database }, end.names), 'commit'),
+  )
 }

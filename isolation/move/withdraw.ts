@@ -1,7 +1,7 @@
 import pg from 'pg'
-import { quoteIdentifier } from '../../domain/names.ts'
 import { together } from '../mappers/database/connections.ts'
 import { endingStatements } from '../mappers/database/sessions.ts'
+import { loginStatement } from '../mappers/database/statements.ts'
 import { cleanMove, isThere } from './clean.ts'
 import type { EndName } from './cutover.ts'
 import { withMover, withProvisioner, type Move } from './end.ts'
@@ -9,10 +9,10 @@ import { rowOf } from './side.ts'
 
 /** Closes the side that the tenant has left: nobody logs in, and whoever is in goes. */
 export async function closeSource({ source }: Move, signal: AbortSignal): Promise<void> {
-  const app = quoteIdentifier(source.names.appRole)
+  const { appRole } = source.names
   await withProvisioner(source, signal, async (client) => {
-    await client.query(`alter role ${app} nologin`)
-    await together(client, 'begin', ...endingStatements(source.names.appRole), 'commit')
+    await client.query(loginStatement(appRole, false))
+    await together(client, 'begin', ...endingStatements(appRole), 'commit')
   })
 }
 

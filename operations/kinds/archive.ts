@@ -2,7 +2,6 @@ import { archiveSpec, archiveSteps, releaseSteps } from '../../domain/archive-st
 import { removalSteps, thawSteps } from '../../domain/steps.ts'
 import { fencePlacements, openPlacements } from '../doors.ts'
 import { releaseEnvironments } from '../environments.ts'
-import { operationEvent } from '../operation-event.ts'
 import { reportOn } from '../report-archive.ts'
 import type { LockedOperation } from '../rows.ts'
 import { presentOf, type Facts, type Kind } from './kind.ts'
@@ -45,16 +44,7 @@ export const archive: Kind = {
   },
 
   async succeed(sql, held) {
-    const { operation } = held
-    const { hash, id } = await reportOn(sql, held, archivesIn(held))
-    return [
-      operationEvent(operation, 'system:worker', 'TENANCY_REPORT_ISSUED', {
-        report: id,
-        kind: 'archive',
-        sha256: hash,
-      }),
-      ...(await releaseEnvironments(sql, held)),
-    ]
+    return [await reportOn(sql, held, archivesIn(held)), ...(await releaseEnvironments(sql, held))]
   },
 }
 

@@ -1,8 +1,9 @@
 import { textAt } from '../../domain/json.ts'
 import { completeSteps } from '../../domain/relocation-steps.ts'
 import { findRelocation, settleRelocation } from '../../registry/relocations.ts'
-import { leftBehind, ofPlacement, requireSoaking } from '../relocation-end.ts'
+import { requireSoaking } from '../relocation-end.ts'
 import { releasePlacement } from '../relocation-places.ts'
+import { leftBehind, ofPlacement } from '../relocation-specs.ts'
 import type { Kind } from './kind.ts'
 
 /** Ends a move for good: what it made for moving goes, and the old place. */

@@ -1,10 +1,10 @@
-import { sameSpec } from '../../domain/changes.ts'
 import { textAt } from '../../domain/json.ts'
 import { relocateSteps, revertSteps } from '../../domain/relocation-steps.ts'
 import type { RelocationOptions } from '../../domain/relocation.ts'
 import { findRelocation, settleRelocation } from '../../registry/relocations.ts'
 import { enterTarget, releasePlacement } from '../relocation-places.ts'
 import { forgetBefore, scheduleComplete } from '../relocation-end.ts'
+import { sharedChanges } from '../relocation-specs.ts'
 import { reportRelocation } from '../report-relocation.ts'
 import { wantedResources } from '../wanted-resources.ts'
 import type { Facts, Kind } from './kind.ts'
@@ -17,11 +17,7 @@ export const relocate: Kind = {
   prepare(facts) {
     const target = targetOf(facts)
     const wanted = wantedResources({ ...facts, placements: [target] })
-    const known = new Map(facts.ledger.map(({ key, spec }) => [key, spec]))
-    const changed = wanted.filter((spec) => {
-      const now = known.get(spec.key)
-      return spec.placement === 0 && now !== undefined && !sameSpec(now, spec)
-    })
+    const changed = sharedChanges(facts, wanted)
     const made = wanted.filter(({ placement }) => placement === target.number)
     const { appVersion } = facts.manifest.spec.schema
     const { approval, window } = optionsOf(facts)
@@ -40,7 +36,7 @@ export const relocate: Kind = {
     const relocation = await findRelocation(sql, tenant.id, operation.id)
     await settleRelocation(sql, relocation.id, 'soaking', 'soak', relocation.options.soakSeconds)
     await forgetBefore(sql, tenant.id)
-    return [...(await reportRelocation(sql, held, relocation)), ...(await scheduleComplete(sql, held, relocation))]
+    return [await reportRelocation(sql, held, relocation), ...(await scheduleComplete(sql, held, relocation))]
   },
 
   async fail(sql, held) {

@@ -3,7 +3,6 @@ import { FreeholdError } from '../../domain/errors.ts'
 import { followEpochs, openPlacements } from '../doors.ts'
 import { enterEnvironments, releaseEnvironments } from '../environments.ts'
 import { readManifestOf } from '../manifests.ts'
-import { operationEvent } from '../operation-event.ts'
 import { takeChosen } from '../places.ts'
 import { reportOn } from '../report-archive.ts'
 import { wantedResources } from '../wanted-resources.ts'
@@ -26,15 +25,7 @@ export const restore: Kind = {
   async succeed(sql, held) {
     const { operation } = held
     const archives = new Set(operation.steps.flatMap(({ archive }) => archive ?? []))
-    const { id, hash } = await reportOn(sql, held, [...archives])
-    return [
-      operationEvent(operation, 'system:worker', 'TENANCY_REPORT_ISSUED', {
-        report: id,
-        kind: 'restore',
-        sha256: hash,
-      }),
-      ...(await openPlacements(sql, held, 'standby')),
-    ]
+    return [await reportOn(sql, held, [...archives]), ...(await openPlacements(sql, held, 'standby'))]
   },
 
   async fail(sql, held) {

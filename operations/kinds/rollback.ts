@@ -1,9 +1,9 @@
-import { sameSpec } from '../../domain/changes.ts'
 import { textAt } from '../../domain/json.ts'
 import { revertSteps } from '../../domain/relocation-steps.ts'
 import { findRelocation, settleRelocation } from '../../registry/relocations.ts'
-import { forgetBefore, ofPlacement, requireSoaking } from '../relocation-end.ts'
+import { forgetBefore, requireSoaking } from '../relocation-end.ts'
 import { releasePlacement } from '../relocation-places.ts'
+import { ofPlacement, sharedChanges } from '../relocation-specs.ts'
 import { wantedResources } from '../wanted-resources.ts'
 import type { Kind } from './kind.ts'
 
@@ -15,11 +15,7 @@ export const rollback: Kind = {
     const environment = textAt(operation.parameters, 'environment')
     const [source, target] = ['source', 'target'].map((end) => Number(operation.parameters[end]))
     const before = placements.filter((one) => one.environment === environment && one.number === source)
-    const known = new Map(ledger.map(({ key, spec }) => [key, spec]))
-    const changed = wantedResources({ ...facts, placements: before }).filter((spec) => {
-      const now = known.get(spec.key)
-      return spec.placement === 0 && spec.kind !== 'object-store' && now !== undefined && !sameSpec(now, spec)
-    })
+    const changed = sharedChanges(facts, wantedResources({ ...facts, placements: before }))
     const made = ofPlacement(ledger, environment, target ?? 0)
     return { specs: changed, steps: revertSteps({ made, changed }) }
   },

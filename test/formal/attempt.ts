@@ -1,8 +1,8 @@
 import { commitRow, cutOf, isFenced, isOpen, isRowLocked, sideOf, type Step } from './model.ts'
 import type { Rules } from './safeguards.ts'
 import { active, answers, at, doing, moved, type State, suspended, type Worker } from './state.ts'
-import { isApplied, markerEntry, push, rename, rowMarker } from './stream.ts'
-import { answer, forget, isClosedBy, publish, readLatch, workerStep } from './worker.ts'
+import { isApplied, markerEntry, rename, rowMarker } from './stream.ts'
+import { answer, forget, isClosedBy, markerSteps, publish, readLatch, workerStep } from './worker.ts'
 
 /** One attempt of a cut: fence, close, open, publish. `resolve` goes on from `open` as an attempt does. */
 export function attemptSteps(rules: Rules, number: number): Step[] {
@@ -80,18 +80,7 @@ export function attemptSteps(rules: Rules, number: number): Step[] {
   return [
     takeLock,
     readRow,
-    step('fence: write a marker', 0, (state, worker) => {
-      if (worker.pc !== at.held) return false
-      push(sideOf(state, 1 - cutOf(state, worker).from), marker)
-      worker.pc = at.marked
-      return true
-    }),
-    step('fence: the marker is there', 0, (state, worker) => {
-      if (worker.pc !== at.marked) return false
-      if (rules.markerWait && !isApplied(sideOf(state, 1 - cutOf(state, worker).from), marker)) return false
-      worker.pc = at.seen
-      return true
-    }),
+    ...markerSteps(rules, number),
     step('fence: give this try up', 0, (state, worker) => {
       if (worker.pc < at.locked || worker.pc > at.seen) return false
       worker.pc = worker.pc === at.seen && !rules.sameConnection ? at.reconnected : at.start

@@ -2,8 +2,8 @@ import { writesAt } from './attempt.ts'
 import { commitRow, cutOf, isFenced, isOpen, isRowLocked, sideOf, type Step } from './model.ts'
 import type { Rules } from './safeguards.ts'
 import { active, answers, at, moved, standby, type State, suspended, type Worker } from './state.ts'
-import { isApplied, markerEntry, push, rename, rowMarker } from './stream.ts'
-import { answer, forget, publish, readLatch, workerStep } from './worker.ts'
+import { isApplied, markerEntry, rename, rowMarker } from './stream.ts'
+import { answer, forget, markerSteps, publish, readLatch, workerStep } from './worker.ts'
 
 /**
  * A try of the cut as it is coded: it takes both sides by a number that is higher than any before; finds
@@ -104,18 +104,7 @@ export function claimSteps(rules: Rules, number: number): Step[] {
       else worker.pc = at.idle
       return true
     }),
-    step('fence: write a marker', 0, (state, worker) => {
-      if (worker.pc !== at.held) return false
-      push(sideOf(state, 1 - cutOf(state, worker).from), marker)
-      worker.pc = at.marked
-      return true
-    }),
-    step('fence: the marker is there', 0, (state, worker) => {
-      if (worker.pc !== at.marked) return false
-      if (rules.markerWait && !isApplied(sideOf(state, 1 - cutOf(state, worker).from), marker)) return false
-      worker.pc = at.seen
-      return true
-    }),
+    ...markerSteps(rules, number),
     step('fence: give this try up', 0, (state, worker) => {
       if (worker.pc < at.locked || worker.pc > at.seen) return false
       worker.pc = at.start

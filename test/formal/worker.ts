@@ -1,7 +1,7 @@
-import { isCutting, itemOf, renumber, type Step } from './model.ts'
+import { cutOf, isCutting, itemOf, renumber, sideOf, type Step } from './model.ts'
 import type { Rules } from './safeguards.ts'
 import { answers, at, idle, moved, phases, type Side, type State, type Worker } from './state.ts'
-import { markerEntry, rename } from './stream.ts'
+import { isApplied, markerEntry, push, rename } from './stream.ts'
 
 /** Makes the steps of one worker; one that has ended leaves nothing behind. */
 export function workerStep(rules: Rules, number: number) {
@@ -15,6 +15,26 @@ export function workerStep(rules: Rules, number: number) {
       return true
     },
   })
+}
+
+/** What every try does inside of its fence: a marker is written, and has to arrive on the other side. */
+export function markerSteps(rules: Rules, number: number): Step[] {
+  const marker = markerEntry(number)
+  const step = workerStep(rules, number)
+  return [
+    step('fence: write a marker', 0, (state, worker) => {
+      if (worker.pc !== at.held) return false
+      push(sideOf(state, 1 - cutOf(state, worker).from), marker)
+      worker.pc = at.marked
+      return true
+    }),
+    step('fence: the marker is there', 0, (state, worker) => {
+      if (worker.pc !== at.marked) return false
+      if (rules.markerWait && !isApplied(sideOf(state, 1 - cutOf(state, worker).from), marker)) return false
+      worker.pc = at.seen
+      return true
+    }),
+  ]
 }
 
 /** Takes a worker out of whatever it did. */

@@ -97,8 +97,7 @@ function revokeOwnGrants(found: Found, roles: readonly string[]): string[] {
 }
 
 /** Opens the app role. */
-export function openStatements(found: Found, names: Names): string[] {
-  const { appRole } = names
+export function openStatements(found: Found, { appRole }: Pick<Names, 'appRole'>): string[] {
   return [
     loginStatement(appRole, true),
     ...when(found.appRole?.isMember !== true, enterStatement(found, [quoteIdentifier(appRole)])),
